@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+#ifndef UPROBED_BPF_ABI_HTTP_EVENT_H_
+#define UPROBED_BPF_ABI_HTTP_EVENT_H_
+
+#include "bpf/abi/types.h"
+
+/* Kernel to user: one finished request. Written into the ring buffer when the request ends. */
+
+#define UP_METHOD_MAX 16
+#define UP_SCHEME_MAX 8
+#define UP_HOST_MAX 128
+#define UP_TARGET_MAX 256
+#define UP_QUERY_MAX 128
+#define UP_ROUTE_MAX 128
+#define UP_PEER_MAX 56
+#define UP_TRACE_ID_SIZE 16
+#define UP_SPAN_ID_SIZE 8
+
+/* up_http_event.kind */
+#define UP_EVENT_HTTP_SERVER 1
+#define UP_EVENT_HTTP_CLIENT 2
+
+/* Index into up_http_event.lengths, and bit number in up_http_event.truncated and .unread. */
+#define UP_STRING_METHOD 0
+#define UP_STRING_SCHEME 1 /* client only: URL.Scheme */
+#define UP_STRING_HOST 2   /* server: Request.Host; client: URL.Host */
+#define UP_STRING_TARGET 3 /* server: Request.RequestURI; client: URL.Path */
+#define UP_STRING_QUERY 4  /* client only, and only where the probe captures queries */
+#define UP_STRING_ROUTE 5  /* server only: Request.Pattern */
+#define UP_STRING_PEER 6   /* server only: Request.RemoteAddr, "ip:port" */
+#define UP_STRING_COUNT 7
+
+/* up_http_event.flags */
+#define UP_FLAG_TLS 0x1             /* server: Request.TLS is set */
+#define UP_FLAG_ERROR 0x2           /* the request ended with a Go error instead of a response */
+#define UP_FLAG_REMOTE_PARENT 0x4   /* parent_span_id and trace_id came from a traceparent header */
+#define UP_FLAG_LOCAL_PARENT 0x8    /* client: parent is the server span of the same goroutine */
+#define UP_FLAG_READ_FAULT 0x10     /* at least one field could not be read: see .unread */
+
+struct up_http_event {
+  uint32_t kind;
+  uint32_t slot;       /* which binary: index of up_profile_slot */
+  uint64_t start_ns;   /* CLOCK_MONOTONIC */
+  uint64_t end_ns;     /* CLOCK_MONOTONIC */
+  uint64_t goroutine;  /* address of runtime.g */
+  int64_t request_size;  /* bytes of the body as declared, -1 when unknown (chunked) */
+  int64_t response_size; /* server: bytes written; client: Content-Length, -1 when unknown */
+  uint32_t tgid;         /* process id in the daemon's pid namespace */
+  uint32_t tid;
+  uint32_t status; /* 0 when there was no response */
+  uint16_t protocol_major;
+  uint16_t protocol_minor;
+  uint32_t flags;
+  uint8_t truncated; /* bit n: string n was longer than its array; lengths[n] bytes are here */
+  uint8_t unread;    /* bit n: string n was there but its memory could not be read */
+  uint8_t trace_flags;
+  uint8_t reserved;
+  uint16_t lengths[UP_STRING_COUNT + 1]; /* bytes in use of each string, never above its array */
+  uint8_t trace_id[UP_TRACE_ID_SIZE];
+  uint8_t span_id[UP_SPAN_ID_SIZE];
+  uint8_t parent_span_id[UP_SPAN_ID_SIZE]; /* all zero: no parent */
+  char method[UP_METHOD_MAX];
+  char scheme[UP_SCHEME_MAX];
+  char host[UP_HOST_MAX];
+  char target[UP_TARGET_MAX];
+  char query[UP_QUERY_MAX];
+  char route[UP_ROUTE_MAX];
+  char peer[UP_PEER_MAX];
+};
+UP_ABI_OFFSET(struct up_http_event, start_ns, 8);
+UP_ABI_OFFSET(struct up_http_event, request_size, 32);
+UP_ABI_OFFSET(struct up_http_event, tgid, 48);
+UP_ABI_OFFSET(struct up_http_event, flags, 64);
+UP_ABI_OFFSET(struct up_http_event, lengths, 72);
+UP_ABI_OFFSET(struct up_http_event, trace_id, 88);
+UP_ABI_OFFSET(struct up_http_event, method, 120);
+UP_ABI_OFFSET(struct up_http_event, peer, 784);
+UP_ABI_ASSERT(sizeof(struct up_http_event) == 840);
+
+#endif /* UPROBED_BPF_ABI_HTTP_EVENT_H_ */

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+#ifndef UPROBED_BPF_ABI_PROFILE_SLOT_H_
+#define UPROBED_BPF_ABI_PROFILE_SLOT_H_
+
+#include "bpf/abi/types.h"
+
+/* User to kernel: what the programs must know of one binary. Offsets are bytes from the start of
+ * the Go struct; an offset whose bit in .present is clear is not read. */
+
+#define UP_MAX_SLOTS 1024
+#define UP_MAX_SCOPED_PROCESSES 4096
+
+/* Index in up_profile_slot.offset and bit number in .present. */
+enum up_field {
+  UP_FIELD_REQUEST_METHOD = 0,
+  UP_FIELD_REQUEST_URL = 1,
+  UP_FIELD_REQUEST_PROTO_MAJOR = 2,
+  UP_FIELD_REQUEST_PROTO_MINOR = 3,
+  UP_FIELD_REQUEST_HEADER = 4,
+  UP_FIELD_REQUEST_CONTENT_LENGTH = 5,
+  UP_FIELD_REQUEST_HOST = 6,
+  UP_FIELD_REQUEST_REMOTE_ADDR = 7,
+  UP_FIELD_REQUEST_REQUEST_URI = 8,
+  UP_FIELD_REQUEST_TLS = 9,
+  UP_FIELD_REQUEST_PATTERN = 10, /* Go >= 1.23: string */
+  UP_FIELD_REQUEST_PAT = 11,     /* Go 1.22: *pattern */
+  UP_FIELD_PATTERN_STR = 12,     /* Go >= 1.22: pattern.str */
+  UP_FIELD_URL_SCHEME = 13,
+  UP_FIELD_URL_HOST = 14,
+  UP_FIELD_URL_PATH = 15,
+  UP_FIELD_URL_RAW_QUERY = 16,
+  UP_FIELD_SERVER_RESPONSE_REQ = 17,
+  UP_FIELD_SERVER_RESPONSE_WRITTEN = 18,
+  UP_FIELD_SERVER_RESPONSE_STATUS = 19,
+  UP_FIELD_CLIENT_RESPONSE_STATUS_CODE = 20,
+  UP_FIELD_CLIENT_RESPONSE_PROTO_MAJOR = 21,
+  UP_FIELD_CLIENT_RESPONSE_PROTO_MINOR = 22,
+  UP_FIELD_CLIENT_RESPONSE_CONTENT_LENGTH = 23,
+  UP_FIELD_HMAP_COUNT = 24, /* Go <= 1.23: runtime.hmap */
+  UP_FIELD_HMAP_B = 25,
+  UP_FIELD_HMAP_BUCKETS = 26,
+  UP_FIELD_SWISS_MAP_DIR_PTR = 27, /* Go >= 1.24: internal/runtime/maps.Map */
+  UP_FIELD_SWISS_MAP_DIR_LEN = 28,
+  UP_FIELD_SWISS_TABLE_GROUPS = 29,           /* maps.table.groups.data */
+  UP_FIELD_SWISS_TABLE_LENGTH_MASK = 30,      /* maps.table.groups.lengthMask */
+  UP_FIELD_COUNT = 31,
+};
+
+/* up_profile_slot.map_kind */
+#define UP_MAP_NONE 0 /* headers are not read */
+#define UP_MAP_BUCKETS 1
+#define UP_MAP_SWISS 2
+
+/* up_profile_slot.flags */
+#define UP_SLOT_SCOPED 0x1        /* only processes in the scope map are observed */
+#define UP_SLOT_CAPTURE_QUERY 0x2 /* copy URL.RawQuery of client requests */
+
+struct up_profile_slot {
+  uint64_t present;
+  uint32_t flags;
+  uint32_t map_kind;
+  uint16_t offset[UP_FIELD_COUNT + 1];
+};
+UP_ABI_OFFSET(struct up_profile_slot, offset, 16);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 80);
+
+/* Key of the scope map: a process that a scoped slot observes. */
+struct up_scope_key {
+  uint32_t slot;
+  uint32_t tgid;
+};
+UP_ABI_ASSERT(sizeof(struct up_scope_key) == 8);
+
+#endif /* UPROBED_BPF_ABI_PROFILE_SLOT_H_ */

@@ -1,0 +1,59 @@
+#ifndef UPROBED_SERVER_CONTROL_PROFILE_CATALOG_H_
+#define UPROBED_SERVER_CONTROL_PROFILE_CATALOG_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "server/elf/elf_file.h"
+#include "server/profile/profile.h"
+#include "server/store/store.h"
+
+namespace uprobed::control {
+
+struct ResolvedProfile {
+  profile::Profile profile;
+  bool from_store = false;  // the binary's DWARF was not read
+};
+
+// Profiles by binary: from the store where the content is known, else resolved and stored.
+// Thread-safe.
+class ProfileCatalog {
+ public:
+  explicit ProfileCatalog(store::Store& store) : store_(store) {}
+
+  // The profile of an open binary. `refresh` resolves anew even where one is stored.
+  absl::StatusOr<ResolvedProfile> Resolve(const elf::ElfFile& file, bool refresh = false);
+  // Of a path or a running process (pid not 0). Errors: those of elf and profile, PROCESS_NOT_FOUND.
+  absl::StatusOr<ResolvedProfile> ResolveTarget(const std::string& path, uint32_t pid, bool refresh);
+
+  // Compares a stored profile with the binary at `path` (empty: where it was last seen).
+  absl::Status Verify(const std::string& id, const std::string& path);
+
+  // Stores a profile from elsewhere after profile::CheckConsistency, and after profile::Verify where
+  // a binary with its content hash is given. Never overwrites a profile resolved here unless `force`:
+  // ALREADY_EXISTS PROFILE_EXISTS.
+  absl::Status Import(const profile::Profile& profile, const std::string& verify_path, bool force);
+
+  absl::StatusOr<profile::Profile> Get(const std::string& id);
+  absl::StatusOr<std::vector<store::ProfileSummary>> List(const std::string& after_id, size_t limit);
+  absl::Status Delete(const std::string& id);
+
+ private:
+  // The content hash of a file that has not changed since it was read: dev, inode, size, mtime.
+  using FileVersion = std::tuple<uint64_t, uint64_t, int64_t, int64_t, int64_t>;
+  absl::StatusOr<profile::BinaryIdentity> Identify(const elf::ElfFile& file);
+
+  store::Store& store_;
+  absl::Mutex mutex_;
+  std::map<FileVersion, profile::BinaryIdentity> identities_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace uprobed::control
+
+#endif  // UPROBED_SERVER_CONTROL_PROFILE_CATALOG_H_

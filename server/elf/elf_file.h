@@ -1,0 +1,69 @@
+#ifndef UPROBED_SERVER_ELF_ELF_FILE_H_
+#define UPROBED_SERVER_ELF_ELF_FILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/base/unique_fd.h"
+
+namespace uprobed::elf {
+
+struct Section {
+  std::string name;
+  uint64_t address = 0;
+  uint64_t file_offset = 0;
+  uint64_t size = 0;
+  std::span<const std::byte> data;  // empty for SHT_NOBITS; lives as long as the ElfFile
+};
+
+// A 64-bit little-endian ELF executable, mapped read-only. Every read is bounded by the file: what
+// lies outside is an error or an empty span, never undefined behaviour.
+// Thread: one at a time. Errors: FAILED_PRECONDITION or INVALID_ARGUMENT with the reasons
+// BINARY_NOT_REGULAR_FILE, BINARY_NOT_ELF, BINARY_TRUNCATED, BINARY_ARCHITECTURE_UNSUPPORTED,
+// BINARY_NOT_EXECUTABLE_TYPE; NOT_FOUND BINARY_NOT_FOUND; PERMISSION_DENIED BINARY_NOT_READABLE.
+class ElfFile {
+ public:
+  // Opens `path` without ever blocking on a FIFO or a device.
+  static absl::StatusOr<ElfFile> Open(const std::string& path);
+  // Takes an open file; `name` is used in error messages only.
+  static absl::StatusOr<ElfFile> FromFd(UniqueFd fd, const std::string& name);
+
+  ElfFile(ElfFile&&) noexcept;
+  ElfFile& operator=(ElfFile&&) noexcept;
+  ~ElfFile();
+
+  int fd() const;
+  const std::string& name() const;
+  uint64_t size() const;                   // bytes of the file
+  std::span<const std::byte> bytes() const;  // the whole file, mapped
+  std::string_view architecture() const;   // "amd64" or "arm64"
+  bool position_independent() const;       // ET_DYN
+
+  const Section* FindSection(std::string_view name) const;
+  const std::vector<Section>& sections() const;
+
+  // Bytes at a linked virtual address, through the PT_LOAD segments; nullopt where `size` bytes are
+  // not all in the file.
+  std::optional<std::span<const std::byte>> ReadAddress(uint64_t address, uint64_t size) const;
+  // File offset of a linked virtual address that is backed by the file.
+  std::optional<uint64_t> FileOffset(uint64_t address) const;
+
+  // Content of a note, for example ("Go", 4) or ("GNU", 3); nullopt where there is none.
+  std::optional<std::string> FindNote(std::string_view owner, uint32_t type) const;
+
+ private:
+  struct State;
+  explicit ElfFile(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace uprobed::elf
+
+#endif  // UPROBED_SERVER_ELF_ELF_FILE_H_

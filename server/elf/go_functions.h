@@ -1,0 +1,52 @@
+#ifndef UPROBED_SERVER_ELF_GO_FUNCTIONS_H_
+#define UPROBED_SERVER_ELF_GO_FUNCTIONS_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/elf/elf_file.h"
+
+namespace uprobed::elf {
+
+struct GoFunction {
+  std::string name;      // "net/http.(*response).finishRequest"
+  uint64_t address = 0;  // as linked
+  uint64_t size = 0;     // bytes
+};
+
+// The functions of a Go binary, from .symtab or, in a stripped binary, from .gopclntab. Looks
+// names up without listing or copying the table. Keeps a reference to the ElfFile.
+class GoFunctions {
+ public:
+  // FAILED_PRECONDITION with PCLNTAB_MISSING, PCLNTAB_MALFORMED or PCLNTAB_VERSION_UNSUPPORTED where
+  // neither table can be read.
+  static absl::StatusOr<GoFunctions> Read(const ElfFile& file);
+
+  bool from_symtab() const { return from_symtab_; }
+
+  // The functions called exactly `name` (an ABI wrapper has the same name as its function), the
+  // largest first. Empty where there is none.
+  std::vector<GoFunction> Find(std::string_view name) const;
+  // As Find, for several names in one pass; result[i] belongs to names[i].
+  std::vector<std::vector<GoFunction>> FindAll(const std::vector<std::string>& names) const;
+  // Name of the function whose entry is `address`: what a direct call there calls.
+  std::optional<std::string> NameAtEntry(uint64_t address) const;
+
+ private:
+  explicit GoFunctions(const ElfFile& file) : file_(&file) {}
+  const ElfFile* file_;
+  bool from_symtab_ = false;
+  // The implementation keeps its views of the tables here (see go_functions.cc, pclntab.h).
+  uint64_t text_start_ = 0;
+  struct Tables;
+  std::shared_ptr<const Tables> tables_;
+};
+
+}  // namespace uprobed::elf
+
+#endif  // UPROBED_SERVER_ELF_GO_FUNCTIONS_H_

@@ -1,0 +1,59 @@
+#ifndef UPROBED_SERVER_PROBE_PROBE_BACKEND_H_
+#define UPROBED_SERVER_PROBE_PROBE_BACKEND_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "bpf/abi/counters.h"
+#include "server/profile/profile.h"
+
+namespace uprobed::probe {
+
+struct AttachOptions {
+  std::vector<profile::Instrumentation> instrumentations;
+  bool capture_query = false;
+  std::vector<uint32_t> scoped_pids;  // empty: every process of the binary
+};
+
+// Sites attached in one binary. Destroying it detaches all of them, synchronously, and frees the
+// slot. Thread: one at a time.
+class Attachment {
+ public:
+  virtual ~Attachment() = default;
+  virtual uint32_t slot() const = 0;  // up_http_event.slot of its events; not reused while alive
+  virtual size_t site_count() const = 0;
+  virtual size_t single_stepped_site_count() const = 0;
+  virtual up_counters counters() const = 0;  // sums over the CPUs, since the attach
+};
+
+// One thing the kernel must offer, as `doctor` shows it.
+struct Feature {
+  std::string name;    // "btf", "ring_buffer", "uprobe_multi", "tracefs", "cap_bpf", ...
+  bool available = false;
+  bool required = false;
+  std::string detail;  // what was found, or how to get it
+};
+
+// The kernel, behind the one interface that tests fake.
+class ProbeBackend {
+ public:
+  virtual ~ProbeBackend() = default;
+
+  // Attaches to the open binary `fd` after comparing each site's bytes with it. The slot is filled
+  // before the first site is live. All or nothing. Reasons: PROFILE_BYTES_MISMATCH, SLOTS_EXHAUSTED,
+  // KERNEL_FEATURE_MISSING, DAEMON_CAPS_MISSING, ATTACH_FAILED.
+  virtual absl::StatusOr<std::unique_ptr<Attachment>> Attach(int fd, const profile::Profile& profile,
+                                                             const AttachOptions& options) = 0;
+
+  // Why nothing can be attached on this machine; OK where it can.
+  virtual absl::Status Available() const = 0;
+  virtual std::vector<Feature> Features() const = 0;
+};
+
+}  // namespace uprobed::probe
+
+#endif  // UPROBED_SERVER_PROBE_PROBE_BACKEND_H_

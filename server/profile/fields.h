@@ -1,0 +1,36 @@
+#ifndef UPROBED_SERVER_PROFILE_FIELDS_H_
+#define UPROBED_SERVER_PROFILE_FIELDS_H_
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "bpf/abi/profile_slot.h"
+#include "server/profile/profile.h"
+
+namespace uprobed::profile {
+
+// When a profile must know a field.
+enum class Need : uint8_t {
+  kAlways,       // without it the instrumentation is refused
+  kIfPresent,    // exists in some Go versions only; spans lack one attribute without it
+  kBucketMaps,   // only where MapKind is kBuckets
+  kSwissMaps,    // only where MapKind is kSwiss
+};
+
+// A field that the BPF programs read.
+struct FieldSpec {
+  up_field index;               // in up_profile_slot
+  std::string_view struct_name; // DWARF name: "net/http.Request"
+  std::string_view member;      // "Method"; nested members with dots: "groups.data"
+  Instrumentation instrumentation;
+  Need need;
+};
+
+// All fields, in the order of up_field. The key in Profile::fields is struct_name + "." + member.
+// Fields that both instrumentations read are listed under kHttpServer and checked for both.
+std::span<const FieldSpec> AllFields();
+
+}  // namespace uprobed::profile
+
+#endif  // UPROBED_SERVER_PROFILE_FIELDS_H_

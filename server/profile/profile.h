@@ -1,0 +1,132 @@
+#ifndef UPROBED_SERVER_PROFILE_PROFILE_H_
+#define UPROBED_SERVER_PROFILE_PROFILE_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace uprobed::profile {
+
+// A Profile is all that must be known to probe one binary: plain values, comparable, storable. It
+// is complete: what is not in it was not found, and `absences` says why.
+
+// Who the binary is. Two files with the same identity have the same content.
+struct BinaryIdentity {
+  std::string go_build_id;   // note .note.go.buildid; empty where the linker wrote none
+  std::string gnu_build_id;  // note .note.gnu.build-id, hexadecimal; empty where there is none
+  std::string sha256;        // of the whole file, hexadecimal
+  uint64_t size = 0;         // bytes
+
+  // Resource id of the profile: the first 32 hexadecimal digits of the hash.
+  std::string Id() const { return sha256.substr(0, 32); }
+  bool operator==(const BinaryIdentity&) const = default;
+};
+
+// What a site observes. The kernel side has one program for each kind.
+enum class SiteKind : uint8_t {
+  kServerStart,   // net/http hands a request to the handler
+  kServerEnd,     // net/http finishes the response
+  kClientStart,   // Transport.RoundTrip begins
+  kClientResult,  // the jcc behind the exchange: a response, or an error that may be retried
+  kClientError,   // a path of Transport.roundTrip that can end only in an error
+  kClientBranch,  // a jcc whose one outcome leaves Transport.roundTrip: ends if it will be so
+};
+
+// How dear a hit is: whether the kernel runs the replaced instruction inside the same trap.
+enum class CostClass : uint8_t { kEmulated, kSingleStepped };
+
+// Where a fact comes from.
+enum class Source : uint8_t { kSymtab, kPclntab, kDwarf, kTable, kDisassembly, kBuildInfo };
+
+// Where a Go value is when the site is hit.
+struct ArgumentLocation {
+  enum class Kind : uint8_t { kRegister, kStack };
+  std::string name;  // "request", "response", "error"
+  Kind kind = Kind::kRegister;
+  std::string register_name;  // "rax"; empty on the stack
+  int32_t stack_offset = 0;   // bytes from the stack pointer; 0 in a register
+  bool operator==(const ArgumentLocation&) const = default;
+};
+
+// One instruction to probe.
+struct Site {
+  SiteKind kind = SiteKind::kServerStart;
+  std::string function;          // the function that contains the instruction
+  uint64_t virtual_address = 0;  // as linked
+  uint64_t file_offset = 0;      // what uprobes are registered by
+  uint32_t function_offset = 0;  // bytes from the function's entry
+  std::vector<uint8_t> bytes;    // of the instruction, compared with the file before each attach
+  std::string instruction;       // as text: "call net/http.serverHandler.ServeHTTP"
+  CostClass cost = CostClass::kSingleStepped;
+  // kClientBranch only: the low four bits of the jcc's opcode, and whether the span ends when the
+  // branch is taken (true) or when it falls through (false).
+  uint8_t condition = 0;
+  bool ends_when_taken = false;
+  std::vector<ArgumentLocation> arguments;
+  bool operator==(const Site&) const = default;
+};
+
+// Offset of a field in a Go struct. The key in Profile::fields is the field's Go name, as listed in
+// server/profile/fields.h: "net/http.Request.Method".
+struct FieldOffset {
+  uint32_t offset = 0;  // bytes
+  Source source = Source::kTable;
+  bool operator==(const FieldOffset&) const = default;
+};
+
+enum class MapKind : uint8_t { kBuckets, kSwiss };  // Go <= 1.23, Go >= 1.24
+
+enum class Instrumentation : uint8_t { kHttpServer, kHttpClient };
+
+// An instrumentation that the binary cannot have, with the stable reason and a sentence.
+struct Absence {
+  Instrumentation instrumentation = Instrumentation::kHttpServer;
+  std::string reason;
+  std::string message;
+  bool operator==(const Absence&) const = default;
+};
+
+// The resolver's rules change with releases of the daemon: a stored profile of an older revision is
+// resolved anew.
+inline constexpr int kResolverRevision = 1;
+
+struct Profile {
+  BinaryIdentity identity;
+  int resolver_revision = kResolverRevision;
+  std::string go_version;    // "go1.24.12"
+  std::string architecture;  // "amd64"
+  std::string main_module;   // module path of the main package; empty without build info
+  std::map<std::string, std::string> modules;  // dependency path -> version
+  bool position_independent = false;
+  bool stripped = false;                       // neither .symtab nor DWARF
+  Source symbol_source = Source::kSymtab;      // kSymtab or kPclntab
+  MapKind map_kind = MapKind::kBuckets;
+  std::vector<Site> sites;                     // ascending by file_offset
+  std::map<std::string, FieldOffset> fields;
+  std::vector<Absence> absences;
+
+  bool Has(Instrumentation instrumentation) const;
+  bool operator==(const Profile&) const = default;
+};
+
+// The instrumentation that a site of this kind belongs to.
+Instrumentation InstrumentationOf(SiteKind kind);
+
+// Stable lower_snake_case names, used in the store, in logs and in metrics.
+std::string_view Name(SiteKind kind);
+std::string_view Name(CostClass cost);
+std::string_view Name(Source source);
+std::string_view Name(MapKind kind);
+std::string_view Name(Instrumentation instrumentation);
+std::optional<SiteKind> SiteKindFromName(std::string_view name);
+std::optional<CostClass> CostClassFromName(std::string_view name);
+std::optional<Source> SourceFromName(std::string_view name);
+std::optional<MapKind> MapKindFromName(std::string_view name);
+std::optional<Instrumentation> InstrumentationFromName(std::string_view name);
+
+}  // namespace uprobed::profile
+
+#endif  // UPROBED_SERVER_PROFILE_PROFILE_H_

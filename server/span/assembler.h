@@ -1,0 +1,27 @@
+#ifndef UPROBED_SERVER_SPAN_ASSEMBLER_H_
+#define UPROBED_SERVER_SPAN_ASSEMBLER_H_
+
+#include <string>
+
+#include "bpf/abi/http_event.h"
+#include "server/base/clock.h"
+#include "server/span/span.h"
+
+namespace uprobed::span {
+
+// What is known about the process and probe that an event belongs to.
+struct EventSource {
+  std::string probe;
+  std::string service_name;
+  std::string binary_path;
+  bool capture_query = false;
+};
+
+// Makes the span of one decoded event: wall-clock times, method normalised, target split into path
+// and query, host into address and port, pattern into route, status into error.type (server: 5xx;
+// client: 4xx and 5xx; a Go error: "_OTHER"). Pure: no state, no I/O.
+Span Assemble(const up_http_event& event, const EventSource& source, const WallClock& clock);
+
+}  // namespace uprobed::span
+
+#endif  // UPROBED_SERVER_SPAN_ASSEMBLER_H_

@@ -1,0 +1,39 @@
+#ifndef UPROBED_SERVER_SPAN_ATTRIBUTES_H_
+#define UPROBED_SERVER_SPAN_ATTRIBUTES_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "server/span/span.h"
+
+namespace uprobed::span {
+
+// The span as OpenTelemetry attributes. One list, used by the API, the filter and the metrics.
+using AttributeValue = std::variant<std::string_view, int64_t, bool>;
+
+// Calls `visit` for each attribute that `span` has (http.request.method, url.path, ...), in a fixed
+// order. Views live as long as `span`.
+void VisitAttributes(const Span& span,
+                     const std::function<void(std::string_view key, AttributeValue value)>& visit);
+// service.name, process.pid, process.executable.path.
+void VisitResource(const Span& span,
+                   const std::function<void(std::string_view key, AttributeValue value)>& visit);
+
+// One attribute or resource attribute by key; nullopt where the span has none.
+std::optional<AttributeValue> FindAttribute(const Span& span, std::string_view key);
+// Whether any span could ever have this key: tells a typing error in a filter from an absent value.
+bool IsKnownAttribute(std::string_view key);
+
+// The span's name after OpenTelemetry: "{method} {route}" for a server with a route, else "{method}".
+std::string SpanName(const Span& span);
+
+std::string ToHex(const TraceId& id);
+std::string ToHex(const SpanId& id);
+
+}  // namespace uprobed::span
+
+#endif  // UPROBED_SERVER_SPAN_ATTRIBUTES_H_

@@ -1,0 +1,19 @@
+#ifndef UPROBED_SERVER_SPAN_DECODE_H_
+#define UPROBED_SERVER_SPAN_DECODE_H_
+
+#include <cstddef>
+#include <span>
+
+#include "absl/status/statusor.h"
+#include "bpf/abi/http_event.h"
+
+namespace uprobed::span {
+
+// Checks and copies one ring-buffer record. The kernel wrote it, but from memory that the probed
+// program controls: lengths are clamped to their arrays' bounds by refusing what exceeds them.
+// DATA_LOSS RECORD_MALFORMED for a wrong size, kind or length.
+absl::StatusOr<up_http_event> DecodeHttpEvent(std::span<const std::byte> record);
+
+}  // namespace uprobed::span
+
+#endif  // UPROBED_SERVER_SPAN_DECODE_H_

@@ -1,0 +1,67 @@
+#ifndef UPROBED_SERVER_SPAN_SPAN_H_
+#define UPROBED_SERVER_SPAN_SPAN_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace uprobed::span {
+
+using TraceId = std::array<uint8_t, 16>;
+using SpanId = std::array<uint8_t, 8>;
+
+enum class Kind : uint8_t { kServer, kClient };
+
+// What the span's parent is known from.
+enum class ParentSource : uint8_t {
+  kNone,         // a root, as far as can be known
+  kTraceparent,  // the request's traceparent header
+  kGoroutine,    // the server span that the same goroutine was serving
+};
+
+// One HTTP request, as OpenTelemetry's semantic conventions for HTTP see it. Owns its strings.
+// Empty strings and -1 sizes mean "not known" and become no attribute.
+struct Span {
+  Kind kind = Kind::kServer;
+  TraceId trace_id{};
+  SpanId span_id{};
+  SpanId parent_span_id{};  // all zero: none
+  ParentSource parent_source = ParentSource::kNone;
+  uint8_t trace_flags = 0;
+  int64_t start_unix_ns = 0;
+  int64_t end_unix_ns = 0;
+
+  // Resource
+  std::string probe;         // "probes/shop"
+  std::string service_name;
+  std::string binary_path;   // process.executable.path
+  uint32_t pid = 0;
+  uint64_t goroutine = 0;    // address of runtime.g: tells requests of one process apart
+
+  // HTTP
+  std::string method;              // "GET"; "_OTHER" where it is none that OpenTelemetry knows
+  std::string method_original;     // only where method is "_OTHER"
+  std::string scheme;              // "http", "https"
+  std::string path;
+  std::string query;               // only where the probe captures it
+  std::string route;               // server, Go >= 1.22 ServeMux: "/items/{id}", without method and host
+  std::string server_address;      // host without port
+  uint32_t server_port = 0;        // 0: not known
+  std::string peer_address;        // server: network.peer.address
+  uint32_t peer_port = 0;
+  std::string protocol_version;    // "1.1"
+  uint32_t status_code = 0;        // 0: no response
+  int64_t request_body_size = -1;
+  int64_t response_body_size = -1;
+  std::string error_type;          // "500", "_OTHER"; empty: no error
+  // Names of attributes that were cut at their bound, in attribute order: "url.path".
+  std::string truncated;           // comma separated; empty: nothing was cut
+
+  int64_t duration_ns() const { return end_unix_ns - start_unix_ns; }
+  bool has_parent() const { return parent_span_id != SpanId{}; }
+  bool is_error() const { return !error_type.empty(); }
+};
+
+}  // namespace uprobed::span
+
+#endif  // UPROBED_SERVER_SPAN_SPAN_H_

@@ -1,0 +1,78 @@
+#ifndef UPROBED_SERVER_STORE_STORE_H_
+#define UPROBED_SERVER_STORE_STORE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/profile/profile.h"
+#include "server/store/probe_record.h"
+
+namespace uprobed::store {
+
+struct ProfileSummary {
+  std::string id;
+  profile::BinaryIdentity identity;
+  std::string go_version;
+  std::string binary_path;  // where it was last seen
+  int64_t create_time_unix_ns = 0;
+  bool imported = false;
+};
+
+struct StoreStats {
+  uint64_t reads = 0;
+  uint64_t writes = 0;
+  uint64_t errors = 0;
+  uint64_t profile_hits = 0;
+  uint64_t profile_misses = 0;
+  int64_t bytes = 0;  // size of the database file
+  int schema_version = 0;
+};
+
+// Everything the daemon keeps: profiles, desired probes, audit, in one SQLite file (WAL, STRICT
+// tables, schema from migrations/). The one folder that knows SQLite.
+// Thread-safe: one connection behind one mutex; calls are short.
+// Errors: STORE_NEWER_SCHEMA (FAILED_PRECONDITION, from Open), STORE_CORRUPT (DATA_LOSS), STORE_BUSY
+// and STORE_IO (UNAVAILABLE), and those named below.
+class Store {
+ public:
+  // Opens or creates `path` (":memory:" for tests) and applies the migrations, after a backup
+  // `path`.v<N>.bak where an older schema is there. A corrupt file is moved aside to
+  // `path`.corrupt-<time> (never deleted) and a new one begun: `quarantined()` then names it.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path, int64_t now_unix_ns);
+  virtual ~Store() = default;
+
+  virtual const std::string& quarantined() const = 0;  // empty: the file was sound
+
+  // Profiles, by Profile::identity.Id(). Put replaces.
+  virtual absl::Status PutProfile(const profile::Profile& profile, const std::string& binary_path,
+                                  bool imported, int64_t now_unix_ns) = 0;
+  // NOT_FOUND PROFILE_NOT_FOUND.
+  virtual absl::StatusOr<profile::Profile> GetProfile(const std::string& id) = 0;
+  virtual absl::StatusOr<std::vector<ProfileSummary>> ListProfiles(const std::string& after_id,
+                                                                   size_t limit) = 0;
+  virtual absl::Status DeleteProfile(const std::string& id) = 0;
+
+  // Probes. ALREADY_EXISTS PROBE_EXISTS; NOT_FOUND PROBE_NOT_FOUND; ABORTED ETAG_MISMATCH where the
+  // stored generation is not `expected_generation` (0: any).
+  virtual absl::Status InsertProbe(const ProbeRecord& probe) = 0;
+  virtual absl::Status UpdateProbe(const ProbeRecord& probe, int64_t expected_generation) = 0;
+  virtual absl::Status DeleteProbe(const std::string& id, int64_t expected_generation) = 0;
+  virtual absl::StatusOr<std::vector<ProbeRecord>> ListProbes() = 0;  // all, ordered by id
+
+  virtual absl::Status AppendAudit(const AuditRecord& record) = 0;
+  virtual absl::StatusOr<std::vector<AuditRecord>> ListAudit(size_t limit) = 0;  // newest first
+
+  virtual StoreStats stats() const = 0;
+  // PRAGMA quick_check, for diagnostics.
+  virtual absl::Status CheckIntegrity() = 0;
+};
+
+}  // namespace uprobed::store
+
+#endif  // UPROBED_SERVER_STORE_STORE_H_
