@@ -45,32 +45,39 @@ class Store {
   // `path`.v<N>.bak where an older schema is there. A corrupt file is moved aside to
   // `path`.corrupt-<time> (never deleted) and a new one begun: `quarantined()` then names it.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path, int64_t now_unix_ns);
-  virtual ~Store() = default;
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
 
-  virtual const std::string& quarantined() const = 0;  // empty: the file was sound
+  const std::string& quarantined() const;  // empty: the file was sound
 
   // Profiles, by Profile::identity.Id(). Put replaces.
-  virtual absl::Status PutProfile(const profile::Profile& profile, const std::string& binary_path,
-                                  bool imported, int64_t now_unix_ns) = 0;
+  absl::Status PutProfile(const profile::Profile& profile, const std::string& binary_path,
+                                  bool imported, int64_t now_unix_ns);
   // NOT_FOUND PROFILE_NOT_FOUND.
-  virtual absl::StatusOr<profile::Profile> GetProfile(const std::string& id) = 0;
-  virtual absl::StatusOr<std::vector<ProfileSummary>> ListProfiles(const std::string& after_id,
-                                                                   size_t limit) = 0;
-  virtual absl::Status DeleteProfile(const std::string& id) = 0;
+  absl::StatusOr<profile::Profile> GetProfile(const std::string& id);
+  absl::StatusOr<std::vector<ProfileSummary>> ListProfiles(const std::string& after_id,
+                                                                   size_t limit);
+  absl::Status DeleteProfile(const std::string& id);
 
   // Probes. ALREADY_EXISTS PROBE_EXISTS; NOT_FOUND PROBE_NOT_FOUND; ABORTED ETAG_MISMATCH where the
   // stored generation is not `expected_generation` (0: any).
-  virtual absl::Status InsertProbe(const ProbeRecord& probe) = 0;
-  virtual absl::Status UpdateProbe(const ProbeRecord& probe, int64_t expected_generation) = 0;
-  virtual absl::Status DeleteProbe(const std::string& id, int64_t expected_generation) = 0;
-  virtual absl::StatusOr<std::vector<ProbeRecord>> ListProbes() = 0;  // all, ordered by id
+  absl::Status InsertProbe(const ProbeRecord& probe);
+  absl::Status UpdateProbe(const ProbeRecord& probe, int64_t expected_generation);
+  absl::Status DeleteProbe(const std::string& id, int64_t expected_generation);
+  absl::StatusOr<std::vector<ProbeRecord>> ListProbes();  // all, ordered by id
 
-  virtual absl::Status AppendAudit(const AuditRecord& record) = 0;
-  virtual absl::StatusOr<std::vector<AuditRecord>> ListAudit(size_t limit) = 0;  // newest first
+  absl::Status AppendAudit(const AuditRecord& record);
+  absl::StatusOr<std::vector<AuditRecord>> ListAudit(size_t limit);  // newest first
 
-  virtual StoreStats stats() const = 0;
+  StoreStats stats() const;
   // PRAGMA quick_check, for diagnostics.
-  virtual absl::Status CheckIntegrity() = 0;
+  absl::Status CheckIntegrity();
+
+ private:
+  struct Impl;  // keeps SQLite's headers out of everybody else's
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace uprobed::store
