@@ -14,6 +14,7 @@ struct EventSource {
   std::string probe;
   std::string service_name;
   std::string binary_path;
+  uint64_t network_namespace = 0;
   bool capture_query = false;
 };
 

@@ -37,6 +37,7 @@ struct Span {
   std::string binary_path;   // process.executable.path
   uint32_t pid = 0;
   uint64_t goroutine = 0;    // address of runtime.g: tells requests of one process apart
+  uint64_t network_namespace = 0;  // inode of the process's network namespace; 0: not known
 
   // HTTP
   std::string method;              // "GET"; "_OTHER" where it is none that OpenTelemetry knows

@@ -59,8 +59,10 @@ class Topology {
   explicit Topology(TopologyLimits limits = {}) : limits_(limits) {}
 
   void Add(const Span& span);
-  // Says that requests to host:port reach `service` (learnt from server spans and listeners).
-  void SetService(const std::string& authority, const std::string& service);
+  // Says that requests to `authority` ("127.0.0.1:8080") from inside a network namespace reach
+  // `service`, because a process of that service listens there.
+  void SetService(uint64_t network_namespace, const std::string& authority,
+                  const std::string& service);
   std::vector<Edge> Snapshot() const;  // ordered by key
   TopologyStats stats() const;
 

@@ -1,0 +1,58 @@
+#ifndef UPROBED_SERVER_CONTROL_EVENT_DIRECTORY_H_
+#define UPROBED_SERVER_CONTROL_EVENT_DIRECTORY_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "server/span/assembler.h"
+
+namespace uprobed::control {
+
+// Tells the event loop which probe and process an event belongs to. The controller binds slots as it
+// attaches; a binding outlives its attachment until the slot is bound anew, because events that were
+// in the ring buffer when the sites were detached are still delivered.
+// Thread-safe.
+class EventDirectory {
+ public:
+  struct Binding {
+    std::string probe_id;
+    std::string binary_path;
+    std::string service_name;  // of the spec; empty: by process
+    bool capture_query = false;
+  };
+  // `proc_root` is "/proc"; tests give their own.
+  explicit EventDirectory(std::string proc_root = "/proc") : proc_root_(std::move(proc_root)) {}
+
+  void Bind(uint32_t slot, Binding binding);
+
+  // nullopt for a slot that was never bound. The first event of a process reads its environment
+  // (OTEL_SERVICE_NAME, then service.name in OTEL_RESOURCE_ATTRIBUTES, else the file's name) and its
+  // network namespace; later ones are answered from memory. `now_monotonic_ns` ages the memory, so
+  // that a reused pid is read anew.
+  std::optional<span::EventSource> Find(uint32_t slot, uint32_t pid, uint64_t now_monotonic_ns);
+
+  // Counts a delivered span for its probe; Spans() reads the count.
+  void CountSpan(uint32_t slot);
+  uint64_t Spans(const std::string& probe_id) const;
+
+ private:
+  struct Process {
+    std::string service_name;  // empty: none in the environment
+    uint64_t network_namespace = 0;
+    uint64_t read_monotonic_ns = 0;
+  };
+
+  const std::string proc_root_;
+  mutable absl::Mutex mutex_;
+  std::map<uint32_t, Binding> bindings_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint32_t, Process> processes_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, uint64_t> spans_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace uprobed::control
+
+#endif  // UPROBED_SERVER_CONTROL_EVENT_DIRECTORY_H_
