@@ -2,6 +2,7 @@
 #define UPROBED_SERVER_PROBE_PROBE_BACKEND_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@ struct AttachOptions {
   std::vector<profile::Instrumentation> instrumentations;
   bool capture_query = false;
   std::vector<uint32_t> scoped_pids;  // empty: every process of the binary
+  // Called with the slot before the first site is live, so that no event comes unannounced.
+  std::function<void(uint32_t slot)> on_slot;
 };
 
 // Sites attached in one binary. Destroying it detaches all of them, synchronously, and frees the
