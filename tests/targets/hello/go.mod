@@ -1,0 +1,3 @@
+module example.com/uprobed/hello
+
+go 1.19

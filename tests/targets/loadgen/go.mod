@@ -1,0 +1,3 @@
+module example.com/uprobed/loadgen
+
+go 1.19

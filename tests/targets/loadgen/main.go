@@ -1,0 +1,163 @@
+// Loadgen sends a known number of HTTP requests and prints, as JSON, what it
+// sent and what came back, so that a test can compare it with what was seen.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// report is what is printed at the end.
+type report struct {
+	Requests int64            `json:"requests"` // sent, including those that failed
+	OK       int64            `json:"ok"`       // answered with a status below 400
+	Failed   int64            `json:"failed"`   // no answer at all
+	Statuses map[int]int64    `json:"statuses"` // answers by status
+	Paths    map[string]int64 `json:"paths"`    // requests sent by path
+	Seconds  float64          `json:"seconds"`
+	Error    string           `json:"error,omitempty"` // the last failure
+}
+
+func (r *report) add(other *report) {
+	r.Requests += other.Requests
+	r.OK += other.OK
+	r.Failed += other.Failed
+	for status, count := range other.Statuses {
+		r.Statuses[status] += count
+	}
+	for path, count := range other.Paths {
+		r.Paths[path] += count
+	}
+	if other.Error != "" {
+		r.Error = other.Error
+	}
+}
+
+func newReport() *report {
+	return &report{Statuses: map[int]int64{}, Paths: map[string]int64{}}
+}
+
+// load is what was asked for on the command line.
+type load struct {
+	url       string
+	method    string
+	total     int64
+	paths     int64
+	bodyBytes int
+	interval  time.Duration
+	client    *http.Client
+}
+
+// path returns what request number n appends to the URL.
+func (l *load) path(n int64) string {
+	if l.paths == 0 {
+		return ""
+	}
+	return fmt.Sprintf("/%d", n%l.paths)
+}
+
+func (l *load) send(n int64, into *report) {
+	path := l.path(n)
+	var body io.Reader
+	if l.bodyBytes > 0 {
+		body = strings.NewReader(strings.Repeat("x", l.bodyBytes))
+	}
+	request, err := http.NewRequest(l.method, l.url+path, body)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "loadgen:", err)
+		os.Exit(2)
+	}
+	if request.URL.Path == "" {
+		request.URL.Path = "/" // what the client sends for it
+	}
+	into.Requests++
+	into.Paths[request.URL.Path]++
+	response, err := l.client.Do(request)
+	if err != nil {
+		into.Failed++
+		into.Error = err.Error()
+		return
+	}
+	io.Copy(io.Discard, response.Body)
+	response.Body.Close()
+	into.Statuses[response.StatusCode]++
+	if response.StatusCode < 400 {
+		into.OK++
+	}
+}
+
+// run sends all requests over the given number of connections.
+func (l *load) run(connections int) *report {
+	var next int64
+	reports := make([]*report, connections)
+	started := time.Now()
+	var workers sync.WaitGroup
+	for i := range reports {
+		reports[i] = newReport()
+		workers.Add(1)
+		go func(own *report) {
+			defer workers.Done()
+			for n := atomic.AddInt64(&next, 1) - 1; l.total == 0 || n < l.total; n = atomic.AddInt64(&next, 1) - 1 {
+				l.send(n, own)
+				if l.interval > 0 {
+					time.Sleep(l.interval)
+				}
+			}
+		}(reports[i])
+	}
+	workers.Wait()
+
+	sum := newReport()
+	sum.Seconds = time.Since(started).Seconds()
+	for _, own := range reports {
+		sum.add(own)
+	}
+	return sum
+}
+
+func main() {
+	url := flag.String("url", "", "where to send the requests, for example http://127.0.0.1:8080/hello")
+	total := flag.Int64("n", 1000, "requests to send; 0 goes on until killed")
+	connections := flag.Int("c", 4, "connections, each with one request at a time")
+	method := flag.String("method", http.MethodGet, "method of each request")
+	paths := flag.Int64("paths", 0, "append /0 to /PATHS-1 to the URL in turn; 0 appends nothing")
+	bodyBytes := flag.Int("body", 0, "bytes in each request's body")
+	keepAlive := flag.Bool("keepalive", true, "send many requests over one connection")
+	interval := flag.Duration("interval", 0, "pause of each connection after an answer")
+	timeout := flag.Duration("timeout", 30*time.Second, "give up on a request after this long")
+	flag.Parse()
+	if *url == "" || *connections < 1 || *total < 0 || *paths < 0 || *bodyBytes < 0 {
+		fmt.Fprintln(os.Stderr, "loadgen: give -url, and no negative number")
+		os.Exit(2)
+	}
+
+	asked := load{
+		url: strings.TrimSuffix(*url, "/"), method: *method, total: *total, paths: *paths,
+		bodyBytes: *bodyBytes, interval: *interval,
+		client: &http.Client{
+			Timeout: *timeout,
+			Transport: &http.Transport{
+				MaxIdleConnsPerHost: *connections,
+				DisableKeepAlives:   !*keepAlive,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+	result := asked.run(*connections)
+	encoder := json.NewEncoder(os.Stdout)
+	if err := encoder.Encode(result); err != nil {
+		fmt.Fprintln(os.Stderr, "loadgen:", err)
+		os.Exit(1)
+	}
+	if result.Failed > 0 {
+		os.Exit(1)
+	}
+}

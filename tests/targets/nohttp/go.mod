@@ -1,0 +1,3 @@
+module example.com/uprobed/nohttp
+
+go 1.19
