@@ -1,4 +1,5 @@
-#pragma once
+#ifndef UPROBED_TESTS_SUPPORT_TARGETS_H_
+#define UPROBED_TESTS_SUPPORT_TARGETS_H_
 
 #include <algorithm>
 #include <cstdlib>
@@ -82,3 +83,5 @@ inline std::filesystem::path HelperProgram(const std::string& name) {
 }
 
 }  // namespace uprobed::testing
+
+#endif  // UPROBED_TESTS_SUPPORT_TARGETS_H_

@@ -1,0 +1,3 @@
+module example.com/uprobed/demo
+
+go 1.19
