@@ -1,1 +1,95 @@
+#include "server/probe/libbpf_backend.h"
 
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "bpf/abi/profile_slot.h"
+#include "server/base/errors.h"
+#include "server/probe/attachment.h"
+#include "server/probe/kernel_features.h"
+
+namespace uprobed::probe {
+namespace {
+
+// Names the required features that are missing; the kernel's own refusal is less telling.
+absl::StatusOr<std::unique_ptr<BpfObject>> LoadIfPossible(const std::vector<Feature>& features,
+                                                          const BpfObjectOptions& options) {
+  std::string missing;
+  std::string reason = "KERNEL_FEATURE_MISSING";
+  for (const Feature& feature : features) {
+    if (!feature.required || feature.available) continue;
+    if (feature.name == "capabilities") reason = "DAEMON_CAPS_MISSING";
+    missing += fmt::format("{}{}: {}", missing.empty() ? "" : "; ", feature.name, feature.detail);
+  }
+  if (!missing.empty()) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, reason,
+                     fmt::format("nothing can be attached on this machine: {}", missing));
+  }
+  return BpfObject::Load(options);
+}
+
+// The file may have been written to since it was analysed: a breakpoint in the middle of another
+// instruction would crash the program.
+absl::Status CheckSiteBytes(int fd, const profile::Profile& profile) {
+  for (const profile::Site& site : profile.sites) {
+    std::vector<uint8_t> found(site.bytes.size());
+    const ssize_t size =
+        pread(fd, found.data(), found.size(), static_cast<off_t>(site.file_offset));
+    if (size != static_cast<ssize_t>(found.size()) || found != site.bytes) {
+      return MakeError(
+          absl::StatusCode::kFailedPrecondition, "PROFILE_BYTES_MISMATCH",
+          fmt::format("the binary's bytes at {}+{:#x} are not those of its profile: resolve it anew "
+                      "(uprobectl profile resolve --refresh)",
+                      site.function, site.function_offset),
+          {{"function", site.function}});
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+LibbpfBackend::LibbpfBackend(const BpfObjectOptions& options)
+    : features_(DetectKernelFeatures()),
+      object_(LoadIfPossible(features_, options)),
+      slots_(UP_MAX_SLOTS) {}
+
+absl::Status LibbpfBackend::Available() const { return object_.status(); }
+
+absl::StatusOr<std::unique_ptr<Attachment>> LibbpfBackend::Attach(int fd,
+                                                                  const profile::Profile& profile,
+                                                                  const AttachOptions& options) {
+  RETURN_IF_ERROR(object_.status());
+  RETURN_IF_ERROR(CheckSiteBytes(fd, profile));
+  ASSIGN_OR_RETURN(std::unique_ptr<Attachment> attachment,
+                   LibbpfAttachment::Make(**object_, slots_, fd, profile, options));
+  return attachment;
+}
+
+absl::StatusOr<std::unique_ptr<EventReader>> LibbpfBackend::OpenEvents(
+    EventReader::OnRecord on_record) const {
+  RETURN_IF_ERROR(object_.status());
+  return EventReader::Open((*object_)->maps().events, std::move(on_record));
+}
+
+size_t LibbpfBackend::InFlight() const {
+  return object_.ok() ? InFlightRequests((*object_)->maps()).Count() : 0;
+}
+
+size_t LibbpfBackend::ForgetExitedProcesses() const {
+  if (!object_.ok()) return 0;
+  return InFlightRequests((*object_)->maps()).RemoveExited([](uint32_t tgid) {
+    return kill(static_cast<pid_t>(tgid), 0) != 0 && errno == ESRCH;
+  });
+}
+
+std::string LibbpfBackend::LibbpfVersion() {
+  return fmt::format("{}.{}", libbpf_major_version(), libbpf_minor_version());
+}
+
+}  // namespace uprobed::probe

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+#ifndef UPROBED_BPF_ABI_IN_FLIGHT_H_
+#define UPROBED_BPF_ABI_IN_FLIGHT_H_
+
+#include "bpf/abi/http_event.h"
+#include "bpf/abi/types.h"
+
+/* State of requests that have begun and not ended. The daemon reads keys and slots only, to remove
+ * what a detached binary or a dead process left behind. */
+
+#define UP_IN_FLIGHT_MAX 65536
+#define UP_RING_BYTES_DEFAULT (16 * 1024 * 1024)
+#define UP_WAKEUP_BYTES_DEFAULT (128 * 1024)
+
+/* A goroutine serves at most one HTTP/1 request and is in at most one RoundTrip at a time. */
+struct up_in_flight_key {
+  uint64_t goroutine; /* address of runtime.g */
+  uint32_t tgid;
+  uint32_t reserved;
+};
+UP_ABI_ASSERT(sizeof(struct up_in_flight_key) == 16);
+
+struct up_in_flight_request {
+  uint64_t start_ns;
+  uint64_t request; /* address of http.Request */
+  uint32_t slot;
+  uint32_t flags; /* UP_FLAG_REMOTE_PARENT, UP_FLAG_LOCAL_PARENT */
+  uint8_t trace_id[UP_TRACE_ID_SIZE];
+  uint8_t span_id[UP_SPAN_ID_SIZE];
+  uint8_t parent_span_id[UP_SPAN_ID_SIZE];
+  uint8_t trace_flags;
+  uint8_t reserved[7];
+};
+UP_ABI_OFFSET(struct up_in_flight_request, slot, 16);
+UP_ABI_OFFSET(struct up_in_flight_request, trace_id, 24);
+UP_ABI_ASSERT(sizeof(struct up_in_flight_request) == 64);
+
+#endif /* UPROBED_BPF_ABI_IN_FLIGHT_H_ */

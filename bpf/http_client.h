@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+#ifndef UPROBED_BPF_HTTP_CLIENT_H_
+#define UPROBED_BPF_HTTP_CLIENT_H_
+
+/* HTTP requests made through net/http.Transport: from the begin of (*Transport).roundTrip to the
+ * response's headers or the error (src/net/http/transport.go). */
+#include "bpf/go_abi.h"
+#include "bpf/go_read.h"
+#include "bpf/in_flight.h"
+#include "bpf/trace_context.h"
+
+/* A request made while the same goroutine serves one is its child. */
+static __always_inline void inherit_trace(const struct hit* hit,
+                                          struct up_in_flight_request* request) {
+  const struct up_in_flight_request* serving = bpf_map_lookup_elem(&server_requests, &hit->key);
+  if (!serving) {
+    new_trace_id(request);
+    return;
+  }
+  __builtin_memcpy(request->trace_id, serving->trace_id, UP_TRACE_ID_SIZE);
+  __builtin_memcpy(request->parent_span_id, serving->span_id, UP_SPAN_ID_SIZE);
+  request->trace_flags = serving->trace_flags;
+  request->flags |= UP_FLAG_LOCAL_PARENT;
+}
+
+static __always_inline void on_client_start(struct pt_regs* regs) {
+  struct hit hit;
+  uint64_t cookie = bpf_get_attach_cookie(regs);
+  if (!begin_hit(&hit, cookie, GO_CURRENT_GOROUTINE(regs), UP_COUNTER_HITS_CLIENT_START)) return;
+  struct up_in_flight_request request = {};
+  request.start_ns = bpf_ktime_get_ns();
+  request.request = GO_ROUND_TRIP_REQUEST(regs);
+  request.slot = hit.slot;
+  new_span_id(&request);
+  inherit_trace(&hit, &request);
+  begin_request(&hit, &client_requests, cookie, &request);
+}
+
+static __always_inline void read_client_request(const struct up_profile_slot* profile,
+                                                uint64_t request, struct up_http_event* event) {
+  uint64_t value;
+  copy_string_field(profile, UP_FIELD_REQUEST_METHOD, request, event, UP_STRING_METHOD,
+                    event->method, UP_METHOD_MAX);
+  /* 0 means "no body" or "unknown" (net/http.Request.ContentLength), so only a size is a fact. */
+  if (read_field(profile, UP_FIELD_REQUEST_CONTENT_LENGTH, request, &value) && (int64_t)value > 0)
+    event->request_size = value;
+  if (!read_field(profile, UP_FIELD_REQUEST_URL, request, &value) || !value) {
+    mark_unread(event, UP_STRING_TARGET);
+    return;
+  }
+  copy_string_field(profile, UP_FIELD_URL_SCHEME, value, event, UP_STRING_SCHEME, event->scheme,
+                    UP_SCHEME_MAX);
+  copy_string_field(profile, UP_FIELD_URL_HOST, value, event, UP_STRING_HOST, event->host,
+                    UP_HOST_MAX);
+  copy_string_field(profile, UP_FIELD_URL_PATH, value, event, UP_STRING_TARGET, event->target,
+                    UP_TARGET_MAX);
+  if (profile->flags & UP_SLOT_CAPTURE_QUERY)
+    copy_string_field(profile, UP_FIELD_URL_RAW_QUERY, value, event, UP_STRING_QUERY, event->query,
+                      UP_QUERY_MAX);
+}
+
+static __always_inline void read_client_response(const struct up_profile_slot* profile,
+                                                 uint64_t response, struct up_http_event* event) {
+  uint64_t value;
+  if (read_field(profile, UP_FIELD_CLIENT_RESPONSE_STATUS_CODE, response, &value))
+    event->status = value;
+  else
+    event->flags |= UP_FLAG_READ_FAULT;
+  if (read_field(profile, UP_FIELD_CLIENT_RESPONSE_PROTO_MAJOR, response, &value))
+    event->protocol_major = value;
+  if (read_field(profile, UP_FIELD_CLIENT_RESPONSE_PROTO_MINOR, response, &value))
+    event->protocol_minor = value;
+  if (read_field(profile, UP_FIELD_CLIENT_RESPONSE_CONTENT_LENGTH, response, &value))
+    event->response_size = value;
+}
+
+#define X86_CARRY 0x001
+#define X86_PARITY 0x004
+#define X86_ZERO 0x040
+#define X86_SIGN 0x080
+#define X86_OVERFLOW 0x800
+
+/* Whether a jcc with this condition will jump (Intel SDM volume 1, appendix B). The lowest bit of the
+ * condition negates it. */
+static __always_inline bool will_jump(uint64_t condition, uint64_t flags) {
+  bool less = !(flags & X86_SIGN) != !(flags & X86_OVERFLOW);
+  bool met = false;
+  switch (condition >> 1) {
+    case 0:
+      met = flags & X86_OVERFLOW;
+      break;
+    case 1:
+      met = flags & X86_CARRY;
+      break;
+    case 2:
+      met = flags & X86_ZERO;
+      break;
+    case 3:
+      met = flags & (X86_CARRY | X86_ZERO);
+      break;
+    case 4:
+      met = flags & X86_SIGN;
+      break;
+    case 5:
+      met = flags & X86_PARITY;
+      break;
+    case 6:
+      met = less;
+      break;
+    case 7:
+      met = less || (flags & X86_ZERO);
+      break;
+  }
+  return met != (condition & 1);
+}
+
+/* Whether the request ends at this hit. */
+static __always_inline bool ends_here(const struct pt_regs* regs, uint64_t cookie) {
+  if (cookie & UP_COOKIE_BRANCH) {
+    uint64_t condition = cookie >> UP_COOKIE_CONDITION_SHIFT & UP_COOKIE_CONDITION_MASK;
+    bool when_taken = cookie & UP_COOKIE_ENDS_WHEN_TAKEN;
+    if (will_jump(condition, regs->flags) != when_taken) return false;
+  }
+  return !((cookie & UP_COOKIE_RETRIES) && GO_RESULT_ERROR(regs));
+}
+
+static __always_inline void on_client_end(struct pt_regs* regs) {
+  struct hit hit;
+  uint64_t cookie = bpf_get_attach_cookie(regs);
+  if (!begin_hit(&hit, cookie, GO_CURRENT_GOROUTINE(regs), UP_COUNTER_HITS_CLIENT_END)) return;
+  if (!ends_here(regs, cookie)) return;
+  const struct up_in_flight_request* request = bpf_map_lookup_elem(&client_requests, &hit.key);
+  if (!request) {
+    count(hit.counters, UP_COUNTER_LOST_NO_START);
+    return;
+  }
+  uint64_t address = request->request;
+  struct up_http_event* event = end_request(&hit, &client_requests, request, UP_EVENT_HTTP_CLIENT);
+  if (!event) return;
+  read_client_request(hit.profile, address, event);
+  if ((cookie & UP_COOKIE_RESULT) && !GO_RESULT_ERROR(regs))
+    read_client_response(hit.profile, GO_RESULT_RESPONSE(regs), event);
+  else
+    event->flags |= UP_FLAG_ERROR;
+  submit(&hit, event);
+}
+
+#endif /* UPROBED_BPF_HTTP_CLIENT_H_ */

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+#ifndef UPROBED_BPF_HTTP_SERVER_H_
+#define UPROBED_BPF_HTTP_SERVER_H_
+
+/* HTTP/1 requests served by net/http: from the call of serverHandler.ServeHTTP to the call of
+ * (*response).finishRequest, both in (*conn).serve (src/net/http/server.go). */
+#include "bpf/go_abi.h"
+#include "bpf/go_map.h"
+#include "bpf/go_read.h"
+#include "bpf/in_flight.h"
+#include "bpf/trace_context.h"
+
+static __always_inline void read_traceparent(const struct up_profile_slot* profile,
+                                             struct up_in_flight_request* request) {
+  uint64_t header, values, first[2];
+  char text[TRACEPARENT_LENGTH + 1];
+  if (!read_field(profile, UP_FIELD_REQUEST_HEADER, request->request, &header) || !header) return;
+  uint64_t slice = find_traceparent(profile, header);
+  if (!slice) return;
+  if (bpf_probe_read_user(&values, sizeof(values), (const void*)slice) || !values) return;
+  if (bpf_probe_read_user(first, sizeof(first), (const void*)values)) return;
+  if (first[1] != TRACEPARENT_LENGTH) return;
+  if (bpf_probe_read_user(text, TRACEPARENT_LENGTH, (const void*)first[0])) return;
+  adopt_traceparent(request, text);
+}
+
+static __always_inline void on_server_start(struct pt_regs* regs) {
+  struct hit hit;
+  uint64_t cookie = bpf_get_attach_cookie(regs);
+  if (!begin_hit(&hit, cookie, GO_CURRENT_GOROUTINE(regs), UP_COUNTER_HITS_SERVER_START)) return;
+  struct up_in_flight_request request = {};
+  request.start_ns = bpf_ktime_get_ns();
+  request.request = GO_SERVE_HTTP_REQUEST(regs);
+  request.slot = hit.slot;
+  new_trace_id(&request);
+  new_span_id(&request);
+  read_traceparent(hit.profile, &request);
+  begin_request(&hit, &server_requests, cookie, &request);
+}
+
+static __always_inline void read_route(const struct up_profile_slot* profile, uint64_t request,
+                                       struct up_http_event* event) {
+  uint64_t pattern;
+  if (has_field(profile, UP_FIELD_REQUEST_PATTERN)) {
+    copy_string_field(profile, UP_FIELD_REQUEST_PATTERN, request, event, UP_STRING_ROUTE,
+                      event->route, UP_ROUTE_MAX);
+  } else if (read_field(profile, UP_FIELD_REQUEST_PAT, request, &pattern) && pattern) {
+    copy_string_field(profile, UP_FIELD_PATTERN_STR, pattern, event, UP_STRING_ROUTE, event->route,
+                      UP_ROUTE_MAX);
+  }
+}
+
+static __always_inline void read_server_request(const struct up_profile_slot* profile,
+                                                uint64_t request, struct up_http_event* event) {
+  uint64_t value;
+  copy_string_field(profile, UP_FIELD_REQUEST_METHOD, request, event, UP_STRING_METHOD,
+                    event->method, UP_METHOD_MAX);
+  copy_string_field(profile, UP_FIELD_REQUEST_HOST, request, event, UP_STRING_HOST, event->host,
+                    UP_HOST_MAX);
+  copy_string_field(profile, UP_FIELD_REQUEST_REQUEST_URI, request, event, UP_STRING_TARGET,
+                    event->target, UP_TARGET_MAX);
+  copy_string_field(profile, UP_FIELD_REQUEST_REMOTE_ADDR, request, event, UP_STRING_PEER,
+                    event->peer, UP_PEER_MAX);
+  read_route(profile, request, event);
+  if (read_field(profile, UP_FIELD_REQUEST_PROTO_MAJOR, request, &value))
+    event->protocol_major = value;
+  if (read_field(profile, UP_FIELD_REQUEST_PROTO_MINOR, request, &value))
+    event->protocol_minor = value;
+  if (read_field(profile, UP_FIELD_REQUEST_CONTENT_LENGTH, request, &value))
+    event->request_size = value;
+  if (read_field(profile, UP_FIELD_REQUEST_TLS, request, &value) && value)
+    event->flags |= UP_FLAG_TLS;
+}
+
+static __always_inline void read_server_response(const struct up_profile_slot* profile,
+                                                 uint64_t response, struct up_http_event* event) {
+  uint64_t value;
+  if (read_field(profile, UP_FIELD_SERVER_RESPONSE_STATUS, response, &value))
+    event->status = value;
+  else
+    event->flags |= UP_FLAG_READ_FAULT;
+  if (read_field(profile, UP_FIELD_SERVER_RESPONSE_WRITTEN, response, &value))
+    event->response_size = value;
+}
+
+static __always_inline void on_server_end(struct pt_regs* regs) {
+  struct hit hit;
+  uint64_t cookie = bpf_get_attach_cookie(regs);
+  if (!begin_hit(&hit, cookie, GO_CURRENT_GOROUTINE(regs), UP_COUNTER_HITS_SERVER_END)) return;
+  const struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
+  if (!request) {
+    count(hit.counters, UP_COUNTER_LOST_NO_START);
+    return;
+  }
+  uint64_t response = GO_FINISH_REQUEST_RESPONSE(regs);
+  uint64_t address;
+  if (!read_field(hit.profile, UP_FIELD_SERVER_RESPONSE_REQ, response, &address)) {
+    count(hit.counters, UP_COUNTER_LOST_READ_FAULT);
+    bpf_map_delete_elem(&server_requests, &hit.key);
+    return;
+  }
+  if (address != request->request) {
+    /* What was remembered belongs to a request that never ended, and this one's begin was missed. */
+    count(hit.counters, UP_COUNTER_LOST_ABANDONED);
+    count(hit.counters, UP_COUNTER_LOST_NO_START);
+    bpf_map_delete_elem(&server_requests, &hit.key);
+    return;
+  }
+  struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);
+  if (!event) return;
+  read_server_request(hit.profile, address, event);
+  read_server_response(hit.profile, response, event);
+  submit(&hit, event);
+}
+
+#endif /* UPROBED_BPF_HTTP_SERVER_H_ */

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+#ifndef UPROBED_BPF_IN_FLIGHT_H_
+#define UPROBED_BPF_IN_FLIGHT_H_
+
+#include "bpf/process.h"
+
+/* Remembers a request that begins. One that is still there for the same goroutine never ended: it is
+ * counted as abandoned, unless the site may be hit twice by one call and this is the same request. */
+static __always_inline void begin_request(const struct hit* hit, void* requests, uint64_t cookie,
+                                          const struct up_in_flight_request* request) {
+  const struct up_in_flight_request* before = bpf_map_lookup_elem(requests, &hit->key);
+  if (before) {
+    bool repeated = (cookie & UP_COOKIE_MAY_REPEAT) && before->request == request->request;
+    count(hit->counters, repeated ? UP_COUNTER_REPEATED_START : UP_COUNTER_LOST_ABANDONED);
+  }
+  if (bpf_map_update_elem(requests, &hit->key, request, BPF_ANY))
+    count(hit->counters, UP_COUNTER_LOST_MAP_FULL);
+}
+
+/* Reserves the record of a request that ends and copies what was remembered at its begin. NULL, and
+ * counted, where there is no room. The request is forgotten either way. */
+static __always_inline struct up_http_event* end_request(const struct hit* hit, void* requests,
+                                                         const struct up_in_flight_request* request,
+                                                         uint32_t kind) {
+  struct up_http_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+  if (event) {
+    event->kind = kind;
+    event->slot = hit->slot;
+    event->start_ns = request->start_ns;
+    event->end_ns = bpf_ktime_get_ns();
+    event->goroutine = hit->key.goroutine;
+    event->request_size = -1;
+    event->response_size = -1;
+    event->tgid = hit->process.tgid;
+    event->tid = hit->process.tid;
+    event->status = 0;
+    event->protocol_major = 0;
+    event->protocol_minor = 0;
+    event->flags = request->flags;
+    event->truncated = 0;
+    event->unread = 0;
+    event->trace_flags = request->trace_flags;
+    event->reserved = 0;
+    __builtin_memset(event->lengths, 0, sizeof(event->lengths));
+    __builtin_memcpy(event->trace_id, request->trace_id, UP_TRACE_ID_SIZE);
+    __builtin_memcpy(event->span_id, request->span_id, UP_SPAN_ID_SIZE);
+    __builtin_memcpy(event->parent_span_id, request->parent_span_id, UP_SPAN_ID_SIZE);
+  } else {
+    count(hit->counters, UP_COUNTER_LOST_RING_FULL);
+  }
+  bpf_map_delete_elem(requests, &hit->key);
+  return event;
+}
+
+/* Hands the record over; wakes the reader only when enough is waiting. */
+static __always_inline void submit(const struct hit* hit, struct up_http_event* event) {
+  if (event->flags & UP_FLAG_READ_FAULT) count(hit->counters, UP_COUNTER_FIELD_UNREAD);
+  count(hit->counters, UP_COUNTER_EVENTS_SUBMITTED);
+  uint64_t waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+  bpf_ringbuf_submit(event, waiting >= wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+}
+
+#endif /* UPROBED_BPF_IN_FLIGHT_H_ */

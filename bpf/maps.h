@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+#ifndef UPROBED_BPF_MAPS_H_
+#define UPROBED_BPF_MAPS_H_
+
+#include "bpf/vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/abi/counters.h"
+#include "bpf/abi/http_event.h"
+#include "bpf/abi/in_flight.h"
+#include "bpf/abi/profile_slot.h"
+
+/* All maps and settings. The daemon sets sizes and settings before it loads. */
+
+/* What is known of each probed binary. Key: slot. Written before its first site is live. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, UP_MAX_SLOTS);
+  __type(key, uint32_t);
+  __type(value, struct up_profile_slot);
+} profile_slots SEC(".maps");
+
+/* Processes that slots with UP_SLOT_SCOPED observe. The value says nothing. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, UP_MAX_SCOPED_PROCESSES);
+  __type(key, struct up_scope_key);
+  __type(value, uint8_t);
+} scoped_processes SEC(".maps");
+
+/* Requests being served and being made. A plain hash, not an LRU: an LRU evicts silently, a full
+ * hash is counted. The daemon removes what processes that died left behind. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, UP_IN_FLIGHT_MAX);
+  __type(key, struct up_in_flight_key);
+  __type(value, struct up_in_flight_request);
+} server_requests SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, UP_IN_FLIGHT_MAX);
+  __type(key, struct up_in_flight_key);
+  __type(value, struct up_in_flight_request);
+} client_requests SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, UP_MAX_SLOTS);
+  __type(key, uint32_t);
+  __type(value, struct up_counters);
+} counters SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, UP_RING_BYTES_DEFAULT);
+} events SEC(".maps");
+
+/* The daemon's pid namespace, where it is not the initial one; 0 where it is. */
+const volatile uint64_t pid_namespace_device = 0;
+const volatile uint64_t pid_namespace_inode = 0;
+
+/* The reader is woken when so many bytes wait; less than that it fetches by its own timer. */
+const volatile uint64_t wakeup_bytes = UP_WAKEUP_BYTES_DEFAULT;
+
+#endif /* UPROBED_BPF_MAPS_H_ */

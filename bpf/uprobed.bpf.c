@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* The programs, one for each kind of site. They are loaded as uprobe or as uprobe_multi programs,
+ * whichever the kernel has; the site's cookie says which binary and what kind of end it is. */
+#include "bpf/vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/http_client.h"
+#include "bpf/http_server.h"
+#include "bpf/preemption.h"
+
+SEC("uprobe")
+int server_start(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_server_start(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int server_end(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_server_end(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int client_start(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_client_start(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int client_end(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_client_end(regs));
+  return 0;
+}
+
+/* The kernel offers bpf_probe_read_user and the ring buffer to GPL-compatible programs only. */
+char program_license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,181 @@
+#include "server/probe/attachment.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <string>
+
+#include "bpf/abi/counters.h"
+#include "bpf/abi/profile_slot.h"
+#include "server/base/errors.h"
+#include "server/probe/in_flight.h"
+#include "server/probe/profile_slot.h"
+
+namespace uprobed::probe {
+namespace {
+
+using profile::Site;
+using profile::SiteKind;
+
+absl::Status AttachError(int error_number) {
+  if (error_number == EPERM || error_number == EACCES) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "DAEMON_CAPS_MISSING",
+                     "the kernel does not let the daemon attach uprobes: run it as root or with "
+                     "CAP_BPF and CAP_PERFMON");
+  }
+  return MakeErrnoError(error_number, "ATTACH_FAILED", "the kernel refused a uprobe");
+}
+
+absl::Status MapError(int error_number) {
+  return MakeErrnoError(error_number, "ATTACH_FAILED", "cannot write to a BPF map");
+}
+
+bpf_program* ProgramOf(const BpfObject& object, SiteKind kind) {
+  switch (kind) {
+    case SiteKind::kServerStart:
+      return object.server_start();
+    case SiteKind::kServerEnd:
+      return object.server_end();
+    case SiteKind::kClientStart:
+      return object.client_start();
+    case SiteKind::kClientResult:
+    case SiteKind::kClientError:
+    case SiteKind::kClientBranch:
+      return object.client_end();
+  }
+  return nullptr;
+}
+
+// Ends go live before starts: a start without an end would wait in the map for ever.
+int AttachOrder(SiteKind kind) {
+  return kind == SiteKind::kServerStart || kind == SiteKind::kClientStart ? 1 : 0;
+}
+
+}  // namespace
+
+void LibbpfAttachment::LinkDeleter::operator()(bpf_link* link) const noexcept {
+  bpf_link__destroy(link);
+}
+
+absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
+    const BpfObject& object, SlotAllocator& slots, int fd, const profile::Profile& profile,
+    const AttachOptions& options) {
+  const std::optional<uint32_t> slot = slots.Take();
+  if (!slot.has_value()) {
+    return MakeError(absl::StatusCode::kResourceExhausted, "SLOTS_EXHAUSTED",
+                     fmt::format("{} binaries are attached, which is the limit: delete a probe first",
+                                 UP_MAX_SLOTS));
+  }
+  std::unique_ptr<LibbpfAttachment> attachment(new LibbpfAttachment(object, slots, *slot));
+  RETURN_IF_ERROR(attachment->FillSlot(profile, options));
+  if (options.on_slot) options.on_slot(*slot);
+
+  std::vector<Site> sites;
+  for (const Site& site : profile.sites) {
+    const auto& wanted = options.instrumentations;
+    if (std::find(wanted.begin(), wanted.end(), InstrumentationOf(site.kind)) != wanted.end()) {
+      sites.push_back(site);
+    }
+  }
+  RETURN_IF_ERROR(attachment->AttachSites(fd, sites));
+  return attachment;
+}
+
+absl::Status LibbpfAttachment::FillSlot(const profile::Profile& profile,
+                                        const AttachOptions& options) {
+  const BpfMaps& maps = object_.maps();
+  const up_profile_slot value = MakeProfileSlot(profile, options);
+  if (bpf_map_update_elem(maps.profile_slots, &slot_, &value, BPF_ANY) != 0) return MapError(errno);
+  const std::vector<up_counters> zeros(static_cast<size_t>(libbpf_num_possible_cpus()));
+  if (bpf_map_update_elem(maps.counters, &slot_, zeros.data(), BPF_ANY) != 0) {
+    return MapError(errno);
+  }
+  for (const uint32_t pid : options.scoped_pids) {
+    const up_scope_key key{.slot = slot_, .tgid = pid};
+    const uint8_t present = 1;
+    if (bpf_map_update_elem(maps.scoped_processes, &key, &present, BPF_ANY) != 0) {
+      return MapError(errno);
+    }
+    scoped_pids_.push_back(pid);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LibbpfAttachment::AttachSites(int fd, const std::vector<Site>& sites) {
+  struct Group {
+    std::vector<unsigned long> offsets;
+    std::vector<uint64_t> cookies;
+  };
+  std::map<std::pair<int, bpf_program*>, Group> groups;
+  for (const Site& site : sites) {
+    Group& group = groups[{AttachOrder(site.kind), ProgramOf(object_, site.kind)}];
+    group.offsets.push_back(site.file_offset);
+    group.cookies.push_back(MakeSiteCookie(site, slot_));
+    ++site_count_;
+    if (site.cost == profile::CostClass::kSingleStepped) ++single_stepped_site_count_;
+  }
+  for (const auto& [key, group] : groups) {
+    RETURN_IF_ERROR(AttachProgram(key.second, fd, group.offsets, group.cookies));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LibbpfAttachment::AttachProgram(bpf_program* program, int fd,
+                                             const std::vector<unsigned long>& offsets,
+                                             const std::vector<uint64_t>& cookies) {
+  // The descriptor, not the path: it is the file whose bytes were compared.
+  const std::string path = fmt::format("/proc/self/fd/{}", fd);
+  if (object_.uprobe_multi()) {
+    bpf_uprobe_multi_opts options{};
+    options.sz = sizeof(options);
+    options.offsets = offsets.data();
+    options.cookies = reinterpret_cast<const __u64*>(cookies.data());
+    options.cnt = offsets.size();
+    links_.emplace_back(
+        bpf_program__attach_uprobe_multi(program, -1, path.c_str(), nullptr, &options));
+    return links_.back() ? absl::OkStatus() : AttachError(errno);
+  }
+  for (size_t i = 0; i < offsets.size(); ++i) {
+    bpf_uprobe_opts options{};
+    options.sz = sizeof(options);
+    options.bpf_cookie = cookies[i];
+    links_.emplace_back(
+        bpf_program__attach_uprobe_opts(program, -1, path.c_str(), offsets[i], &options));
+    if (!links_.back()) return AttachError(errno);
+  }
+  return absl::OkStatus();
+}
+
+LibbpfAttachment::~LibbpfAttachment() {
+  // Starts first (they were attached last), so that no request begins that cannot end.
+  while (!links_.empty()) links_.pop_back();
+  const BpfMaps& maps = object_.maps();
+  InFlightRequests(maps).RemoveSlot(slot_);
+  for (const uint32_t pid : scoped_pids_) {
+    const up_scope_key key{.slot = slot_, .tgid = pid};
+    if (bpf_map_delete_elem(maps.scoped_processes, &key) != 0) {
+      spdlog::warn("cannot remove a process from the scope map slot={} pid={}", slot_, pid);
+    }
+  }
+  slots_.Free(slot_);
+}
+
+up_counters LibbpfAttachment::counters() const {
+  std::vector<up_counters> per_cpu(static_cast<size_t>(libbpf_num_possible_cpus()));
+  up_counters sum{};
+  if (bpf_map_lookup_elem(object_.maps().counters, &slot_, per_cpu.data()) != 0) {
+    spdlog::warn("cannot read the counters of a slot slot={}", slot_);
+    return sum;
+  }
+  for (const up_counters& cpu : per_cpu) {
+    for (size_t i = 0; i < UP_COUNTER_COUNT; ++i) sum.value[i] += cpu.value[i];
+  }
+  return sum;
+}
+
+}  // namespace uprobed::probe

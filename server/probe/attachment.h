@@ -1,0 +1,56 @@
+#ifndef UPROBED_SERVER_PROBE_ATTACHMENT_H_
+#define UPROBED_SERVER_PROBE_ATTACHMENT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/probe/bpf_object.h"
+#include "server/probe/probe_backend.h"
+#include "server/probe/slot_allocator.h"
+
+struct bpf_link;
+
+namespace uprobed::probe {
+
+// The links of one binary and its slot. Made by LibbpfBackend; both references outlive it.
+class LibbpfAttachment : public Attachment {
+ public:
+  static absl::StatusOr<std::unique_ptr<LibbpfAttachment>> Make(const BpfObject& object,
+                                                                SlotAllocator& slots, int fd,
+                                                                const profile::Profile& profile,
+                                                                const AttachOptions& options);
+  ~LibbpfAttachment() override;
+
+  uint32_t slot() const override { return slot_; }
+  size_t site_count() const override { return site_count_; }
+  size_t single_stepped_site_count() const override { return single_stepped_site_count_; }
+  up_counters counters() const override;
+
+ private:
+  struct LinkDeleter {
+    void operator()(bpf_link* link) const noexcept;
+  };
+
+  LibbpfAttachment(const BpfObject& object, SlotAllocator& slots, uint32_t slot)
+      : object_(object), slots_(slots), slot_(slot) {}
+  absl::Status FillSlot(const profile::Profile& profile, const AttachOptions& options);
+  absl::Status AttachSites(int fd, const std::vector<profile::Site>& sites);
+  absl::Status AttachProgram(bpf_program* program, int fd,
+                             const std::vector<unsigned long>& offsets,
+                             const std::vector<uint64_t>& cookies);
+
+  const BpfObject& object_;
+  SlotAllocator& slots_;
+  const uint32_t slot_;
+  size_t site_count_ = 0;
+  size_t single_stepped_site_count_ = 0;
+  std::vector<uint32_t> scoped_pids_;
+  std::vector<std::unique_ptr<bpf_link, LinkDeleter>> links_;
+};
+
+}  // namespace uprobed::probe
+
+#endif  // UPROBED_SERVER_PROBE_ATTACHMENT_H_

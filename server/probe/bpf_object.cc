@@ -1,0 +1,93 @@
+#include "server/probe/bpf_object.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <string>
+
+#include "server/base/errors.h"
+#include "server/probe/kernel_features.h"
+#include "uprobed.skel.h"
+
+namespace uprobed::probe {
+namespace {
+
+// include/linux/proc_ns.h: PROC_PID_INIT_INO, the inode of the initial pid namespace.
+constexpr ino_t kInitialPidNamespaceInode = 0xEFFFFFFC;
+
+// libbpf's messages at their own level; what it calls a warning is told again, with what to do about
+// it, by the status that the failing call returns.
+int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level == LIBBPF_DEBUG && !spdlog::should_log(spdlog::level::trace)) return 0;
+  char line[1024];
+  const int length = std::vsnprintf(line, sizeof(line), format, arguments);
+  std::string text(line);
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  spdlog::log(level == LIBBPF_DEBUG ? spdlog::level::trace : spdlog::level::debug, "libbpf: {}",
+              text);
+  return length;
+}
+
+absl::Status LoadError(int error_number) {
+  if (error_number == EPERM || error_number == EACCES) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "DAEMON_CAPS_MISSING",
+                     "the kernel does not let the daemon load BPF programs: run it as root or with "
+                     "CAP_BPF and CAP_PERFMON (kernel.unprivileged_bpf_disabled and lockdown apply)");
+  }
+  return MakeErrnoError(error_number, "KERNEL_FEATURE_MISSING",
+                        "the kernel refused the BPF programs; kernel 5.15 or later with BTF and ring "
+                        "buffers is needed, `uprobectl doctor` says what is missing");
+}
+
+void SetPidNamespace(uprobed_bpf& skeleton) {
+  struct stat own {};
+  if (stat("/proc/self/ns/pid", &own) != 0 || own.st_ino == kInitialPidNamespaceInode) return;
+  skeleton.rodata->pid_namespace_device = own.st_dev;
+  skeleton.rodata->pid_namespace_inode = own.st_ino;
+}
+
+}  // namespace
+
+BpfObject::BpfObject(uprobed_bpf* skeleton, bool uprobe_multi)
+    : skeleton_(skeleton), uprobe_multi_(uprobe_multi) {}
+
+BpfObject::~BpfObject() { uprobed_bpf::destroy(skeleton_); }
+
+bpf_program* BpfObject::server_start() const { return skeleton_->progs.server_start; }
+bpf_program* BpfObject::server_end() const { return skeleton_->progs.server_end; }
+bpf_program* BpfObject::client_start() const { return skeleton_->progs.client_start; }
+bpf_program* BpfObject::client_end() const { return skeleton_->progs.client_end; }
+
+absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOptions& options) {
+  libbpf_set_print(LogLibbpf);
+  uprobed_bpf* skeleton = uprobed_bpf::open();
+  if (skeleton == nullptr) return LoadError(errno);
+  const bool multi = options.allow_uprobe_multi && KernelHasUprobeMulti();
+  std::unique_ptr<BpfObject> object(new BpfObject(skeleton, multi));
+
+  if (options.ring_bytes != 0) bpf_map__set_max_entries(skeleton->maps.events, options.ring_bytes);
+  if (options.wakeup_bytes != 0) skeleton->rodata->wakeup_bytes = options.wakeup_bytes;
+  SetPidNamespace(*skeleton);
+  if (multi) {
+    for (bpf_program* program : {object->server_start(), object->server_end(),
+                                 object->client_start(), object->client_end()}) {
+      bpf_program__set_expected_attach_type(program, BPF_TRACE_UPROBE_MULTI);
+    }
+  }
+  if (const int error = uprobed_bpf::load(skeleton); error != 0) return LoadError(-error);
+  object->maps_ = {.profile_slots = bpf_map__fd(skeleton->maps.profile_slots),
+                   .scoped_processes = bpf_map__fd(skeleton->maps.scoped_processes),
+                   .server_requests = bpf_map__fd(skeleton->maps.server_requests),
+                   .client_requests = bpf_map__fd(skeleton->maps.client_requests),
+                   .counters = bpf_map__fd(skeleton->maps.counters),
+                   .events = bpf_map__fd(skeleton->maps.events)};
+  return object;
+}
+
+}  // namespace uprobed::probe

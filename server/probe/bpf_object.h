@@ -1,0 +1,57 @@
+#ifndef UPROBED_SERVER_PROBE_BPF_OBJECT_H_
+#define UPROBED_SERVER_PROBE_BPF_OBJECT_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/statusor.h"
+
+struct bpf_program;
+struct uprobed_bpf;
+
+namespace uprobed::probe {
+
+struct BpfObjectOptions {
+  uint32_t ring_bytes = 0;    // a power of two and of pages; 0: the default
+  uint32_t wakeup_bytes = 0;  // the reader is woken when so many wait; 0: the default
+  bool allow_uprobe_multi = true;
+};
+
+// File descriptors of the maps, valid as long as the object.
+struct BpfMaps {
+  int profile_slots = -1;
+  int scoped_processes = -1;
+  int server_requests = -1;
+  int client_requests = -1;
+  int counters = -1;
+  int events = -1;
+};
+
+// The loaded BPF programs and maps. One for the whole daemon: binaries share it through slots.
+// Thread-safe once loaded (everything is constant).
+class BpfObject {
+ public:
+  // FAILED_PRECONDITION with DAEMON_CAPS_MISSING or KERNEL_FEATURE_MISSING where the kernel refuses.
+  static absl::StatusOr<std::unique_ptr<BpfObject>> Load(const BpfObjectOptions& options);
+  ~BpfObject();
+  BpfObject(const BpfObject&) = delete;
+  BpfObject& operator=(const BpfObject&) = delete;
+
+  const BpfMaps& maps() const { return maps_; }
+  // Whether programs attach through uprobe_multi links; perf events else.
+  bool uprobe_multi() const { return uprobe_multi_; }
+  bpf_program* server_start() const;
+  bpf_program* server_end() const;
+  bpf_program* client_start() const;
+  bpf_program* client_end() const;
+
+ private:
+  BpfObject(uprobed_bpf* skeleton, bool uprobe_multi);
+  uprobed_bpf* skeleton_;
+  BpfMaps maps_;
+  bool uprobe_multi_;
+};
+
+}  // namespace uprobed::probe
+
+#endif  // UPROBED_SERVER_PROBE_BPF_OBJECT_H_

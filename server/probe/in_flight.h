@@ -1,0 +1,31 @@
+#ifndef UPROBED_SERVER_PROBE_IN_FLIGHT_H_
+#define UPROBED_SERVER_PROBE_IN_FLIGHT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include "server/probe/bpf_object.h"
+
+namespace uprobed::probe {
+
+// The kernel's maps of requests that have begun and not ended. The programs remove an entry when its
+// request ends; these functions remove what no program will come back for.
+// Thread-safe.
+class InFlightRequests {
+ public:
+  explicit InFlightRequests(const BpfMaps& maps) : maps_(maps) {}
+
+  size_t Count() const;
+  // Entries of a slot whose sites are detached.
+  size_t RemoveSlot(uint32_t slot) const;
+  // Entries of processes that have exited.
+  size_t RemoveExited(const std::function<bool(uint32_t tgid)>& exited) const;
+
+ private:
+  const BpfMaps& maps_;
+};
+
+}  // namespace uprobed::probe
+
+#endif  // UPROBED_SERVER_PROBE_IN_FLIGHT_H_

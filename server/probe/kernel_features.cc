@@ -1,0 +1,139 @@
+#include "server/probe/kernel_features.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <linux/bpf.h>
+#include <linux/capability.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <fstream>
+#include <string>
+
+#include "server/base/unique_fd.h"
+
+namespace uprobed::probe {
+namespace {
+
+Feature File(const std::string& name, const std::string& path, bool required,
+             const std::string& remedy) {
+  const bool there = access(path.c_str(), R_OK) == 0;
+  return {.name = name,
+          .available = there,
+          .required = required,
+          .detail = there ? path : fmt::format("{} is missing: {}", path, remedy)};
+}
+
+Feature RingBuffer() {
+  const bool there = libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, nullptr) == 1;
+  return {.name = "ring_buffer",
+          .available = there,
+          .required = true,
+          .detail = there ? "BPF ring buffers" : "BPF ring buffers need kernel 5.8 and CAP_BPF"};
+}
+
+Feature BpfCookie() {
+  const bool there = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie,
+                                             nullptr) == 1;
+  return {.name = "bpf_cookie",
+          .available = there,
+          .required = true,
+          .detail = there ? "attach cookies" : "attach cookies need kernel 5.15 and CAP_BPF"};
+}
+
+Feature UprobeMulti() {
+  const bool there = KernelHasUprobeMulti();
+  return {.name = "uprobe_multi",
+          .available = there,
+          .required = false,
+          .detail = there ? "many sites in one link"
+                          : "kernel 6.6 attaches many sites at once; one perf event a site is used"};
+}
+
+uint64_t EffectiveCapabilities() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    constexpr std::string_view kKey = "CapEff:";
+    if (line.starts_with(kKey)) return std::stoull(line.substr(kKey.size()), nullptr, 16);
+  }
+  return 0;
+}
+
+Feature Capabilities() {
+  const uint64_t effective = EffectiveCapabilities();
+  const auto has = [effective](int capability) { return (effective >> capability & 1) != 0; };
+  const bool enough = has(CAP_SYS_ADMIN) || (has(CAP_BPF) && has(CAP_PERFMON));
+  return {.name = "capabilities",
+          .available = enough,
+          .required = true,
+          .detail = enough ? "CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN"
+                           : "run the daemon as root or with CAP_BPF and CAP_PERFMON"};
+}
+
+Feature ProcessAccess() {
+  const uint64_t effective = EffectiveCapabilities();
+  const bool enough = (effective >> CAP_SYS_PTRACE & 1) != 0;
+  return {.name = "process_access",
+          .available = enough,
+          .required = false,
+          .detail = enough ? "CAP_SYS_PTRACE"
+                           : "without CAP_SYS_PTRACE other users' processes cannot be inspected: "
+                             "service names and pid targets need it"};
+}
+
+Feature Lockdown() {
+  std::ifstream file("/sys/kernel/security/lockdown");
+  std::string modes;
+  std::getline(file, modes);
+  const bool open = modes.empty() || modes.find("[none]") != std::string::npos;
+  return {.name = "lockdown_none",
+          .available = open,
+          .required = false,
+          .detail = open ? "the kernel is not locked down" : "kernel lockdown: " + modes};
+}
+
+}  // namespace
+
+bool KernelHasUprobeMulti() {
+  // return 0;
+  const bpf_insn instructions[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+  };
+  bpf_prog_load_opts load{};
+  load.sz = sizeof(load);
+  load.expected_attach_type = BPF_TRACE_UPROBE_MULTI;
+  const UniqueFd program(
+      bpf_prog_load(BPF_PROG_TYPE_KPROBE, nullptr, "GPL", instructions, 2, &load));
+  if (!program.valid()) return false;
+  // A directory cannot be probed: a kernel that knows the link type says so with EBADF, one that does
+  // not says EINVAL.
+  const unsigned long offset = 0;
+  bpf_link_create_opts create{};
+  create.sz = sizeof(create);
+  create.uprobe_multi.path = "/";
+  create.uprobe_multi.offsets = &offset;
+  create.uprobe_multi.cnt = 1;
+  const UniqueFd link(bpf_link_create(program.get(), -1, BPF_TRACE_UPROBE_MULTI, &create));
+  return !link.valid() && errno == EBADF;
+}
+
+std::vector<Feature> DetectKernelFeatures() {
+  return {
+      Capabilities(),
+      File("btf", "/sys/kernel/btf/vmlinux", true, "use a kernel with CONFIG_DEBUG_INFO_BTF"),
+      RingBuffer(),
+      BpfCookie(),
+      File("uprobe_events", "/sys/bus/event_source/devices/uprobe/type", true,
+           "use a kernel with CONFIG_UPROBE_EVENTS"),
+      UprobeMulti(),
+      File("tracefs", "/sys/kernel/tracing/uprobe_events", false,
+           "mount it to list other tools' probes: mount -t tracefs tracefs /sys/kernel/tracing"),
+      ProcessAccess(),
+      Lockdown(),
+  };
+}
+
+}  // namespace uprobed::probe

@@ -1,0 +1,47 @@
+#ifndef UPROBED_SERVER_PROBE_LIBBPF_BACKEND_H_
+#define UPROBED_SERVER_PROBE_LIBBPF_BACKEND_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "server/probe/bpf_object.h"
+#include "server/probe/event_reader.h"
+#include "server/probe/in_flight.h"
+#include "server/probe/probe_backend.h"
+#include "server/probe/slot_allocator.h"
+
+namespace uprobed::probe {
+
+// The real kernel. Where it does not let BPF programs be loaded the backend still exists and says
+// why through Available(), so that the daemon can serve profiles and diagnostics.
+// Thread-safe. Attachments must not outlive it.
+class LibbpfBackend : public ProbeBackend {
+ public:
+  explicit LibbpfBackend(const BpfObjectOptions& options = {});
+
+  absl::StatusOr<std::unique_ptr<Attachment>> Attach(int fd, const profile::Profile& profile,
+                                                     const AttachOptions& options) override;
+  absl::Status Available() const override;
+  std::vector<Feature> Features() const override { return features_; }
+
+  // The reader of all attachments' events; FAILED_PRECONDITION where nothing is available.
+  absl::StatusOr<std::unique_ptr<EventReader>> OpenEvents(EventReader::OnRecord on_record) const;
+  // Requests that have begun and not ended.
+  size_t InFlight() const;
+  // Forgets requests of processes that no longer exist.
+  size_t ForgetExitedProcesses() const;
+
+  bool uprobe_multi() const { return object_.ok() && (*object_)->uprobe_multi(); }
+  static std::string LibbpfVersion();
+
+ private:
+  const std::vector<Feature> features_;
+  const absl::StatusOr<std::unique_ptr<BpfObject>> object_;
+  SlotAllocator slots_;
+};
+
+}  // namespace uprobed::probe
+
+#endif  // UPROBED_SERVER_PROBE_LIBBPF_BACKEND_H_

@@ -1,0 +1,56 @@
+#include "server/probe/profile_slot.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bpf/abi/site_cookie.h"
+#include "server/profile/fields.h"
+
+namespace uprobed::probe {
+namespace {
+
+using profile::Profile;
+using profile::Site;
+using profile::SiteKind;
+
+bool HasArgument(const Site& site, const std::string& name) {
+  return std::any_of(site.arguments.begin(), site.arguments.end(),
+                     [&name](const auto& argument) { return argument.name == name; });
+}
+
+// The stack check is the only jump that a client's start can be; the other place is a push.
+bool MayRepeat(const Site& site) {
+  return site.kind == SiteKind::kClientStart && site.instruction.starts_with('j');
+}
+
+}  // namespace
+
+up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& options) {
+  up_profile_slot slot{};
+  if (!options.scoped_pids.empty()) slot.flags |= UP_SLOT_SCOPED;
+  if (options.capture_query) slot.flags |= UP_SLOT_CAPTURE_QUERY;
+  slot.map_kind = profile.map_kind == profile::MapKind::kSwiss ? UP_MAP_SWISS : UP_MAP_BUCKETS;
+  for (const profile::FieldSpec& field : profile::AllFields()) {
+    const auto found = profile.fields.find(fmt::format("{}.{}", field.struct_name, field.member));
+    if (found == profile.fields.end()) continue;
+    slot.present |= uint64_t{1} << field.index;
+    slot.offset[field.index] = static_cast<uint16_t>(found->second.offset);
+  }
+  return slot;
+}
+
+uint64_t MakeSiteCookie(const Site& site, uint32_t slot) {
+  uint64_t cookie = slot;
+  if (HasArgument(site, "response") && HasArgument(site, "error")) cookie |= UP_COOKIE_RESULT;
+  if (site.kind == SiteKind::kClientResult) cookie |= UP_COOKIE_RETRIES;
+  if (site.kind == SiteKind::kClientBranch) {
+    cookie |= UP_COOKIE_BRANCH;
+    cookie |= (site.condition & UP_COOKIE_CONDITION_MASK) << UP_COOKIE_CONDITION_SHIFT;
+    if (site.ends_when_taken) cookie |= UP_COOKIE_ENDS_WHEN_TAKEN;
+  }
+  if (MayRepeat(site)) cookie |= UP_COOKIE_MAY_REPEAT;
+  return cookie;
+}
+
+}  // namespace uprobed::probe
