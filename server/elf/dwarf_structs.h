@@ -18,9 +18,9 @@ struct StructMember {
   std::string member;
 };
 
-// Byte offsets of those `members` that DWARF knows, keyed "struct_name.member". A member that is not
-// there is not in the result. FAILED_PRECONDITION DWARF_MISSING where the binary has none at all,
-// DWARF_MALFORMED where it can't be read. One pass; stops as soon as all are found.
+// Byte offsets of those `members` that DWARF knows, keyed "struct_name.member". A member that is
+// not there is not in the result. FAILED_PRECONDITION DWARF_MISSING where the binary has none at
+// all, DWARF_MALFORMED where it can't be read. One pass; stops as soon as all are found.
 absl::StatusOr<std::map<std::string, uint32_t>> ReadStructOffsets(
     const ElfFile& file, const std::vector<StructMember>& members);
 

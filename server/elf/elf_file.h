@@ -23,11 +23,13 @@ struct Section {
   std::span<const std::byte> data;  // empty for SHT_NOBITS; lives as long as the ElfFile
 };
 
-// A 64-bit little-endian ELF executable, mapped read-only. Every read is bounded by the file: what
-// lies outside is an error or an empty span, never undefined behaviour.
-// Thread: one at a time. Errors: FAILED_PRECONDITION or INVALID_ARGUMENT with the reasons
-// BINARY_NOT_REGULAR_FILE, BINARY_NOT_ELF, BINARY_TRUNCATED, BINARY_ARCHITECTURE_UNSUPPORTED,
-// BINARY_NOT_EXECUTABLE_TYPE; NOT_FOUND BINARY_NOT_FOUND; PERMISSION_DENIED BINARY_NOT_READABLE.
+// A 64-bit little-endian ELF executable, as it was at the moment of opening: its content is copied
+// once (see file_snapshot.h), so a file that is truncated or rewritten later changes nothing here.
+// Every read is bounded by the file: what lies outside is an error or an empty span, never
+// undefined behaviour. Thread: one at a time. Errors: FAILED_PRECONDITION or INVALID_ARGUMENT with
+// the reasons BINARY_NOT_REGULAR_FILE, BINARY_NOT_ELF, BINARY_TRUNCATED, BINARY_TOO_LARGE,
+// BINARY_ARCHITECTURE_UNSUPPORTED, BINARY_NOT_EXECUTABLE_TYPE; NOT_FOUND BINARY_NOT_FOUND;
+// PERMISSION_DENIED BINARY_NOT_READABLE; a failing system call: BINARY_READ_FAILED.
 class ElfFile {
  public:
   // Opens `path` without ever blocking on a FIFO or a device.
@@ -39,12 +41,13 @@ class ElfFile {
   ElfFile& operator=(ElfFile&&) noexcept;
   ~ElfFile();
 
-  int fd() const;
+  int fd() const;           // the file that was opened
+  int snapshot_fd() const;  // its copied content, for libraries that read a descriptor
   const std::string& name() const;
-  uint64_t size() const;                   // bytes of the file
-  std::span<const std::byte> bytes() const;  // the whole file, mapped
-  std::string_view architecture() const;   // "amd64" or "arm64"
-  bool position_independent() const;       // ET_DYN
+  uint64_t size() const;                     // bytes of the file
+  std::span<const std::byte> bytes() const;  // the whole file
+  std::string_view architecture() const;     // "amd64" or "arm64"
+  bool position_independent() const;         // ET_DYN
 
   const Section* FindSection(std::string_view name) const;
   const std::vector<Section>& sections() const;

@@ -20,14 +20,15 @@ struct GoFunction {
 };
 
 // The functions of a Go binary, from .symtab or, in a stripped binary, from .gopclntab. Looks
-// names up without listing or copying the table. Keeps a reference to the ElfFile.
+// names up without listing or copying the table. Keeps views of the ElfFile, which must outlive it
+// (it may be moved). Thread-safe.
 class GoFunctions {
  public:
-  // FAILED_PRECONDITION with PCLNTAB_MISSING, PCLNTAB_MALFORMED or PCLNTAB_VERSION_UNSUPPORTED where
-  // neither table can be read.
+  // FAILED_PRECONDITION with PCLNTAB_MISSING, PCLNTAB_MALFORMED or PCLNTAB_VERSION_UNSUPPORTED
+  // where neither table can be read.
   static absl::StatusOr<GoFunctions> Read(const ElfFile& file);
 
-  bool from_symtab() const { return from_symtab_; }
+  bool from_symtab() const;
 
   // The functions called exactly `name` (an ABI wrapper has the same name as its function), the
   // largest first. Empty where there is none.
@@ -38,12 +39,8 @@ class GoFunctions {
   std::optional<std::string> NameAtEntry(uint64_t address) const;
 
  private:
-  explicit GoFunctions(const ElfFile& file) : file_(&file) {}
-  const ElfFile* file_;
-  bool from_symtab_ = false;
-  // The implementation keeps its views of the tables here (see go_functions.cc, pclntab.h).
-  uint64_t text_start_ = 0;
-  struct Tables;
+  GoFunctions() = default;
+  struct Tables;  // views of the ElfFile's bytes
   std::shared_ptr<const Tables> tables_;
 };
 

@@ -17,7 +17,7 @@ enum class Flow : uint8_t {
   kJump,         // goes to target only
   kConditional,  // goes to target or falls through
   kReturn,
-  kTrap,         // ud2, int3, hlt: does not come back
+  kTrap,  // ud2, int3, hlt: does not come back
 };
 
 // One decoded x86-64 instruction.
@@ -27,13 +27,14 @@ struct Instruction {
   Flow flow = Flow::kNext;
   std::optional<uint64_t> target;  // of a direct call or jump
   std::vector<uint8_t> bytes;
-  std::string text;                // "call 0x4644a0"
+  std::string text;                  // "call 0x4644a0"
   std::vector<std::string> written;  // 64-bit names of the registers it writes: "rax"
 };
 
 // Decodes [address, address + size) of an amd64 `file`. An instruction that does not decode becomes
 // one of size 1 with flow kTrap and empty text, so that one odd byte does not lose the function.
-// OUT_OF_RANGE FUNCTION_OUT_OF_RANGE where the range is not in the file; INTERNAL where Capstone fails.
+// OUT_OF_RANGE FUNCTION_OUT_OF_RANGE where the range is not in the file; INTERNAL where Capstone
+// fails.
 absl::StatusOr<std::vector<Instruction>> Disassemble(const ElfFile& file, uint64_t address,
                                                      uint64_t size);
 

@@ -1,0 +1,47 @@
+#ifndef UPROBED_SERVER_ELF_FILE_SNAPSHOT_H_
+#define UPROBED_SERVER_ELF_FILE_SNAPSHOT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/base/unique_fd.h"
+
+namespace uprobed::elf {
+
+// A private copy of a file's content, in an anonymous memory file that nobody else can open.
+// It is a copy because a file that is truncated while it is mapped kills the reader with SIGBUS:
+// whoever may write the binary could stop the daemon. It also makes one moment of the file of all
+// reads, so that the hash of a binary and what was read from it belong together.
+// Owns the memory. Thread: one at a time.
+class FileSnapshot {
+ public:
+  // Copies `size` bytes of `fd`. FAILED_PRECONDITION BINARY_TRUNCATED where the file has become
+  // shorter, BINARY_TOO_LARGE where `size` is above kMaxSize; `name` is for messages.
+  static absl::StatusOr<FileSnapshot> Take(int fd, uint64_t size, const std::string& name);
+
+  // No Go program comes near; a larger (perhaps sparse) file would exhaust the daemon's memory.
+  static constexpr uint64_t kMaxSize = uint64_t{1} << 30;
+
+  FileSnapshot(FileSnapshot&& other) noexcept;
+  FileSnapshot& operator=(FileSnapshot&& other) noexcept;
+  FileSnapshot(const FileSnapshot&) = delete;
+  FileSnapshot& operator=(const FileSnapshot&) = delete;
+  ~FileSnapshot();
+
+  int fd() const { return fd_.get(); }
+  std::span<const std::byte> bytes() const { return bytes_; }
+
+ private:
+  FileSnapshot(UniqueFd fd, std::span<std::byte> bytes) : fd_(std::move(fd)), bytes_(bytes) {}
+  void Unmap();
+
+  UniqueFd fd_;
+  std::span<std::byte> bytes_;
+};
+
+}  // namespace uprobed::elf
+
+#endif  // UPROBED_SERVER_ELF_FILE_SNAPSHOT_H_
