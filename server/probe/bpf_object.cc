@@ -13,6 +13,7 @@
 
 #include "server/base/errors.h"
 #include "server/probe/kernel_features.h"
+#include "server/probe/uprobe_multi.h"
 #include "uprobed.skel.h"
 
 namespace uprobed::probe {
@@ -77,7 +78,7 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
   if (multi) {
     for (bpf_program* program : {object->server_start(), object->server_end(),
                                  object->client_start(), object->client_end()}) {
-      bpf_program__set_expected_attach_type(program, BPF_TRACE_UPROBE_MULTI);
+      bpf_program__set_expected_attach_type(program, kTraceUprobeMulti);
     }
   }
   if (const int error = uprobed_bpf::load(skeleton); error != 0) return LoadError(-error);

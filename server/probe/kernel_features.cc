@@ -13,6 +13,7 @@
 #include <string>
 
 #include "server/base/unique_fd.h"
+#include "server/probe/uprobe_multi.h"
 
 namespace uprobed::probe {
 namespace {
@@ -104,7 +105,7 @@ bool KernelHasUprobeMulti() {
   };
   bpf_prog_load_opts load{};
   load.sz = sizeof(load);
-  load.expected_attach_type = BPF_TRACE_UPROBE_MULTI;
+  load.expected_attach_type = kTraceUprobeMulti;
   const UniqueFd program(
       bpf_prog_load(BPF_PROG_TYPE_KPROBE, nullptr, "GPL", instructions, 2, &load));
   if (!program.valid()) return false;
@@ -116,7 +117,7 @@ bool KernelHasUprobeMulti() {
   create.uprobe_multi.path = "/";
   create.uprobe_multi.offsets = &offset;
   create.uprobe_multi.cnt = 1;
-  const UniqueFd link(bpf_link_create(program.get(), -1, BPF_TRACE_UPROBE_MULTI, &create));
+  const UniqueFd link(bpf_link_create(program.get(), -1, kTraceUprobeMulti, &create));
   return !link.valid() && errno == EBADF;
 }
 
