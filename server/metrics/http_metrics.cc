@@ -1,1 +1,44 @@
+#include "server/metrics/http_metrics.h"
 
+#include <utility>
+
+#include "server/metrics/families.h"
+
+namespace uprobed::metrics {
+
+HttpMetrics::HttpMetrics(size_t max_series)
+    : max_series_(max_series),
+      server_(span::Kind::kServer, max_series),
+      client_(span::Kind::kClient, max_series) {}
+
+void HttpMetrics::Record(const span::Span& span) {
+  const absl::MutexLock lock(&mutex_);
+  (span.kind == span::Kind::kServer ? server_ : client_).Record(span);
+}
+
+std::vector<prometheus::MetricFamily> HttpMetrics::Collect() const {
+  prometheus::MetricFamily series =
+      MakeGauge("uprobed_metric_series",
+                "Series that a family of HTTP metrics has, without its overflow series.");
+  prometheus::MetricFamily overflowed = MakeCounter(
+      "uprobed_metric_series_overflow_total",
+      "Values counted on a family's overflow series because it has its limit of series.");
+  prometheus::MetricFamily limit =
+      MakeGauge("uprobed_metric_series_limit", "Series that each family of HTTP metrics may have.");
+  AddMetric(limit, static_cast<double>(max_series_));
+
+  std::vector<prometheus::MetricFamily> families;
+  {
+    const absl::MutexLock lock(&mutex_);
+    server_.Collect(families);
+    client_.Collect(families);
+    server_.CollectUsage(series, overflowed);
+    client_.CollectUsage(series, overflowed);
+  }
+  families.push_back(std::move(series));
+  families.push_back(std::move(overflowed));
+  families.push_back(std::move(limit));
+  return families;
+}
+
+}  // namespace uprobed::metrics

@@ -1,1 +1,92 @@
+#include "server/metrics/self_metrics.h"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "server/metrics/families.h"
+#include "server/metrics/probe_metrics.h"
+
+namespace uprobed::metrics {
+namespace {
+
+using prometheus::MetricFamily;
+using Families = std::vector<MetricFamily>;
+
+template <typename Number>
+void AddCounter(Families& families, const char* name, const char* help, Number value) {
+  families.push_back(MakeCounter(name, help));
+  AddMetric(families.back(), static_cast<double>(value));
+}
+
+template <typename Number>
+void AddGauge(Families& families, const char* name, const char* help, Number value) {
+  families.push_back(MakeGauge(name, help));
+  AddMetric(families.back(), static_cast<double>(value));
+}
+
+void AddBuild(Families& families, const std::string& version, int64_t start_unix_ns) {
+  constexpr double kNanosPerSecond = 1e9;
+  families.push_back(MakeGauge("uprobed_build_info", "1, with the daemon's version as label."));
+  AddMetric(families.back(), 1, {{"version", version}});
+  AddGauge(families, "uprobed_start_time_seconds", "When the daemon started, in Unix time.",
+           static_cast<double>(start_unix_ns) / kNanosPerSecond);
+}
+
+void AddEventLoop(Families& families, const EventLoopStats& stats) {
+  AddCounter(families, "uprobed_events_total", "Records read from the ring buffer.", stats.events);
+  AddCounter(families, "uprobed_decode_errors_total", "Records that were refused as malformed.",
+             stats.decode_errors);
+  AddCounter(families, "uprobed_events_unknown_slot_total",
+             "Events of a slot that no probe was bound to.", stats.unknown_slots);
+}
+
+void AddStream(Families& families, const stream::HubStats& stats) {
+  AddGauge(families, "uprobed_stream_subscribers", "Subscribers to the span stream.",
+           stats.subscribers);
+  AddCounter(families, "uprobed_stream_spans_delivered_total",
+             "Spans queued for subscribers, once for each.", stats.delivered);
+  AddCounter(families, "uprobed_stream_spans_dropped_total",
+             "Spans dropped because a subscriber's queue was full.", stats.dropped);
+}
+
+void AddStore(Families& families, const store::StoreStats& stats) {
+  AddCounter(families, "uprobed_store_reads_total", "Reads of the database.", stats.reads);
+  AddCounter(families, "uprobed_store_writes_total", "Writes to the database.", stats.writes);
+  AddCounter(families, "uprobed_store_errors_total", "Database operations that failed.",
+             stats.errors);
+  AddCounter(families, "uprobed_store_profile_hits_total", "Profiles found in the database.",
+             stats.profile_hits);
+  AddCounter(families, "uprobed_store_profile_misses_total",
+             "Profiles looked up that the database did not have.", stats.profile_misses);
+  AddGauge(families, "uprobed_store_size_bytes", "Size of the database file.", stats.bytes);
+  AddGauge(families, "uprobed_store_schema_version", "Version of the database's schema.",
+           stats.schema_version);
+}
+
+void AddTopology(Families& families, const span::TopologyStats& stats) {
+  AddGauge(families, "uprobed_topology_edges", "Edges of the service topology.", stats.edges);
+  AddCounter(families, "uprobed_topology_overflowed_total",
+             "Spans counted on the overflow edge because there are too many edges.",
+             stats.overflowed);
+  AddCounter(families, "uprobed_topology_expired_total",
+             "Client spans whose server span never came.", stats.expired);
+}
+
+}  // namespace
+
+SelfMetrics::SelfMetrics(SelfMetricsSources sources) : sources_(std::move(sources)) {}
+
+Families SelfMetrics::Collect() const {
+  Families families;
+  AddBuild(families, sources_.version, sources_.start_unix_ns);
+  Families probes = CollectProbes(sources_.probes());
+  std::move(probes.begin(), probes.end(), std::back_inserter(families));
+  AddEventLoop(families, sources_.event_loop());
+  AddStream(families, sources_.hub());
+  AddStore(families, sources_.store());
+  AddTopology(families, sources_.topology());
+  return families;
+}
+
+}  // namespace uprobed::metrics

@@ -1,1 +1,195 @@
+#include "server/span/assembler.h"
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <string_view>
+
+#include "fmt/format.h"
+#include "server/span/http_parts.h"
+#include "server/span/text.h"
+
+namespace uprobed::span {
+namespace {
+
+constexpr const char* kOther = "_OTHER";
+
+// The strings of one event, and what the kernel side says about each.
+class EventStrings {
+ public:
+  explicit EventStrings(const up_http_event& event) : event_(event) {}
+
+  std::string_view method() const { return View(event_.method, UP_STRING_METHOD); }
+  std::string_view scheme() const { return View(event_.scheme, UP_STRING_SCHEME); }
+  std::string_view host() const { return View(event_.host, UP_STRING_HOST); }
+  std::string_view target() const { return View(event_.target, UP_STRING_TARGET); }
+  std::string_view query() const { return View(event_.query, UP_STRING_QUERY); }
+  std::string_view route() const { return View(event_.route, UP_STRING_ROUTE); }
+  std::string_view peer() const { return View(event_.peer, UP_STRING_PEER); }
+
+  bool truncated(unsigned index) const { return (event_.truncated >> index & 1U) != 0; }
+  bool unread(unsigned index) const { return (event_.unread >> index & 1U) != 0; }
+
+ private:
+  template <size_t kSize>
+  std::string_view View(const char (&array)[kSize], unsigned index) const {
+    const std::string_view text(array, std::min<size_t>(event_.lengths[index], kSize));
+    return truncated(index) ? DropCutSequence(text) : text;
+  }
+
+  const up_http_event& event_;
+};
+
+void AddTruncated(Span& span, bool truncated, std::string_view attribute) {
+  if (!truncated) return;
+  if (!span.truncated.empty()) span.truncated += ',';
+  span.truncated += attribute;
+}
+
+void SetMethod(Span& span, const EventStrings& strings) {
+  if (strings.unread(UP_STRING_METHOD)) return;
+  const std::string_view method = strings.method();
+  if (method.empty()) {
+    span.method = "GET";  // net/http: "For client requests, an empty string means GET"
+  } else if (IsKnownMethod(method)) {
+    span.method = method;
+  } else {
+    span.method = kOther;
+    span.method_original = SanitizeText(method);
+  }
+  AddTruncated(span, strings.truncated(UP_STRING_METHOD), "http.request.method_original");
+}
+
+void SetRoute(Span& span, const EventStrings& strings) {
+  span.route = SanitizeText(RouteOfPattern(strings.route()));
+  AddTruncated(span, strings.truncated(UP_STRING_ROUTE), "http.route");
+}
+
+void SetServerUrl(Span& span, const up_http_event& event, const EventStrings& strings,
+                  bool capture_query) {
+  span.scheme = (event.flags & UP_FLAG_TLS) != 0 ? "https" : "http";
+  const RequestTarget target = ParseRequestTarget(strings.target());
+  span.path = SanitizeText(target.path);
+  if (capture_query) span.query = SanitizeText(target.query);
+  // A cut target whose "?" is still there has its whole path.
+  const bool truncated = strings.truncated(UP_STRING_TARGET);
+  AddTruncated(span, truncated && !target.has_query, "url.path");
+  AddTruncated(span, truncated && target.has_query && capture_query, "url.query");
+}
+
+void SetClientUrl(Span& span, const EventStrings& strings, bool capture_query) {
+  span.scheme = SanitizeText(strings.scheme());
+  if (!strings.unread(UP_STRING_TARGET) && span.method != "CONNECT") {
+    span.path = strings.target().empty() ? "/" : EscapePath(strings.target());
+  }
+  if (capture_query) span.query = SanitizeText(strings.query());
+  if (!span.scheme.empty() && !strings.host().empty()) {
+    span.url_full = fmt::format("{}://{}{}", span.scheme, SanitizeText(strings.host()), span.path);
+  }
+  const bool scheme_truncated = strings.truncated(UP_STRING_SCHEME);
+  const bool path_truncated = strings.truncated(UP_STRING_TARGET);
+  AddTruncated(span, scheme_truncated, "url.scheme");
+  AddTruncated(span, path_truncated, "url.path");
+  AddTruncated(span, capture_query && strings.truncated(UP_STRING_QUERY), "url.query");
+  AddTruncated(span, scheme_truncated || path_truncated || strings.truncated(UP_STRING_HOST),
+               "url.full");
+}
+
+void SetServerAddress(Span& span, const EventStrings& strings) {
+  const Authority authority = ParseAuthority(strings.host());
+  const bool truncated = strings.truncated(UP_STRING_HOST);
+  span.server_address = SanitizeText(authority.host);
+  // The digits at a cut may be the start of another port.
+  if (!truncated && !span.server_address.empty()) {
+    span.server_port = authority.has_port ? authority.port : DefaultPort(span.scheme);
+  }
+  AddTruncated(span, truncated, "server.address");
+}
+
+void SetPeer(Span& span, const EventStrings& strings) {
+  // net/http's RemoteAddr of a unix socket whose other end has no name.
+  if (strings.peer() == "@") return;
+  const Authority peer = ParseAuthority(strings.peer());
+  const bool truncated = strings.truncated(UP_STRING_PEER);
+  span.peer_address = SanitizeText(peer.host);
+  if (!truncated) span.peer_port = peer.port;
+  AddTruncated(span, truncated, "network.peer.address");
+}
+
+uint32_t StatusOf(const up_http_event& event) {
+  // net/http panics for a status outside of these, so anything else is not one.
+  constexpr uint32_t kLowest = 100;
+  constexpr uint32_t kHighest = 999;
+  constexpr uint32_t kUnknowable = UP_FLAG_ERROR | UP_FLAG_READ_FAULT;
+  if (event.status == 0 && event.kind == UP_EVENT_HTTP_SERVER && (event.flags & kUnknowable) == 0) {
+    return 200;  // finishRequest writes it when the handler wrote no header
+  }
+  return event.status >= kLowest && event.status <= kHighest ? event.status : 0;
+}
+
+std::string ErrorTypeOf(const Span& span, uint32_t flags) {
+  const uint32_t first_error = span.kind == Kind::kServer ? 500 : 400;
+  if (span.status_code >= first_error) return std::to_string(span.status_code);
+  return (flags & UP_FLAG_ERROR) != 0 ? kOther : "";
+}
+
+std::string ProtocolVersion(const up_http_event& event) {
+  if (event.protocol_major == 0) return "";
+  if (event.protocol_major >= 2) return std::to_string(event.protocol_major);
+  return fmt::format("{}.{}", event.protocol_major, event.protocol_minor);
+}
+
+void SetIdentity(Span& span, const up_http_event& event) {
+  static_assert(sizeof(span.trace_id) == sizeof(event.trace_id));
+  static_assert(sizeof(span.span_id) == sizeof(event.span_id));
+  std::memcpy(span.trace_id.data(), event.trace_id, sizeof(event.trace_id));
+  std::memcpy(span.span_id.data(), event.span_id, sizeof(event.span_id));
+  span.trace_flags = event.trace_flags;
+  if ((event.flags & (UP_FLAG_REMOTE_PARENT | UP_FLAG_LOCAL_PARENT)) == 0) return;
+  std::memcpy(span.parent_span_id.data(), event.parent_span_id, sizeof(event.parent_span_id));
+  if (!span.has_parent()) return;
+  span.parent_source = (event.flags & UP_FLAG_LOCAL_PARENT) != 0 ? ParentSource::kGoroutine
+                                                                 : ParentSource::kTraceparent;
+}
+
+void SetSource(Span& span, const up_http_event& event, const EventSource& source) {
+  span.probe = SanitizeText(source.probe);
+  span.service_name = SanitizeText(source.service_name);
+  span.binary_path = SanitizeText(source.binary_path);
+  span.network_namespace = source.network_namespace;
+  span.pid = event.tgid;
+  span.goroutine = event.goroutine;
+}
+
+}  // namespace
+
+Span Assemble(const up_http_event& event, const EventSource& source, const WallClock& clock) {
+  const EventStrings strings(event);
+  Span span;
+  span.kind = event.kind == UP_EVENT_HTTP_SERVER ? Kind::kServer : Kind::kClient;
+  span.start_unix_ns = clock.ToUnixNanos(event.start_ns);
+  span.end_unix_ns = clock.ToUnixNanos(event.end_ns);
+  SetIdentity(span, event);
+  SetSource(span, event, source);
+
+  // In the order of the attributes, which is the order of Span::truncated.
+  SetMethod(span, strings);
+  if (span.kind == Kind::kServer) {
+    SetRoute(span, strings);
+    SetServerUrl(span, event, strings, source.capture_query);
+  } else {
+    SetClientUrl(span, strings, source.capture_query);
+  }
+  SetServerAddress(span, strings);
+  if (span.kind == Kind::kServer) SetPeer(span, strings);
+
+  span.protocol_version = ProtocolVersion(event);
+  span.status_code = StatusOf(event);
+  span.request_body_size = std::max<int64_t>(event.request_size, -1);
+  span.response_body_size = std::max<int64_t>(event.response_size, -1);
+  span.error_type = ErrorTypeOf(span, event.flags);
+  return span;
+}
+
+}  // namespace uprobed::span

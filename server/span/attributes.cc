@@ -1,1 +1,134 @@
+#include "server/span/attributes.h"
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <iterator>
+
+#include "fmt/format.h"
+
+namespace uprobed::span {
+namespace {
+
+using Value = std::optional<AttributeValue>;
+
+template <std::string Span::*kMember>
+Value Text(const Span& span) {
+  const std::string& text = span.*kMember;
+  return text.empty() ? Value() : Value(std::string_view(text));
+}
+
+// 0 stands for "not known".
+template <uint32_t Span::*kMember>
+Value Number(const Span& span) {
+  return span.*kMember == 0 ? Value() : Value(int64_t{span.*kMember});
+}
+
+// -1 stands for "not known".
+template <int64_t Span::*kMember>
+Value Size(const Span& span) {
+  return span.*kMember < 0 ? Value() : Value(span.*kMember);
+}
+
+struct Attribute {
+  std::string_view key;
+  AttributeGetter get;
+  bool is_number = false;
+};
+
+// OpenTelemetry's stable semantic conventions for HTTP.
+constexpr Attribute kAttributes[] = {
+    {"http.request.method", Text<&Span::method>},
+    {"http.request.method_original", Text<&Span::method_original>},
+    {"http.response.status_code", Number<&Span::status_code>, true},
+    {"http.route", Text<&Span::route>},
+    {"url.scheme", Text<&Span::scheme>},
+    {"url.path", Text<&Span::path>},
+    {"url.query", Text<&Span::query>},
+    {"url.full", Text<&Span::url_full>},
+    {"server.address", Text<&Span::server_address>},
+    {"server.port", Number<&Span::server_port>, true},
+    {"network.peer.address", Text<&Span::peer_address>},
+    {"network.peer.port", Number<&Span::peer_port>, true},
+    {"network.protocol.version", Text<&Span::protocol_version>},
+    {"http.request.body.size", Size<&Span::request_body_size>, true},
+    {"http.response.body.size", Size<&Span::response_body_size>, true},
+    {"error.type", Text<&Span::error_type>},
+};
+
+constexpr Attribute kResource[] = {
+    {"service.name", Text<&Span::service_name>},
+    {"process.pid", Number<&Span::pid>, true},
+    {"process.executable.path", Text<&Span::binary_path>},
+};
+
+constexpr auto kInfos = [] {
+  std::array<AttributeInfo, std::size(kAttributes) + std::size(kResource)> infos{};
+  size_t count = 0;
+  for (const Attribute& attribute : kAttributes) {
+    infos[count++] = {attribute.key, attribute.is_number};
+  }
+  for (const Attribute& attribute : kResource) {
+    infos[count++] = {attribute.key, attribute.is_number};
+  }
+  return infos;
+}();
+
+using Visitor = std::function<void(std::string_view key, AttributeValue value)>;
+
+void Visit(std::span<const Attribute> attributes, const Span& span, const Visitor& visit) {
+  for (const Attribute& attribute : attributes) {
+    if (const Value value = attribute.get(span)) visit(attribute.key, *value);
+  }
+}
+
+template <size_t kSize>
+std::string Hex(const std::array<uint8_t, kSize>& id) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  text.reserve(2 * kSize);
+  for (const uint8_t byte : id) {
+    text += kDigits[byte >> 4U];
+    text += kDigits[byte & 0xFU];
+  }
+  return text;
+}
+
+}  // namespace
+
+void VisitAttributes(const Span& span, const Visitor& visit) { Visit(kAttributes, span, visit); }
+
+void VisitResource(const Span& span, const Visitor& visit) { Visit(kResource, span, visit); }
+
+AttributeGetter FindAttributeGetter(std::string_view key) {
+  for (const std::span<const Attribute> attributes :
+       {std::span<const Attribute>(kAttributes), std::span<const Attribute>(kResource)}) {
+    const auto found = std::find_if(attributes.begin(), attributes.end(),
+                                    [&](const Attribute& each) { return each.key == key; });
+    if (found != attributes.end()) return found->get;
+  }
+  return nullptr;
+}
+
+std::span<const AttributeInfo> KnownAttributes() { return kInfos; }
+
+std::optional<AttributeValue> FindAttribute(const Span& span, std::string_view key) {
+  const AttributeGetter get = FindAttributeGetter(key);
+  return get == nullptr ? std::nullopt : get(span);
+}
+
+bool IsKnownAttribute(std::string_view key) { return FindAttributeGetter(key) != nullptr; }
+
+std::string SpanName(const Span& span) {
+  const bool known = !span.method.empty() && span.method != "_OTHER";
+  const std::string_view method = known ? std::string_view(span.method) : "HTTP";
+  if (span.kind == Kind::kServer && !span.route.empty()) {
+    return fmt::format("{} {}", method, span.route);
+  }
+  return std::string(method);
+}
+
+std::string ToHex(const TraceId& id) { return Hex(id); }
+std::string ToHex(const SpanId& id) { return Hex(id); }
+
+}  // namespace uprobed::span

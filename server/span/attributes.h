@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -25,10 +26,21 @@ void VisitResource(const Span& span,
 
 // One attribute or resource attribute by key; nullopt where the span has none.
 std::optional<AttributeValue> FindAttribute(const Span& span, std::string_view key);
+// How to get one attribute, for callers that ask many spans for the same key. nullptr for a key
+// that no span could ever have.
+using AttributeGetter = std::optional<AttributeValue> (*)(const Span& span);
+AttributeGetter FindAttributeGetter(std::string_view key);
+// Every attribute and resource attribute there is, and whether its values are text or numbers.
+struct AttributeInfo {
+  std::string_view key;
+  bool is_number = false;
+};
+std::span<const AttributeInfo> KnownAttributes();
 // Whether any span could ever have this key: tells a typing error in a filter from an absent value.
 bool IsKnownAttribute(std::string_view key);
 
-// The span's name after OpenTelemetry: "{method} {route}" for a server with a route, else "{method}".
+// The span's name after OpenTelemetry: "{method} {route}" for a server with a route, else
+// "{method}", where the method is "HTTP" if OpenTelemetry does not know it.
 std::string SpanName(const Span& span);
 
 std::string ToHex(const TraceId& id);

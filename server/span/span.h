@@ -32,31 +32,32 @@ struct Span {
   int64_t end_unix_ns = 0;
 
   // Resource
-  std::string probe;         // "probes/shop"
+  std::string probe;  // "probes/shop"
   std::string service_name;
-  std::string binary_path;   // process.executable.path
+  std::string binary_path;  // process.executable.path
   uint32_t pid = 0;
-  uint64_t goroutine = 0;    // address of runtime.g: tells requests of one process apart
+  uint64_t goroutine = 0;          // address of runtime.g: tells requests of one process apart
   uint64_t network_namespace = 0;  // inode of the process's network namespace; 0: not known
 
   // HTTP
-  std::string method;              // "GET"; "_OTHER" where it is none that OpenTelemetry knows
-  std::string method_original;     // only where method is "_OTHER"
-  std::string scheme;              // "http", "https"
+  std::string method;           // "GET"; "_OTHER" where it is none that OpenTelemetry knows
+  std::string method_original;  // only where method is "_OTHER"
+  std::string scheme;           // "http", "https"
   std::string path;
-  std::string query;               // only where the probe captures it
-  std::string route;               // server, Go >= 1.22 ServeMux: "/items/{id}", without method and host
-  std::string server_address;      // host without port
-  uint32_t server_port = 0;        // 0: not known
-  std::string peer_address;        // server: network.peer.address
+  std::string query;     // only where the probe captures it
+  std::string url_full;  // client: "http://stock:8080/reserve", without the query
+  std::string route;     // server, Go >= 1.22 ServeMux: "/items/{id}", without method and host
+  std::string server_address;  // host without port
+  uint32_t server_port = 0;    // 0: not known
+  std::string peer_address;    // server: network.peer.address
   uint32_t peer_port = 0;
-  std::string protocol_version;    // "1.1"
-  uint32_t status_code = 0;        // 0: no response
+  std::string protocol_version;  // "1.1"
+  uint32_t status_code = 0;      // 0: no response
   int64_t request_body_size = -1;
   int64_t response_body_size = -1;
-  std::string error_type;          // "500", "_OTHER"; empty: no error
+  std::string error_type;  // "500", "_OTHER"; empty: no error
   // Names of attributes that were cut at their bound, in attribute order: "url.path".
-  std::string truncated;           // comma separated; empty: nothing was cut
+  std::string truncated;  // comma separated; empty: nothing was cut
 
   int64_t duration_ns() const { return end_unix_ns - start_unix_ns; }
   bool has_parent() const { return parent_span_id != SpanId{}; }

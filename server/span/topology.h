@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -16,14 +17,17 @@
 
 namespace uprobed::span {
 
-inline constexpr const char* kNone = "none";          // callee of a request that calls nobody
-inline constexpr const char* kOverflow = "_other";    // the edge that takes what exceeds the bound
+inline constexpr const char* kNone = "none";        // callee of a request that calls nobody
+inline constexpr const char* kOverflow = "_other";  // the edge that takes what exceeds the bound
+inline constexpr const char* kUnknown = "unknown";  // a function or callee that was never seen
 
 // Who calls whom, at the level of functions. A function is the route of the request being served,
 // or its path where no route is known.
 struct EdgeKey {
-  std::string caller;           // service.name
-  std::string caller_function;  // route or path being served; "none" outside of any request
+  std::string caller;  // service.name
+  // Route or path being served; "none" outside of any request, "unknown" where the server span that
+  // would tell it never came.
+  std::string caller_function;
   std::string callee;           // service.name where it is a probed service, else host:port
   std::string callee_function;  // path called
   auto operator<=>(const EdgeKey&) const = default;
@@ -39,9 +43,9 @@ struct Edge {
 };
 
 struct TopologyLimits {
-  size_t max_edges = 4096;
-  size_t max_pending = 65536;                          // client spans waiting for their server span
-  int64_t pending_timeout_ns = 300'000'000'000;        // after it the caller's function stays unknown
+  size_t max_edges = 4096;                       // the overflow edge comes on top
+  size_t max_pending = 65536;                    // client spans waiting for their server span
+  int64_t pending_timeout_ns = 300'000'000'000;  // after it the caller's function stays unknown
 };
 
 struct TopologyStats {
@@ -59,20 +63,46 @@ class Topology {
   explicit Topology(TopologyLimits limits = {}) : limits_(limits) {}
 
   void Add(const Span& span);
-  // Says that requests to `authority` ("127.0.0.1:8080") from inside a network namespace reach
-  // `service`, because a process of that service listens there.
+  // Says that requests to `authority` ("127.0.0.1:8080", "[::]:8080") from inside a network
+  // namespace reach `service`, because a process of that service listens there. An empty `service`
+  // forgets it. A loopback callee ("localhost", 127.0.0.1, ::1) is also looked up under the other
+  // names of loopback and under the wildcard addresses. Applies to spans added from now on.
   void SetService(uint64_t network_namespace, const std::string& authority,
                   const std::string& service);
   std::vector<Edge> Snapshot() const;  // ordered by key
   TopologyStats stats() const;
 
  private:
-  struct Pending;
-  void Count(EdgeKey key, const Span& span) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A client span that waits for the server span that it was made for.
+  struct Pending {
+    SpanId server_span_id{};
+    EdgeKey key;  // caller_function still to come
+    bool is_error = false;
+    int64_t latency_ns = 0;
+    int64_t end_unix_ns = 0;
+  };
+  struct SpanIdHash {
+    size_t operator()(const SpanId& id) const;
+  };
+  using PendingList = std::list<Pending>;
+
+  void AddServer(const Span& span) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddClient(const Span& span) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ExpirePending() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ExpireOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::string CalleeOf(const Span& span) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Count(const Pending& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const TopologyLimits limits_;
   mutable absl::Mutex mutex_;
   std::map<EdgeKey, Edge> edges_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::pair<uint64_t, std::string>, std::string> services_ ABSL_GUARDED_BY(mutex_);
+  PendingList pending_ ABSL_GUARDED_BY(mutex_);  // oldest first
+  std::unordered_multimap<SpanId, PendingList::iterator, SpanIdHash> pending_by_server_
+      ABSL_GUARDED_BY(mutex_);
+  int64_t newest_end_unix_ns_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t overflowed_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t expired_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace uprobed::span

@@ -1,0 +1,39 @@
+#ifndef UPROBED_SERVER_METRICS_HTTP_METRICS_H_
+#define UPROBED_SERVER_METRICS_HTTP_METRICS_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "prometheus/collectable.h"
+#include "prometheus/metric_family.h"
+#include "server/metrics/http_series.h"
+#include "server/span/span.h"
+
+namespace uprobed::metrics {
+
+// Rate, errors and duration of the requests seen, as OpenTelemetry's HTTP metrics:
+// http_{server,client}_request_duration_seconds, ..._request_body_size_bytes and
+// ..._response_body_size_bytes, and uprobed_metric_series* about their own size.
+// Thread-safe.
+class HttpMetrics : public prometheus::Collectable {
+ public:
+  static constexpr size_t kDefaultMaxSeries = 2000;
+
+  // `max_series` bounds each family; the overflow series comes on top.
+  explicit HttpMetrics(size_t max_series = kDefaultMaxSeries);
+
+  void Record(const span::Span& span);
+  std::vector<prometheus::MetricFamily> Collect() const override;
+
+ private:
+  const size_t max_series_;
+  mutable absl::Mutex mutex_;
+  HttpSeries server_ ABSL_GUARDED_BY(mutex_);
+  HttpSeries client_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace uprobed::metrics
+
+#endif  // UPROBED_SERVER_METRICS_HTTP_METRICS_H_

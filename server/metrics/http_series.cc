@@ -1,0 +1,172 @@
+#include "server/metrics/http_series.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace uprobed::metrics {
+namespace {
+
+using span::Kind;
+using span::Span;
+
+// OpenTelemetry's advice for http.server.request.duration and http.client.request.duration.
+constexpr std::array<double, 14> kDurationBounds = {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
+                                                    0.5,   0.75, 1,     2.5,  5,     7.5, 10};
+// OpenTelemetry advises none for sizes: powers of 8 from 128 bytes to 256 MiB.
+constexpr std::array<double, 8> kSizeBounds = {128,    1024,    8192,     65536,
+                                               524288, 4194304, 33554432, 268435456};
+
+// One label: a text or a number of the span. Empty and 0 are "not known".
+struct LabelSource {
+  const char* name;
+  std::string Span::*text = nullptr;
+  uint32_t Span::*number = nullptr;
+};
+// OpenTelemetry's attribute names with "_" for ".", as its Prometheus exporters write them. The
+// resource attribute service.name is a label too: one endpoint speaks for many services.
+constexpr LabelSource kCommonLabels[] = {
+    {.name = "service_name", .text = &Span::service_name},
+    {.name = "http_request_method", .text = &Span::method},
+    {.name = "http_response_status_code", .number = &Span::status_code},
+    {.name = "url_scheme", .text = &Span::scheme},
+    {.name = "network_protocol_version", .text = &Span::protocol_version},
+    {.name = "error_type", .text = &Span::error_type},
+};
+constexpr LabelSource kServerLabels[] = {
+    {.name = "http_route", .text = &Span::route},
+};
+constexpr LabelSource kClientLabels[] = {
+    {.name = "server_address", .text = &Span::server_address},
+    {.name = "server_port", .number = &Span::server_port},
+};
+
+template <typename Visitor>
+void VisitLabelSources(Kind kind, const Visitor& visit) {
+  for (const LabelSource& source : kCommonLabels) visit(source);
+  if (kind == Kind::kServer) {
+    for (const LabelSource& source : kServerLabels) visit(source);
+  } else {
+    for (const LabelSource& source : kClientLabels) visit(source);
+  }
+}
+
+void AppendBytes(std::string& key, uint32_t number) {
+  char bytes[sizeof(number)];
+  std::memcpy(bytes, &number, sizeof(number));
+  key.append(bytes, sizeof(bytes));
+}
+
+// Texts carry their length, so that no two label sets have one key.
+void AppendKey(std::string& key, const Span& span, const LabelSource& source) {
+  if (source.text == nullptr) {
+    AppendBytes(key, span.*source.number);
+    return;
+  }
+  const std::string& text = span.*source.text;
+  AppendBytes(key, static_cast<uint32_t>(text.size()));
+  key += text;
+}
+
+std::string LabelValue(const Span& span, const LabelSource& source) {
+  if (source.text != nullptr) return span.*source.text;
+  const uint32_t number = span.*source.number;
+  return number == 0 ? "" : std::to_string(number);
+}
+
+}  // namespace
+
+struct HttpSeries::Family {
+  const char* name;  // after "http_server" or "http_client"
+  const char* help;
+  Histogram Series::*histogram;
+};
+
+const HttpSeries::Family HttpSeries::kFamilies[3] = {
+    {"_request_duration_seconds", "Duration of HTTP requests in seconds.", &Series::duration},
+    {"_request_body_size_bytes", "Size of HTTP request bodies in bytes, where it is known.",
+     &Series::request_size},
+    {"_response_body_size_bytes", "Size of HTTP response bodies in bytes, where it is known.",
+     &Series::response_size},
+};
+
+HttpSeries::Series::Series(Labels series_labels)
+    : labels(std::move(series_labels)),
+      duration(kDurationBounds),
+      request_size(kSizeBounds),
+      response_size(kSizeBounds) {}
+
+HttpSeries::HttpSeries(Kind kind, size_t max_series)
+    : kind_(kind), max_series_(max_series), overflow_(Labels()) {
+  VisitLabelSources(kind, [this](const LabelSource& source) {
+    overflow_.labels.push_back({source.name, "_other"});
+  });
+}
+
+void HttpSeries::Record(const Span& span) {
+  constexpr double kNanosPerSecond = 1e9;
+  Series& series = SeriesOf(span);
+  series.duration.Observe(static_cast<double>(span.duration_ns()) / kNanosPerSecond);
+  if (span.request_body_size >= 0) {
+    series.request_size.Observe(static_cast<double>(span.request_body_size));
+  }
+  if (span.response_body_size >= 0) {
+    series.response_size.Observe(static_cast<double>(span.response_body_size));
+  }
+}
+
+HttpSeries::Series& HttpSeries::SeriesOf(const Span& span) {
+  key_.clear();
+  VisitLabelSources(kind_, [&](const LabelSource& source) { AppendKey(key_, span, source); });
+  if (const auto found = series_.find(key_); found != series_.end()) return found->second;
+  if (series_.size() >= max_series_) return overflow_;
+
+  Labels labels;
+  VisitLabelSources(kind_, [&](const LabelSource& source) {
+    // Prometheus: a label with an empty value is the same as no label.
+    std::string value = LabelValue(span, source);
+    if (!value.empty()) labels.push_back({source.name, std::move(value)});
+  });
+  return series_.try_emplace(key_, std::move(labels)).first->second;
+}
+
+std::string HttpSeries::FamilyName(const Family& family) const {
+  return std::string(kind_ == Kind::kServer ? "http_server" : "http_client") + family.name;
+}
+
+void HttpSeries::AppendSeries(const Family& family, const Series& series,
+                              prometheus::MetricFamily& collected) const {
+  const Histogram& histogram = series.*family.histogram;
+  if (histogram.count() == 0) return;
+  prometheus::ClientMetric metric;
+  metric.label = series.labels;
+  metric.histogram = histogram.Collect();
+  collected.metric.push_back(std::move(metric));
+}
+
+void HttpSeries::Collect(std::vector<prometheus::MetricFamily>& families) const {
+  for (const Family& family : kFamilies) {
+    prometheus::MetricFamily collected{
+        FamilyName(family), family.help, prometheus::MetricType::Histogram, {}};
+    for (const auto& [key, series] : series_) AppendSeries(family, series, collected);
+    AppendSeries(family, overflow_, collected);
+    families.push_back(std::move(collected));
+  }
+}
+
+void HttpSeries::CollectUsage(prometheus::MetricFamily& series,
+                              prometheus::MetricFamily& overflowed) const {
+  for (const Family& family : kFamilies) {
+    const auto in_use = std::count_if(series_.begin(), series_.end(), [&](const auto& entry) {
+      return (entry.second.*family.histogram).count() > 0;
+    });
+    const std::string name = FamilyName(family);
+    AddMetric(series, static_cast<double>(in_use), {{"family", name}});
+    AddMetric(overflowed, static_cast<double>((overflow_.*family.histogram).count()),
+              {{"family", name}});
+  }
+}
+
+}  // namespace uprobed::metrics

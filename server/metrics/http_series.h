@@ -1,0 +1,55 @@
+#ifndef UPROBED_SERVER_METRICS_HTTP_SERIES_H_
+#define UPROBED_SERVER_METRICS_HTTP_SERIES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "prometheus/metric_family.h"
+#include "server/metrics/families.h"
+#include "server/metrics/histogram.h"
+#include "server/span/span.h"
+
+namespace uprobed::metrics {
+
+// The series of one kind of span: three families (duration, request body size, response body size)
+// that share their labels. Holds at most `max_series` label sets; what exceeds them is counted on
+// one more, whose labels are all "_other". Thread: the owner's only.
+class HttpSeries {
+ public:
+  HttpSeries(span::Kind kind, size_t max_series);
+
+  void Record(const span::Span& span);
+  // Appends the three families.
+  void Collect(std::vector<prometheus::MetricFamily>& families) const;
+  // Appends, for each family, its number of series and of values counted on the overflow series.
+  void CollectUsage(prometheus::MetricFamily& series, prometheus::MetricFamily& overflowed) const;
+
+ private:
+  struct Series {
+    explicit Series(Labels series_labels);
+    Labels labels;
+    Histogram duration;
+    Histogram request_size;
+    Histogram response_size;
+  };
+  struct Family;
+  static const Family kFamilies[3];
+
+  Series& SeriesOf(const span::Span& span);
+  std::string FamilyName(const Family& family) const;
+  void AppendSeries(const Family& family, const Series& series,
+                    prometheus::MetricFamily& collected) const;
+
+  const span::Kind kind_;
+  const size_t max_series_;
+  std::unordered_map<std::string, Series> series_;
+  Series overflow_;
+  std::string key_;  // kept between calls, so that looking up allocates nothing
+};
+
+}  // namespace uprobed::metrics
+
+#endif  // UPROBED_SERVER_METRICS_HTTP_SERIES_H_

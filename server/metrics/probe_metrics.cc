@@ -1,0 +1,112 @@
+#include "server/metrics/probe_metrics.h"
+
+#include <string>
+#include <utility>
+
+#include "bpf/abi/counters.h"
+#include "server/metrics/families.h"
+
+namespace uprobed::metrics {
+namespace {
+
+using control::Probe;
+using control::ProbeState;
+using prometheus::MetricFamily;
+
+constexpr ProbeState kStates[] = {ProbeState::kPending,  ProbeState::kActive,
+                                  ProbeState::kDegraded, ProbeState::kWaiting,
+                                  ProbeState::kDisabled, ProbeState::kFailed};
+
+// A label's value and the kernel counter behind it.
+struct CounterLabel {
+  const char* value;
+  up_counter counter;
+};
+constexpr CounterLabel kSites[] = {{"server_start", UP_COUNTER_HITS_SERVER_START},
+                                   {"server_end", UP_COUNTER_HITS_SERVER_END},
+                                   {"client_start", UP_COUNTER_HITS_CLIENT_START},
+                                   {"client_end", UP_COUNTER_HITS_CLIENT_END}};
+constexpr CounterLabel kLossCauses[] = {{"ring_full", UP_COUNTER_LOST_RING_FULL},
+                                        {"map_full", UP_COUNTER_LOST_MAP_FULL},
+                                        {"no_start", UP_COUNTER_LOST_NO_START},
+                                        {"abandoned", UP_COUNTER_LOST_ABANDONED},
+                                        {"read_fault", UP_COUNTER_LOST_READ_FAULT}};
+
+double CounterOf(const Probe& probe, up_counter counter) {
+  return static_cast<double>(probe.status.counters.value[counter]);
+}
+
+// One series a probe.
+template <typename Getter>
+MetricFamily PerProbe(MetricFamily family, const std::vector<Probe>& probes, Getter get) {
+  for (const Probe& probe : probes) {
+    AddMetric(family, static_cast<double>(get(probe)), {{"probe", probe.record.id}});
+  }
+  return family;
+}
+
+// One series a probe and value of `label`.
+template <size_t kSize>
+MetricFamily PerProbeAnd(const char* label, const CounterLabel (&values)[kSize],
+                         MetricFamily family, const std::vector<Probe>& probes) {
+  for (const Probe& probe : probes) {
+    for (const CounterLabel& value : values) {
+      AddMetric(family, CounterOf(probe, value.counter),
+                {{"probe", probe.record.id}, {label, value.value}});
+    }
+  }
+  return family;
+}
+
+MetricFamily States(const std::vector<Probe>& probes) {
+  MetricFamily family = MakeGauge("uprobed_probe_state", "1 for the state that a probe is in.");
+  for (const Probe& probe : probes) {
+    for (const ProbeState state : kStates) {
+      AddMetric(family, probe.status.state == state ? 1 : 0,
+                {{"probe", probe.record.id}, {"state", std::string(control::Name(state))}});
+    }
+  }
+  return family;
+}
+
+MetricFamily OfCounter(up_counter counter, MetricFamily family, const std::vector<Probe>& probes) {
+  return PerProbe(std::move(family), probes,
+                  [counter](const Probe& probe) { return CounterOf(probe, counter); });
+}
+
+}  // namespace
+
+std::vector<MetricFamily> CollectProbes(const std::vector<Probe>& probes) {
+  return {
+      States(probes),
+      PerProbe(MakeGauge("uprobed_probe_attached_sites", "Sites that a probe has attached."),
+               probes, [](const Probe& probe) { return probe.status.attached_sites; }),
+      PerProbe(MakeGauge("uprobed_probe_single_stepped_sites",
+                         "Attached sites whose instruction the kernel cannot emulate: each hit "
+                         "costs a second trap."),
+               probes, [](const Probe& probe) { return probe.status.single_stepped_sites; }),
+      PerProbeAnd("site", kSites,
+                  MakeCounter("uprobed_probe_hits_total", "Hits of a probe's sites."), probes),
+      PerProbe(MakeCounter("uprobed_spans_total", "Spans delivered to the subscribers' hub."),
+               probes, [](const Probe& probe) { return probe.status.spans; }),
+      PerProbeAnd("cause", kLossCauses,
+                  MakeCounter("uprobed_spans_lost_total",
+                              "Requests seen in the kernel that became no span, by cause."),
+                  probes),
+      OfCounter(UP_COUNTER_OUT_OF_SCOPE,
+                MakeCounter("uprobed_probe_out_of_scope_hits_total",
+                            "Hits by processes outside of a probe's scope; no loss."),
+                probes),
+      OfCounter(UP_COUNTER_REPEATED_START,
+                MakeCounter("uprobed_probe_repeated_starts_total",
+                            "Second hits of a start site by one call, after its stack grew; "
+                            "no loss."),
+                probes),
+      OfCounter(UP_COUNTER_FIELD_UNREAD,
+                MakeCounter("uprobed_fields_unread_total",
+                            "Fields of delivered spans whose memory could not be read."),
+                probes),
+  };
+}
+
+}  // namespace uprobed::metrics
