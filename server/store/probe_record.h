@@ -12,11 +12,11 @@ namespace uprobed::store {
 
 // What a user asked for.
 struct ProbeSpec {
-  std::string binary_path;  // absolute; for a pid target the path behind /proc/<pid>/exe
-  uint32_t pid = 0;         // not 0: only this process is observed
+  std::string binary_path;      // absolute; for a pid target the path behind /proc/<pid>/exe
+  uint32_t pid = 0;             // not 0: only this process is observed
   uint64_t pid_start_time = 0;  // clock ticks since boot: tells a reused pid
   std::string boot_id;          // a pid means nothing after a reboot
-  std::vector<profile::Instrumentation> instrumentations;  // never empty once stored
+  std::vector<profile::Instrumentation> instrumentations;  // empty: all that the binary has
   bool enabled = true;
   bool capture_query = false;
   std::string service_name;  // empty: from the process's environment or the file name

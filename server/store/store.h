@@ -37,8 +37,8 @@ struct StoreStats {
 // Everything the daemon keeps: profiles, desired probes, audit, in one SQLite file (WAL, STRICT
 // tables, schema from migrations/). The one folder that knows SQLite.
 // Thread-safe: one connection behind one mutex; calls are short.
-// Errors: STORE_NEWER_SCHEMA (FAILED_PRECONDITION, from Open), STORE_CORRUPT (DATA_LOSS), STORE_BUSY
-// and STORE_IO (UNAVAILABLE), and those named below.
+// Errors: STORE_NEWER_SCHEMA (FAILED_PRECONDITION, from Open), STORE_CORRUPT (DATA_LOSS),
+// STORE_BUSY and STORE_IO (UNAVAILABLE), and those named below.
 class Store {
  public:
   // Opens or creates `path` (":memory:" for tests) and applies the migrations, after a backup
@@ -53,11 +53,11 @@ class Store {
 
   // Profiles, by Profile::identity.Id(). Put replaces.
   absl::Status PutProfile(const profile::Profile& profile, const std::string& binary_path,
-                                  bool imported, int64_t now_unix_ns);
+                          bool imported, int64_t now_unix_ns);
   // NOT_FOUND PROFILE_NOT_FOUND.
   absl::StatusOr<profile::Profile> GetProfile(const std::string& id);
   absl::StatusOr<std::vector<ProfileSummary>> ListProfiles(const std::string& after_id,
-                                                                   size_t limit);
+                                                           size_t limit);
   absl::Status DeleteProfile(const std::string& id);
 
   // Probes. ALREADY_EXISTS PROBE_EXISTS; NOT_FOUND PROBE_NOT_FOUND; ABORTED ETAG_MISMATCH where the

@@ -1,0 +1,44 @@
+#ifndef UPROBED_SERVER_STORE_PROFILE_ROWS_H_
+#define UPROBED_SERVER_STORE_PROFILE_ROWS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/profile/profile.h"
+#include "server/store/database.h"
+#include "server/store/store.h"
+
+namespace uprobed::store {
+
+// Profiles as rows: `profiles` and its children profile_modules, profile_sites,
+// profile_site_arguments, profile_fields and profile_absences. Each function is one transaction.
+
+// Replaces the profile of the same id.
+absl::Status WriteProfile(Database& database, const profile::Profile& profile,
+                          const std::string& binary_path, bool imported, int64_t now_unix_ns);
+
+// nullopt: not there. DATA_LOSS STORE_CORRUPT: a row of it does not decode.
+absl::StatusOr<std::optional<profile::Profile>> ReadProfile(Database& database,
+                                                            const std::string& id);
+
+// Up to `limit` profiles whose id is greater than `after_id`, ascending.
+absl::StatusOr<std::vector<ProfileSummary>> ListProfileRows(Database& database,
+                                                            const std::string& after_id,
+                                                            size_t limit);
+
+// Whether it was there.
+absl::StatusOr<bool> DeleteProfileRows(Database& database, const std::string& id);
+
+// Stable names of argument kinds: "register", "stack".
+std::string_view ArgumentKindName(profile::ArgumentLocation::Kind kind);
+std::optional<profile::ArgumentLocation::Kind> ArgumentKindFromName(std::string_view name);
+
+}  // namespace uprobed::store
+
+#endif  // UPROBED_SERVER_STORE_PROFILE_ROWS_H_

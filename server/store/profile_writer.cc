@@ -1,0 +1,135 @@
+#include <string>
+
+#include "server/base/errors.h"
+#include "server/store/profile_rows.h"
+
+namespace uprobed::store {
+namespace {
+
+using profile::ArgumentLocation;
+using profile::Profile;
+using profile::Site;
+
+template <typename Enum>
+std::string NameOf(Enum value) {
+  return std::string(profile::Name(value));
+}
+
+int64_t Bits(uint64_t value) { return static_cast<int64_t>(value); }
+
+absl::Status InsertProfile(Database& database, const Profile& profile,
+                           const std::string& binary_path, bool imported, int64_t now_unix_ns) {
+  return database
+      .Execute(
+          "INSERT INTO profiles (id, go_build_id, gnu_build_id, sha256, size, resolver_revision,"
+          " go_version, architecture, main_module, position_independent, stripped, symbol_source,"
+          " map_kind, binary_path, imported, create_time_unix_ns)"
+          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          {profile.identity.Id(), profile.identity.go_build_id, profile.identity.gnu_build_id,
+           profile.identity.sha256, Bits(profile.identity.size), profile.resolver_revision,
+           profile.go_version, profile.architecture, profile.main_module,
+           profile.position_independent, profile.stripped, NameOf(profile.symbol_source),
+           NameOf(profile.map_kind), binary_path, imported, now_unix_ns})
+      .status();
+}
+
+absl::Status InsertModules(Database& database, const std::string& id, const Profile& profile) {
+  for (const auto& [path, version] : profile.modules) {
+    RETURN_IF_ERROR(database
+                        .Execute("INSERT INTO profile_modules (profile_id, path, version)"
+                                 " VALUES (?, ?, ?)",
+                                 {id, path, version})
+                        .status());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status InsertArguments(Database& database, const std::string& id, int64_t site_position,
+                             const Site& site) {
+  int64_t position = 0;
+  for (const ArgumentLocation& argument : site.arguments) {
+    RETURN_IF_ERROR(
+        database
+            .Execute("INSERT INTO profile_site_arguments (profile_id, site_position, position,"
+                     " name, kind, register_name, stack_offset) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                     {id, site_position, position++, argument.name,
+                      std::string(ArgumentKindName(argument.kind)), argument.register_name,
+                      argument.stack_offset})
+            .status());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status InsertSites(Database& database, const std::string& id, const Profile& profile) {
+  int64_t position = 0;
+  for (const Site& site : profile.sites) {
+    RETURN_IF_ERROR(
+        database
+            .Execute("INSERT INTO profile_sites (profile_id, position, kind, function,"
+                     " virtual_address, file_offset, function_offset, bytes, instruction, cost,"
+                     " condition, ends_when_taken) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                     {id, position, NameOf(site.kind), site.function, Bits(site.virtual_address),
+                      Bits(site.file_offset), site.function_offset, site.bytes, site.instruction,
+                      NameOf(site.cost), site.condition, site.ends_when_taken})
+            .status());
+    RETURN_IF_ERROR(InsertArguments(database, id, position, site));
+    ++position;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status InsertFields(Database& database, const std::string& id, const Profile& profile) {
+  for (const auto& [name, field] : profile.fields) {
+    RETURN_IF_ERROR(database
+                        .Execute("INSERT INTO profile_fields (profile_id, name, byte_offset,"
+                                 " source) VALUES (?, ?, ?, ?)",
+                                 {id, name, field.offset, NameOf(field.source)})
+                        .status());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status InsertAbsences(Database& database, const std::string& id, const Profile& profile) {
+  int64_t position = 0;
+  for (const profile::Absence& absence : profile.absences) {
+    RETURN_IF_ERROR(database
+                        .Execute("INSERT INTO profile_absences (profile_id, position,"
+                                 " instrumentation, reason, message) VALUES (?, ?, ?, ?, ?)",
+                                 {id, position++, NameOf(absence.instrumentation), absence.reason,
+                                  absence.message})
+                        .status());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status WriteProfile(Database& database, const Profile& profile,
+                          const std::string& binary_path, bool imported, int64_t now_unix_ns) {
+  const std::string id = profile.identity.Id();
+  return database.Transaction(Database::TransactionKind::kWrite, [&]() -> absl::Status {
+    RETURN_IF_ERROR(DeleteProfileRows(database, id).status());
+    RETURN_IF_ERROR(InsertProfile(database, profile, binary_path, imported, now_unix_ns));
+    RETURN_IF_ERROR(InsertModules(database, id, profile));
+    RETURN_IF_ERROR(InsertSites(database, id, profile));
+    RETURN_IF_ERROR(InsertFields(database, id, profile));
+    return InsertAbsences(database, id, profile);
+  });
+}
+
+absl::StatusOr<bool> DeleteProfileRows(Database& database, const std::string& id) {
+  ASSIGN_OR_RETURN(const int deleted, database.Execute("DELETE FROM profiles WHERE id = ?", {id}));
+  return deleted > 0;
+}
+
+std::string_view ArgumentKindName(ArgumentLocation::Kind kind) {
+  return kind == ArgumentLocation::Kind::kStack ? "stack" : "register";
+}
+
+std::optional<ArgumentLocation::Kind> ArgumentKindFromName(std::string_view name) {
+  if (name == "register") return ArgumentLocation::Kind::kRegister;
+  if (name == "stack") return ArgumentLocation::Kind::kStack;
+  return std::nullopt;
+}
+
+}  // namespace uprobed::store
