@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -12,10 +13,9 @@
 
 namespace uprobed::control {
 
-// Tells the event loop which probe and process an event belongs to. The controller binds slots as it
-// attaches; a binding outlives its attachment until the slot is bound anew, because events that were
-// in the ring buffer when the sites were detached are still delivered.
-// Thread-safe.
+// Tells the event loop which probe and process an event belongs to. The controller binds slots as
+// it attaches; a binding outlives its attachment until the slot is bound anew, because events that
+// were in the ring buffer when the sites were detached are still delivered. Thread-safe.
 class EventDirectory {
  public:
   struct Binding {
@@ -30,14 +30,16 @@ class EventDirectory {
   void Bind(uint32_t slot, Binding binding);
 
   // nullopt for a slot that was never bound. The first event of a process reads its environment
-  // (OTEL_SERVICE_NAME, then service.name in OTEL_RESOURCE_ATTRIBUTES, else the file's name) and its
-  // network namespace; later ones are answered from memory. `now_monotonic_ns` ages the memory, so
-  // that a reused pid is read anew.
+  // (OTEL_SERVICE_NAME, then service.name in OTEL_RESOURCE_ATTRIBUTES, else the file's name) and
+  // its network namespace; later ones are answered from memory. `now_monotonic_ns` ages the memory,
+  // so that a reused pid is read anew.
   std::optional<span::EventSource> Find(uint32_t slot, uint32_t pid, uint64_t now_monotonic_ns);
 
   // Counts a delivered span for its probe; Spans() reads the count.
   void CountSpan(uint32_t slot);
   uint64_t Spans(const std::string& probe_id) const;
+  // For a probe that is deleted, so that one of the same name begins at 0.
+  void ForgetSpans(const std::string& probe_id);
 
  private:
   struct Process {
@@ -45,6 +47,9 @@ class EventDirectory {
     uint64_t network_namespace = 0;
     uint64_t read_monotonic_ns = 0;
   };
+  // `known` is what was read before; it stands where the process is gone.
+  Process ReadProcess(uint32_t pid, uint64_t now_monotonic_ns,
+                      const std::optional<Process>& known) const;
 
   const std::string proc_root_;
   mutable absl::Mutex mutex_;

@@ -24,15 +24,15 @@ enum class ProbeState : uint8_t {
 struct ProbeStatus {
   ProbeState state = ProbeState::kPending;
   int64_t observed_generation = 0;
-  absl::Status error;                  // why kDegraded, kWaiting or kFailed
-  std::string profile_id;              // of the binary attached last
+  absl::Status error;      // why kDegraded, kWaiting or kFailed
+  std::string profile_id;  // of the binary attached last
   uint32_t attached_sites = 0;
   uint32_t single_stepped_sites = 0;
-  uint32_t attached_binaries = 0;      // more than 1 while processes of a replaced file still run
-  std::vector<uint32_t> pids;          // processes that run the attached binaries
-  up_counters counters{};              // since the probe was attached first in this run of the daemon
-  uint64_t spans = 0;                  // delivered to the hub
-  int64_t transition_time_unix_ns = 0; // of `state`
+  uint32_t attached_binaries = 0;  // more than 1 while processes of a replaced file still run
+  std::vector<uint32_t> pids;      // processes that run the attached binaries
+  up_counters counters{};          // since the probe was attached first in this run of the daemon
+  uint64_t spans = 0;              // delivered to the hub
+  int64_t transition_time_unix_ns = 0;  // of `state`
 };
 
 struct Probe {

@@ -1,1 +1,318 @@
+#include "server/control/probe_controller.h"
 
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+
+#include <limits>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "server/base/errors.h"
+#include "server/control/probe_id.h"
+
+namespace uprobed::control {
+namespace {
+
+absl::Status NotFound(const std::string& id) {
+  return MakeError(absl::StatusCode::kNotFound, "PROBE_NOT_FOUND",
+                   "there is no probe \"" + id + "\": list the probes to see their names",
+                   {{"probe", id}});
+}
+
+// Whether watchers want to know: counters and processes change all the time and are read on demand.
+bool Differs(const ProbeStatus& a, const ProbeStatus& b) {
+  return a.state != b.state || a.observed_generation != b.observed_generation ||
+         a.error != b.error || a.profile_id != b.profile_id ||
+         a.attached_sites != b.attached_sites || a.single_stepped_sites != b.single_stepped_sites ||
+         a.attached_binaries != b.attached_binaries;
+}
+
+}  // namespace
+
+ProbeController::ProbeController(store::Store& store, ProfileCatalog& catalog,
+                                 probe::ProbeBackend& backend, EventDirectory& directory,
+                                 Options options)
+    : store_(store),
+      directory_(directory),
+      options_(std::move(options)),
+      checks_(catalog, backend, options_.proc_root, options_.boot_id),
+      watches_(static_cast<uint64_t>(options_.unix_nanos())),
+      reconciler_(catalog, backend, directory,
+                  {.proc_root = options_.proc_root,
+                   .boot_id = options_.boot_id,
+                   .monotonic_nanos = options_.monotonic_nanos}),
+      services_(options_.proc_root, options_.on_service) {}
+
+ProbeController::~ProbeController() { Stop(); }
+
+absl::Status ProbeController::Start() {
+  ASSIGN_OR_RETURN(std::vector<store::ProbeRecord> records, store_.ListProbes());
+  {
+    const absl::MutexLock change(&change_mutex_);
+    for (store::ProbeRecord& record : records) {
+      Entry entry;
+      entry.attachments = reconciler_.Attachments(record.id);
+      entry.status.transition_time_unix_ns = options_.unix_nanos();
+      entry.record = std::move(record);
+      Commit(ProbeEvent::Type::kAdded, std::move(entry));
+    }
+    ReconcileAll();
+  }
+  const absl::MutexLock lock(&mutex_);
+  reconciled_ = true;
+  if (!stopping_) thread_ = std::jthread([this] { Run(); });
+  return absl::OkStatus();
+}
+
+bool ProbeController::Reconciled() const {
+  const absl::MutexLock lock(&mutex_);
+  return reconciled_;
+}
+
+void ProbeController::Stop() {
+  std::jthread thread;
+  {
+    const absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    thread = std::move(thread_);
+  }
+  if (thread.joinable()) thread.join();
+  {
+    const absl::MutexLock change(&change_mutex_);
+    reconciler_.RemoveAll();
+  }
+  watches_.Close();
+}
+
+void ProbeController::Run() {
+  pthread_setname_np(pthread_self(), "reconcile");
+  while (true) {
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_),
+                                  absl::FromChrono(options_.reconcile_period))) {
+        return;
+      }
+    }
+    ReconcileNow();
+  }
+}
+
+void ProbeController::ReconcileNow() {
+  const absl::MutexLock change(&change_mutex_);
+  ReconcileAll();
+}
+
+void ProbeController::ReconcileAll() {
+  const ProcessTable processes = ProcessTable::Scan(options_.proc_root);
+  for (Entry& entry : Entries("", std::numeric_limits<size_t>::max())) {
+    if (!CheckRunning().ok()) return;
+    const ProbeStatus before = std::move(entry.status);
+    entry.status = ReconcileOne(entry.record, before, processes);
+    if (Differs(before, entry.status)) {
+      Commit(ProbeEvent::Type::kModified, std::move(entry));
+    } else {
+      const absl::MutexLock lock(&mutex_);
+      entries_[entry.record.id].status.pids = std::move(entry.status.pids);
+    }
+  }
+  AnnounceServices();
+}
+
+void ProbeController::AnnounceServices() {
+  std::vector<ServiceDirectory::Process> listening;
+  {
+    const absl::MutexLock lock(&mutex_);
+    for (const auto& [id, entry] : entries_) {
+      for (const uint32_t pid : entry.status.pids) {
+        listening.push_back({.pid = pid,
+                             .service_name = entry.record.spec.service_name,
+                             .binary_path = entry.record.spec.binary_path});
+      }
+    }
+  }
+  services_.Update(listening);
+}
+
+ProbeStatus ProbeController::ReconcileOne(const store::ProbeRecord& record,
+                                          const ProbeStatus& before,
+                                          const ProcessTable& processes) {
+  ProbeStatus status = reconciler_.Reconcile(record, processes);
+  if (status.profile_id.empty()) status.profile_id = before.profile_id;
+  status.transition_time_unix_ns =
+      status.state == before.state ? before.transition_time_unix_ns : options_.unix_nanos();
+  return status;
+}
+
+Probe ProbeController::Commit(ProbeEvent::Type type, Entry entry) {
+  Probe probe = MakeProbe(entry);
+  const absl::MutexLock lock(&mutex_);
+  if (type == ProbeEvent::Type::kDeleted) {
+    entries_.erase(probe.record.id);
+  } else {
+    entries_[probe.record.id] = std::move(entry);
+  }
+  watches_.Publish(type, probe);
+  return probe;
+}
+
+absl::StatusOr<Probe> ProbeController::Create(store::ProbeRecord record,
+                                              const CreateOptions& options) {
+  RETURN_IF_ERROR(CheckRunning());
+  if (!record.id.empty()) {
+    RETURN_IF_ERROR(ValidateProbeId(record.id));
+    RETURN_IF_ERROR(CheckIdFree(record.id));
+  }
+  ASSIGN_OR_RETURN(const std::optional<FileId> file,
+                   checks_.CheckNew(record.spec, options.allow_missing_binary));
+
+  const absl::MutexLock change(&change_mutex_);
+  RETURN_IF_ERROR(CheckRunning());
+  if (record.id.empty()) {
+    record.id = DeriveProbeId(record.spec.binary_path,
+                              [this](const std::string& id) { return FindEntry(id).has_value(); });
+  }
+  RETURN_IF_ERROR(CheckIdFree(record.id));
+  RETURN_IF_ERROR(checks_.CheckConflict(record.spec, file, Records(), reconciler_));
+  record.uid = NewProbeUid();
+  record.generation = 1;
+  record.create_time_unix_ns = options_.unix_nanos();
+  record.update_time_unix_ns = record.create_time_unix_ns;
+  if (options.validate_only) {
+    return Probe{.record = std::move(record), .status = {}};
+  }
+  RETURN_IF_ERROR(store_.InsertProbe(record));
+  directory_.ForgetSpans(record.id);
+  Entry entry;
+  entry.attachments = reconciler_.Attachments(record.id);
+  entry.status = ReconcileOne(record, {}, ProcessTable::Scan(options_.proc_root));
+  entry.record = std::move(record);
+  Probe probe = Commit(ProbeEvent::Type::kAdded, std::move(entry));
+  AnnounceServices();
+  return probe;
+}
+
+absl::StatusOr<Probe> ProbeController::Update(const store::ProbeRecord& record,
+                                              const std::string& etag, bool validate_only) {
+  RETURN_IF_ERROR(CheckRunning());
+  const absl::MutexLock change(&change_mutex_);
+  RETURN_IF_ERROR(CheckRunning());
+  ASSIGN_OR_RETURN(Entry entry, FindForChange(record.id, etag));
+  ASSIGN_OR_RETURN(store::ProbeRecord changed, checks_.CheckChange(entry.record, record));
+  if (changed == entry.record) return MakeProbe(std::move(entry));
+  const int64_t expected_generation = entry.record.generation;
+  ++changed.generation;
+  changed.update_time_unix_ns = options_.unix_nanos();
+  if (validate_only) {
+    entry.record = std::move(changed);
+    return MakeProbe(std::move(entry));
+  }
+  RETURN_IF_ERROR(store_.UpdateProbe(changed, expected_generation));
+  entry.record = std::move(changed);
+  entry.status = ReconcileOne(entry.record, entry.status, ProcessTable::Scan(options_.proc_root));
+  Probe probe = Commit(ProbeEvent::Type::kModified, std::move(entry));
+  AnnounceServices();
+  return probe;
+}
+
+absl::Status ProbeController::Delete(const std::string& id, const std::string& etag,
+                                     bool allow_missing) {
+  RETURN_IF_ERROR(CheckRunning());
+  const absl::MutexLock change(&change_mutex_);
+  RETURN_IF_ERROR(CheckRunning());
+  absl::StatusOr<Entry> entry = FindForChange(id, etag);
+  if (!entry.ok()) {
+    const bool missing = ReasonOf(entry.status()) == "PROBE_NOT_FOUND";
+    return missing && allow_missing ? absl::OkStatus() : entry.status();
+  }
+  RETURN_IF_ERROR(store_.DeleteProbe(id, entry->record.generation));
+  reconciler_.Remove(id);
+  spdlog::info("deleted probe={}", id);
+  Commit(ProbeEvent::Type::kDeleted, *std::move(entry));
+  directory_.ForgetSpans(id);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Probe> ProbeController::Get(const std::string& id) const {
+  std::optional<Entry> entry = FindEntry(id);
+  if (!entry.has_value()) return NotFound(id);
+  return MakeProbe(*std::move(entry));
+}
+
+std::vector<ProbeController::Entry> ProbeController::Entries(const std::string& after_id,
+                                                             size_t limit) const {
+  std::vector<Entry> entries;
+  const absl::MutexLock lock(&mutex_);
+  for (auto found = entries_.upper_bound(after_id);
+       found != entries_.end() && entries.size() < limit; ++found) {
+    entries.push_back(found->second);
+  }
+  return entries;
+}
+
+std::vector<Probe> ProbeController::List(const std::string& after_id, size_t limit) const {
+  std::vector<Probe> probes;
+  for (Entry& entry : Entries(after_id, limit)) probes.push_back(MakeProbe(std::move(entry)));
+  return probes;
+}
+
+absl::StatusOr<std::shared_ptr<ProbeWatch>> ProbeController::Watch(uint64_t resume_after) {
+  const absl::MutexLock lock(&mutex_);
+  std::vector<Probe> present;
+  if (resume_after == 0) {
+    for (const auto& [id, entry] : entries_) present.push_back(MakeProbe(entry));
+  }
+  return watches_.Watch(resume_after, std::move(present));
+}
+
+absl::Status ProbeController::CheckRunning() const {
+  const absl::MutexLock lock(&mutex_);
+  if (!stopping_) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
+                   "the daemon is stopping: try again when it is back");
+}
+
+absl::Status ProbeController::CheckIdFree(const std::string& id) const {
+  if (!FindEntry(id).has_value()) return absl::OkStatus();
+  return MakeError(
+      absl::StatusCode::kAlreadyExists, "PROBE_EXISTS",
+      "there is a probe \"" + id + "\" already: choose another name, or change that one",
+      {{"probe", id}});
+}
+
+absl::StatusOr<ProbeController::Entry> ProbeController::FindForChange(
+    const std::string& id, const std::string& etag) const {
+  std::optional<Entry> entry = FindEntry(id);
+  if (!entry.has_value()) return NotFound(id);
+  const std::string present = Probe{.record = entry->record, .status = {}}.etag();
+  if (!etag.empty() && etag != present) {
+    return MakeError(absl::StatusCode::kAborted, "ETAG_MISMATCH",
+                     "probe \"" + id + "\" was changed since it was read: read it again",
+                     {{"probe", id}, {"etag", present}});
+  }
+  return *std::move(entry);
+}
+
+std::optional<ProbeController::Entry> ProbeController::FindEntry(const std::string& id) const {
+  const absl::MutexLock lock(&mutex_);
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::vector<store::ProbeRecord> ProbeController::Records() const {
+  const absl::MutexLock lock(&mutex_);
+  std::vector<store::ProbeRecord> records;
+  records.reserve(entries_.size());
+  for (const auto& [id, entry] : entries_) records.push_back(entry.record);
+  return records;
+}
+
+Probe ProbeController::MakeProbe(Entry entry) const {
+  Probe probe{.record = std::move(entry.record), .status = std::move(entry.status)};
+  probe.status.counters = entry.attachments->counters();
+  probe.status.spans = directory_.Spans(probe.record.id);
+  return probe;
+}
+
+}  // namespace uprobed::control

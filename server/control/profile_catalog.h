@@ -3,13 +3,15 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "server/control/file_version.h"
 #include "server/elf/elf_file.h"
 #include "server/profile/profile.h"
 #include "server/store/store.h"
@@ -25,32 +27,43 @@ struct ResolvedProfile {
 // Thread-safe.
 class ProfileCatalog {
  public:
-  explicit ProfileCatalog(store::Store& store) : store_(store) {}
+  // `proc_root` is "/proc"; tests give their own.
+  explicit ProfileCatalog(store::Store& store, std::string proc_root = "/proc")
+      : store_(store), proc_root_(std::move(proc_root)) {}
 
   // The profile of an open binary. `refresh` resolves anew even where one is stored.
   absl::StatusOr<ResolvedProfile> Resolve(const elf::ElfFile& file, bool refresh = false);
-  // Of a path or a running process (pid not 0). Errors: those of elf and profile, PROCESS_NOT_FOUND.
-  absl::StatusOr<ResolvedProfile> ResolveTarget(const std::string& path, uint32_t pid, bool refresh);
+  // Of a path or a running process (pid not 0). Errors: those of elf and profile,
+  // PROCESS_NOT_FOUND.
+  absl::StatusOr<ResolvedProfile> ResolveTarget(const std::string& path, uint32_t pid,
+                                                bool refresh);
 
   // Compares a stored profile with the binary at `path` (empty: where it was last seen).
+  // FAILED_PRECONDITION PROFILE_BINARY_MISMATCH where that is another binary.
   absl::Status Verify(const std::string& id, const std::string& path);
 
-  // Stores a profile from elsewhere after profile::CheckConsistency, and after profile::Verify where
-  // a binary with its content hash is given. Never overwrites a profile resolved here unless `force`:
-  // ALREADY_EXISTS PROFILE_EXISTS.
+  // Stores a profile from elsewhere after profile::CheckConsistency, and after profile::Verify
+  // where a binary with its content hash is given. Never overwrites a profile resolved here unless
+  // `force`: ALREADY_EXISTS PROFILE_EXISTS.
   absl::Status Import(const profile::Profile& profile, const std::string& verify_path, bool force);
 
   absl::StatusOr<profile::Profile> Get(const std::string& id);
-  absl::StatusOr<std::vector<store::ProfileSummary>> List(const std::string& after_id, size_t limit);
+  absl::StatusOr<std::vector<store::ProfileSummary>> List(const std::string& after_id,
+                                                          size_t limit);
   absl::Status Delete(const std::string& id);
 
  private:
-  // The content hash of a file that has not changed since it was read: dev, inode, size, mtime.
-  using FileVersion = std::tuple<uint64_t, uint64_t, int64_t, int64_t, int64_t>;
   absl::StatusOr<profile::BinaryIdentity> Identify(const elf::ElfFile& file);
+  // What the store has and still holds for the binary; nullopt where it must be resolved.
+  std::optional<profile::Profile> FindStored(const elf::ElfFile& file,
+                                             const profile::BinaryIdentity& identity);
+  // NOT_FOUND PROFILE_NOT_FOUND.
+  absl::StatusOr<store::ProfileSummary> FindSummary(const std::string& id);
 
   store::Store& store_;
+  const std::string proc_root_;
   absl::Mutex mutex_;
+  // The content hash of a file that has not changed since it was read.
   std::map<FileVersion, profile::BinaryIdentity> identities_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -1,0 +1,72 @@
+#ifndef UPROBED_SERVER_CONTROL_ATTACHMENT_SET_H_
+#define UPROBED_SERVER_CONTROL_ATTACHMENT_SET_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "bpf/abi/counters.h"
+#include "server/base/unique_fd.h"
+#include "server/control/file_version.h"
+#include "server/probe/probe_backend.h"
+#include "server/profile/profile.h"
+#include "server/store/probe_record.h"
+
+namespace uprobed::control {
+
+// One file that a probe is attached to. The file stays open, so that the probe can be attached anew
+// with other options after the file lost its name.
+struct AttachedBinary {
+  FileVersion version;
+  UniqueFd fd;
+  profile::Profile profile;
+  std::vector<profile::Instrumentation> instrumentations;  // as attached
+  bool capture_query = false;                              // as attached
+  std::unique_ptr<probe::Attachment> attachment;
+};
+
+// The files that one probe is attached to, and what it counted on all of them in this run of the
+// daemon. Only the reconciler changes it; anybody may read. Thread-safe.
+class AttachmentSet {
+ public:
+  struct Summary {
+    uint32_t binaries = 0;
+    uint32_t sites = 0;
+    uint32_t single_stepped_sites = 0;
+    std::string profile_id;  // of the one attached last
+  };
+
+  void Add(AttachedBinary binary);
+  // Removes those for which `matches` is true; their counts stay. Whoever destroys the result
+  // detaches them.
+  [[nodiscard]] std::vector<AttachedBinary> Take(
+      const std::function<bool(const AttachedBinary&)>& matches);
+  // The file was written to, with the content it had.
+  void SetVersion(const FileVersion& version);
+
+  std::vector<FileVersion> Versions() const;
+  std::vector<uint32_t> Slots() const;
+  // Content attached under this file; empty where none is.
+  std::string ProfileIdOf(const FileId& file) const;
+  // What `spec` names and the attached file, in exactly this version, has not; OK where it has all,
+  // nullopt where that version is not attached.
+  std::optional<absl::Status> Missing(const store::ProbeSpec& spec,
+                                      const FileVersion& version) const;
+  Summary summary() const;
+  up_counters counters() const;
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::vector<AttachedBinary> binaries_ ABSL_GUARDED_BY(mutex_);
+  up_counters past_ ABSL_GUARDED_BY(mutex_){};  // of attachments that are no more
+};
+
+}  // namespace uprobed::control
+
+#endif  // UPROBED_SERVER_CONTROL_ATTACHMENT_SET_H_

@@ -1,0 +1,89 @@
+#include "server/control/event_directory.h"
+
+#include <sys/stat.h>
+
+#include <optional>
+#include <utility>
+
+#include "server/control/proc_file.h"
+#include "server/control/service_name.h"
+
+namespace uprobed::control {
+namespace {
+
+// A pid is not reused within this time, because the kernel hands them out in turn.
+constexpr uint64_t kMaxAgeNs = 10'000'000'000;
+// Processes come and go; those without events for as long as kForgetNs are not kept.
+constexpr size_t kSweepAbove = 1024;
+constexpr uint64_t kForgetNs = 60'000'000'000;
+
+}  // namespace
+
+void EventDirectory::Bind(uint32_t slot, Binding binding) {
+  const absl::MutexLock lock(&mutex_);
+  bindings_[slot] = std::move(binding);
+}
+
+std::optional<span::EventSource> EventDirectory::Find(uint32_t slot, uint32_t pid,
+                                                      uint64_t now_monotonic_ns) {
+  Binding binding;
+  std::optional<Process> known;
+  {
+    const absl::MutexLock lock(&mutex_);
+    const auto bound = bindings_.find(slot);
+    if (bound == bindings_.end()) return std::nullopt;
+    binding = bound->second;
+    if (const auto found = processes_.find(pid); found != processes_.end()) known = found->second;
+  }
+  if (!known.has_value() || now_monotonic_ns > known->read_monotonic_ns + kMaxAgeNs) {
+    known = ReadProcess(pid, now_monotonic_ns, known);
+    const absl::MutexLock lock(&mutex_);
+    processes_[pid] = *known;
+    if (processes_.size() > kSweepAbove) {
+      std::erase_if(processes_, [now_monotonic_ns](const auto& entry) {
+        return now_monotonic_ns > entry.second.read_monotonic_ns + kForgetNs;
+      });
+    }
+  }
+  return span::EventSource{.probe = std::move(binding.probe_id),
+                           .service_name = ChooseServiceName(
+                               binding.service_name, known->service_name, binding.binary_path),
+                           .binary_path = std::move(binding.binary_path),
+                           .network_namespace = known->network_namespace,
+                           .capture_query = binding.capture_query};
+}
+
+EventDirectory::Process EventDirectory::ReadProcess(uint32_t pid, uint64_t now_monotonic_ns,
+                                                    const std::optional<Process>& known) const {
+  const std::optional<std::string> environment =
+      ReadSmallFile(ProcPath(proc_root_, pid, "environ"));
+  Process process = known.value_or(Process{});  // events of a process that has ended still come
+  process.read_monotonic_ns = now_monotonic_ns;
+  if (!environment.has_value()) return process;
+  process.service_name = ServiceNameFromEnvironment(*environment);
+  struct stat status {};
+  if (stat(ProcPath(proc_root_, pid, "ns/net").c_str(), &status) == 0) {
+    process.network_namespace = status.st_ino;
+  }
+  return process;
+}
+
+void EventDirectory::CountSpan(uint32_t slot) {
+  const absl::MutexLock lock(&mutex_);
+  if (const auto bound = bindings_.find(slot); bound != bindings_.end()) {
+    ++spans_[bound->second.probe_id];
+  }
+}
+
+uint64_t EventDirectory::Spans(const std::string& probe_id) const {
+  const absl::MutexLock lock(&mutex_);
+  const auto found = spans_.find(probe_id);
+  return found == spans_.end() ? 0 : found->second;
+}
+
+void EventDirectory::ForgetSpans(const std::string& probe_id) {
+  const absl::MutexLock lock(&mutex_);
+  spans_.erase(probe_id);
+}
+
+}  // namespace uprobed::control

@@ -1,0 +1,95 @@
+#ifndef UPROBED_SERVER_CONTROL_RECONCILER_H_
+#define UPROBED_SERVER_CONTROL_RECONCILER_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/control/attachment_set.h"
+#include "server/control/event_directory.h"
+#include "server/control/probe.h"
+#include "server/control/process_table.h"
+#include "server/control/profile_catalog.h"
+#include "server/control/target.h"
+#include "server/probe/probe_backend.h"
+#include "server/store/probe_record.h"
+
+namespace uprobed::control {
+
+// ALREADY_EXISTS BINARY_ALREADY_PROBED, naming the probe in the way.
+absl::Status AlreadyProbedError(const std::string& other);
+
+// Brings what is attached into line with what is wanted, one probe at a time, and owns what is
+// attached. Thread: one at a time; the attachment sets may be read by others meanwhile.
+class Reconciler {
+ public:
+  struct Options {
+    std::string proc_root;
+    std::string boot_id;
+    std::function<uint64_t()> monotonic_nanos;
+  };
+  // The references outlive the reconciler.
+  Reconciler(ProfileCatalog& catalog, probe::ProbeBackend& backend, EventDirectory& directory,
+             Options options);
+
+  // One step for one probe. Never fails: an error becomes the state. Fills what is known without
+  // the counters and the time of the transition.
+  ProbeStatus Reconcile(const store::ProbeRecord& record, const ProcessTable& processes);
+
+  // What is attached for a probe; never null.
+  std::shared_ptr<const AttachmentSet> Attachments(const std::string& id);
+  // Another probe than `id` whose attachment would observe the same processes of `file`; empty
+  // where there is none. Two attachments would make two spans of each request.
+  std::string AttachedBy(const FileId& file, uint32_t pid, const std::string& id) const;
+
+  // Detaches and forgets.
+  void Remove(const std::string& id);
+  void RemoveAll();
+
+ private:
+  // An attempt that failed is not repeated before its time, unless what it was about has changed.
+  struct Failure {
+    absl::Status error;
+    int64_t generation = 0;
+    FileVersion version;
+    int count = 0;
+    uint64_t retry_monotonic_ns = 0;
+  };
+  struct Runtime {
+    uint32_t pid = 0;  // not 0: observes this process only
+    std::string service_name;
+    std::shared_ptr<AttachmentSet> attachments = std::make_shared<AttachmentSet>();
+    std::optional<Failure> failure;
+  };
+  struct Verdict {
+    ProbeState state = ProbeState::kActive;
+    absl::Status error;
+  };
+
+  Verdict Step(const store::ProbeRecord& record, const ProcessTable& processes, Runtime& runtime);
+  Verdict Follow(const store::ProbeRecord& record, const FileVersion& current, Runtime& runtime);
+  // Attaches the file that the target is now.
+  absl::Status AttachTarget(const store::ProbeRecord& record, Runtime& runtime);
+  absl::Status Attach(const store::ProbeRecord& record, AttachedBinary binary, Runtime& runtime);
+  // Attaches anew what is attached with other options than those wanted now.
+  void ApplyOptions(const store::ProbeRecord& record, Runtime& runtime);
+  void Bind(const store::ProbeRecord& record, uint32_t slot);
+  void NoteFailure(const store::ProbeRecord& record, const FileVersion& version, absl::Status error,
+                   Runtime& runtime);
+
+  ProfileCatalog& catalog_;
+  probe::ProbeBackend& backend_;
+  EventDirectory& directory_;
+  const Options options_;
+  std::map<std::string, Runtime> runtimes_;
+};
+
+}  // namespace uprobed::control
+
+#endif  // UPROBED_SERVER_CONTROL_RECONCILER_H_

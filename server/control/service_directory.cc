@@ -1,0 +1,38 @@
+#include "server/control/service_directory.h"
+
+#include <optional>
+
+#include "server/control/listening_sockets.h"
+#include "server/control/proc_file.h"
+#include "server/control/service_name.h"
+
+namespace uprobed::control {
+
+ServiceDirectory::ServiceDirectory(std::string proc_root, Listener on_service)
+    : proc_root_(std::move(proc_root)), on_service_(std::move(on_service)) {}
+
+void ServiceDirectory::Update(const std::vector<Process>& processes) {
+  if (!on_service_) return;
+  ListeningSockets sockets(proc_root_);
+  std::map<std::pair<uint64_t, std::string>, std::string> present;
+  for (const Process& process : processes) {
+    const std::vector<ListeningAddress> addresses = sockets.Of(process.pid);
+    if (addresses.empty()) continue;
+    const std::optional<std::string> environment =
+        ReadSmallFile(ProcPath(proc_root_, process.pid, "environ"));
+    const std::string name = ChooseServiceName(process.service_name,
+                                               ServiceNameFromEnvironment(environment.value_or("")),
+                                               process.binary_path);
+    for (const ListeningAddress& address : addresses) {
+      present.emplace(std::pair(address.network_namespace, address.authority), name);
+    }
+  }
+  for (const auto& [address, name] : present) {
+    const auto known = announced_.find(address);
+    if (known != announced_.end() && known->second == name) continue;
+    on_service_(address.first, address.second, name);
+  }
+  announced_ = std::move(present);
+}
+
+}  // namespace uprobed::control

@@ -1,0 +1,23 @@
+#ifndef UPROBED_SERVER_CONTROL_WANTED_H_
+#define UPROBED_SERVER_CONTROL_WANTED_H_
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/profile/profile.h"
+#include "server/store/probe_record.h"
+
+namespace uprobed::control {
+
+// Those instrumentations of `profile` that `spec` wants: all that the binary has where the spec
+// names none. Where it has none of those named: FAILED_PRECONDITION with the absence's reason.
+absl::StatusOr<std::vector<profile::Instrumentation>> WantedOf(const store::ProbeSpec& spec,
+                                                               const profile::Profile& profile);
+
+// Why an instrumentation that `spec` names is missing in the binary; OK where none is.
+absl::Status MissingError(const store::ProbeSpec& spec, const profile::Profile& profile);
+
+}  // namespace uprobed::control
+
+#endif  // UPROBED_SERVER_CONTROL_WANTED_H_
