@@ -1,1 +1,78 @@
+#include "server/profile/fields.h"
 
+#include <array>
+
+namespace uprobed::profile {
+namespace {
+
+constexpr Instrumentation kServer = Instrumentation::kHttpServer;
+constexpr Instrumentation kClient = Instrumentation::kHttpClient;
+
+constexpr std::string_view kRequest = "net/http.Request";
+constexpr std::string_view kUrl = "net/url.URL";
+constexpr std::string_view kServerResponse = "net/http.response";
+constexpr std::string_view kClientResponse = "net/http.Response";
+constexpr std::string_view kHmap = "runtime.hmap";
+constexpr std::string_view kSwissMap = "internal/runtime/maps.Map";
+constexpr std::string_view kSwissTable = "internal/runtime/maps.table";
+
+constexpr std::array<FieldSpec, UP_FIELD_COUNT> kFields = {{
+    {UP_FIELD_REQUEST_METHOD, kRequest, "Method", kServer, Need::kAlways},
+    {UP_FIELD_REQUEST_URL, kRequest, "URL", kServer, Need::kAlways},
+    {UP_FIELD_REQUEST_PROTO_MAJOR, kRequest, "ProtoMajor", kServer, Need::kAlways},
+    {UP_FIELD_REQUEST_PROTO_MINOR, kRequest, "ProtoMinor", kServer, Need::kAlways},
+    {UP_FIELD_REQUEST_HEADER, kRequest, "Header", kServer, Need::kAlways},
+    {UP_FIELD_REQUEST_CONTENT_LENGTH, kRequest, "ContentLength", kServer, Need::kAlways},
+    {UP_FIELD_REQUEST_HOST, kRequest, "Host", kServer, Need::kAlways},
+    {UP_FIELD_REQUEST_REMOTE_ADDR, kRequest, "RemoteAddr", kServer, Need::kAlways},
+    {UP_FIELD_REQUEST_REQUEST_URI, kRequest, "RequestURI", kServer, Need::kAlways},
+    {UP_FIELD_REQUEST_TLS, kRequest, "TLS", kServer, Need::kAlways},
+    {UP_FIELD_REQUEST_PATTERN, kRequest, "Pattern", kServer, Need::kIfPresent},
+    {UP_FIELD_REQUEST_PAT, kRequest, "pat", kServer, Need::kIfPresent},
+    {UP_FIELD_PATTERN_STR, "net/http.pattern", "str", kServer, Need::kIfPresent},
+    {UP_FIELD_URL_SCHEME, kUrl, "Scheme", kServer, Need::kAlways},
+    {UP_FIELD_URL_HOST, kUrl, "Host", kServer, Need::kAlways},
+    {UP_FIELD_URL_PATH, kUrl, "Path", kServer, Need::kAlways},
+    {UP_FIELD_URL_RAW_QUERY, kUrl, "RawQuery", kServer, Need::kAlways},
+    {UP_FIELD_SERVER_RESPONSE_REQ, kServerResponse, "req", kServer, Need::kAlways},
+    {UP_FIELD_SERVER_RESPONSE_WRITTEN, kServerResponse, "written", kServer, Need::kAlways},
+    {UP_FIELD_SERVER_RESPONSE_STATUS, kServerResponse, "status", kServer, Need::kAlways},
+    {UP_FIELD_CLIENT_RESPONSE_STATUS_CODE, kClientResponse, "StatusCode", kClient, Need::kAlways},
+    {UP_FIELD_CLIENT_RESPONSE_PROTO_MAJOR, kClientResponse, "ProtoMajor", kClient, Need::kAlways},
+    {UP_FIELD_CLIENT_RESPONSE_PROTO_MINOR, kClientResponse, "ProtoMinor", kClient, Need::kAlways},
+    {UP_FIELD_CLIENT_RESPONSE_CONTENT_LENGTH, kClientResponse, "ContentLength", kClient,
+     Need::kAlways},
+    {UP_FIELD_HMAP_COUNT, kHmap, "count", kServer, Need::kBucketMaps},
+    {UP_FIELD_HMAP_B, kHmap, "B", kServer, Need::kBucketMaps},
+    {UP_FIELD_HMAP_BUCKETS, kHmap, "buckets", kServer, Need::kBucketMaps},
+    {UP_FIELD_SWISS_MAP_DIR_PTR, kSwissMap, "dirPtr", kServer, Need::kSwissMaps},
+    {UP_FIELD_SWISS_MAP_DIR_LEN, kSwissMap, "dirLen", kServer, Need::kSwissMaps},
+    {UP_FIELD_SWISS_TABLE_GROUPS, kSwissTable, "groups.data", kServer, Need::kSwissMaps},
+    {UP_FIELD_SWISS_TABLE_LENGTH_MASK, kSwissTable, "groups.lengthMask", kServer, Need::kSwissMaps},
+}};
+
+}  // namespace
+
+std::span<const FieldSpec> AllFields() { return kFields; }
+
+std::string FieldKey(const FieldSpec& field) {
+  return std::string(field.struct_name) + "." + std::string(field.member);
+}
+
+bool IsNeeded(const FieldSpec& field, Instrumentation instrumentation, MapKind map_kind) {
+  switch (field.need) {
+    case Need::kAlways:
+      break;
+    case Need::kIfPresent:
+      return false;
+    case Need::kBucketMaps:
+      return map_kind == MapKind::kBuckets;
+    case Need::kSwissMaps:
+      return map_kind == MapKind::kSwiss;
+  }
+  if (field.instrumentation == instrumentation) return true;
+  // The server's own response is the one struct under kHttpServer that the client has nothing of.
+  return field.instrumentation == kServer && field.struct_name != kServerResponse;
+}
+
+}  // namespace uprobed::profile

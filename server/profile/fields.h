@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "bpf/abi/profile_slot.h"
@@ -12,17 +13,17 @@ namespace uprobed::profile {
 
 // When a profile must know a field.
 enum class Need : uint8_t {
-  kAlways,       // without it the instrumentation is refused
-  kIfPresent,    // exists in some Go versions only; spans lack one attribute without it
-  kBucketMaps,   // only where MapKind is kBuckets
-  kSwissMaps,    // only where MapKind is kSwiss
+  kAlways,      // without it the instrumentation is refused
+  kIfPresent,   // exists in some Go versions only; spans lack one attribute without it
+  kBucketMaps,  // only where MapKind is kBuckets
+  kSwissMaps,   // only where MapKind is kSwiss
 };
 
 // A field that the BPF programs read.
 struct FieldSpec {
-  up_field index;               // in up_profile_slot
-  std::string_view struct_name; // DWARF name: "net/http.Request"
-  std::string_view member;      // "Method"; nested members with dots: "groups.data"
+  up_field index;                // in up_profile_slot
+  std::string_view struct_name;  // DWARF name: "net/http.Request"
+  std::string_view member;       // "Method"; nested members with dots: "groups.data"
   Instrumentation instrumentation;
   Need need;
 };
@@ -30,6 +31,12 @@ struct FieldSpec {
 // All fields, in the order of up_field. The key in Profile::fields is struct_name + "." + member.
 // Fields that both instrumentations read are listed under kHttpServer and checked for both.
 std::span<const FieldSpec> AllFields();
+
+// The key of `field` in Profile::fields: "net/http.Request.Method".
+std::string FieldKey(const FieldSpec& field);
+
+// Whether `instrumentation` cannot do without `field` in a binary whose maps are of `map_kind`.
+bool IsNeeded(const FieldSpec& field, Instrumentation instrumentation, MapKind map_kind);
 
 }  // namespace uprobed::profile
 

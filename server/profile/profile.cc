@@ -1,1 +1,81 @@
+#include "server/profile/profile.h"
 
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace uprobed::profile {
+namespace {
+
+template <typename T, size_t N>
+using Names = std::array<std::pair<T, std::string_view>, N>;
+
+constexpr Names<SiteKind, 6> kSiteKinds = {{{SiteKind::kServerStart, "server_start"},
+                                            {SiteKind::kServerEnd, "server_end"},
+                                            {SiteKind::kClientStart, "client_start"},
+                                            {SiteKind::kClientResult, "client_result"},
+                                            {SiteKind::kClientError, "client_error"},
+                                            {SiteKind::kClientBranch, "client_branch"}}};
+constexpr Names<CostClass, 2> kCostClasses = {
+    {{CostClass::kEmulated, "emulated"}, {CostClass::kSingleStepped, "single_stepped"}}};
+constexpr Names<Source, 6> kSources = {{{Source::kSymtab, "symtab"},
+                                        {Source::kPclntab, "pclntab"},
+                                        {Source::kDwarf, "dwarf"},
+                                        {Source::kTable, "table"},
+                                        {Source::kDisassembly, "disassembly"},
+                                        {Source::kBuildInfo, "build_info"}}};
+constexpr Names<MapKind, 2> kMapKinds = {
+    {{MapKind::kBuckets, "buckets"}, {MapKind::kSwiss, "swiss"}}};
+constexpr Names<Instrumentation, 2> kInstrumentations = {
+    {{Instrumentation::kHttpServer, "http_server"}, {Instrumentation::kHttpClient, "http_client"}}};
+
+template <typename T, size_t N>
+std::string_view NameIn(const Names<T, N>& names, T value) {
+  for (const auto& [known, name] : names) {
+    if (known == value) return name;
+  }
+  return "unknown";
+}
+
+template <typename T, size_t N>
+std::optional<T> ValueIn(const Names<T, N>& names, std::string_view name) {
+  for (const auto& [value, known] : names) {
+    if (known == name) return value;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool Profile::Has(Instrumentation instrumentation) const {
+  return std::any_of(sites.begin(), sites.end(), [instrumentation](const Site& site) {
+    return InstrumentationOf(site.kind) == instrumentation;
+  });
+}
+
+Instrumentation InstrumentationOf(SiteKind kind) {
+  const bool server = kind == SiteKind::kServerStart || kind == SiteKind::kServerEnd;
+  return server ? Instrumentation::kHttpServer : Instrumentation::kHttpClient;
+}
+
+std::string_view Name(SiteKind kind) { return NameIn(kSiteKinds, kind); }
+std::string_view Name(CostClass cost) { return NameIn(kCostClasses, cost); }
+std::string_view Name(Source source) { return NameIn(kSources, source); }
+std::string_view Name(MapKind kind) { return NameIn(kMapKinds, kind); }
+std::string_view Name(Instrumentation instrumentation) {
+  return NameIn(kInstrumentations, instrumentation);
+}
+
+std::optional<SiteKind> SiteKindFromName(std::string_view name) {
+  return ValueIn(kSiteKinds, name);
+}
+std::optional<CostClass> CostClassFromName(std::string_view name) {
+  return ValueIn(kCostClasses, name);
+}
+std::optional<Source> SourceFromName(std::string_view name) { return ValueIn(kSources, name); }
+std::optional<MapKind> MapKindFromName(std::string_view name) { return ValueIn(kMapKinds, name); }
+std::optional<Instrumentation> InstrumentationFromName(std::string_view name) {
+  return ValueIn(kInstrumentations, name);
+}
+
+}  // namespace uprobed::profile

@@ -101,10 +101,10 @@ struct Profile {
   std::string main_module;   // module path of the main package; empty without build info
   std::map<std::string, std::string> modules;  // dependency path -> version
   bool position_independent = false;
-  bool stripped = false;                       // neither .symtab nor DWARF
-  Source symbol_source = Source::kSymtab;      // kSymtab or kPclntab
+  bool stripped = false;                   // neither .symtab nor DWARF
+  Source symbol_source = Source::kSymtab;  // kSymtab or kPclntab
   MapKind map_kind = MapKind::kBuckets;
-  std::vector<Site> sites;                     // ascending by file_offset
+  std::vector<Site> sites;  // ascending by file_offset
   std::map<std::string, FieldOffset> fields;
   std::vector<Absence> absences;
 

@@ -1,1 +1,132 @@
+#include "server/profile/resolver.h"
 
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fmt/format.h"
+#include "fmt/ranges.h"
+#include "server/base/errors.h"
+#include "server/elf/go_build_info.h"
+#include "server/elf/go_functions.h"
+#include "server/profile/go_version.h"
+#include "server/profile/offsets.h"
+#include "server/profile/sites.h"
+
+namespace uprobed::profile {
+namespace {
+
+// Go passes arguments in registers on amd64 since 1.17.
+constexpr int kFirstRegisterAbiMinor = 17;
+
+absl::Status CheckArchitecture(const elf::ElfFile& file) {
+  if (file.architecture() == "amd64") return absl::OkStatus();
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "BINARY_ARCHITECTURE_UNSUPPORTED",
+      fmt::format("{} is built for {}; only amd64 can be probed", file.name(), file.architecture()),
+      {{"path", file.name()}});
+}
+
+absl::StatusOr<GoVersion> SupportedVersion(const std::string& text) {
+  const std::optional<GoVersion> version = ParseGoVersion(text);
+  if (version && version->major == 1 && version->minor >= kFirstRegisterAbiMinor) return *version;
+  return MakeError(absl::StatusCode::kFailedPrecondition, "GO_VERSION_UNSUPPORTED",
+                   fmt::format("the binary was built with \"{}\"; build it with Go 1.19 or newer "
+                               "to observe it",
+                               text),
+                   {{"go_version", text}});
+}
+
+Absence MakeAbsence(Instrumentation instrumentation, const absl::Status& status) {
+  return {instrumentation, ReasonOf(status), std::string(status.message())};
+}
+
+// Adds the sites, or the reason for their absence, to `profile`. An error of the file itself (its
+// code cannot be read) is no absence.
+absl::Status AddSites(Instrumentation instrumentation, absl::StatusOr<std::vector<Site>> sites,
+                      Profile* profile) {
+  if (!sites.ok()) {
+    if (!absl::IsFailedPrecondition(sites.status())) return sites.status();
+    profile->absences.push_back(MakeAbsence(instrumentation, sites.status()));
+    return absl::OkStatus();
+  }
+  const std::vector<std::string> missing =
+      MissingFields(profile->fields, instrumentation, profile->map_kind);
+  if (!missing.empty()) {
+    const absl::Status unknown = MakeError(
+        absl::StatusCode::kFailedPrecondition, "OFFSETS_UNKNOWN",
+        fmt::format("neither DWARF nor the table for {} says where {} is; build with full DWARF "
+                    "(without -ldflags=-w)",
+                    profile->go_version, fmt::join(missing, ", ")));
+    profile->absences.push_back(MakeAbsence(instrumentation, unknown));
+    return absl::OkStatus();
+  }
+  profile->sites.insert(profile->sites.end(), std::make_move_iterator(sites->begin()),
+                        std::make_move_iterator(sites->end()));
+  return absl::OkStatus();
+}
+
+// The error for a binary that can have no instrumentation.
+absl::Status NothingToProbe(const Profile& profile, const std::string& path) {
+  const bool no_functions =
+      std::all_of(profile.absences.begin(), profile.absences.end(),
+                  [](const Absence& absence) { return absence.reason == "SYMBOL_NOT_FOUND"; });
+  if (no_functions) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "NET_HTTP_MISSING",
+                     fmt::format("{} is a Go program ({}) without the server and the client of "
+                                 "net/http; there is nothing to observe in it",
+                                 path, profile.go_version),
+                     {{"path", path}});
+  }
+  // A binary may lack one half and have trouble in the other: the trouble is what helps.
+  const Absence* cause = &profile.absences.front();
+  for (const Absence& absence : profile.absences) {
+    if (absence.reason != "SYMBOL_NOT_FOUND") cause = &absence;
+  }
+  return MakeError(absl::StatusCode::kFailedPrecondition, cause->reason,
+                   fmt::format("{}: {}", path, cause->message), {{"path", path}});
+}
+
+std::string ExperimentsOf(const elf::GoBuildInfo& info) {
+  const auto found = info.settings.find("GOEXPERIMENT");
+  return found == info.settings.end() ? "" : found->second;
+}
+
+}  // namespace
+
+absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& identity) {
+  RETURN_IF_ERROR(CheckArchitecture(file));
+  ASSIGN_OR_RETURN(const elf::GoBuildInfo info, elf::ReadGoBuildInfo(file));
+  ASSIGN_OR_RETURN(const GoVersion version, SupportedVersion(info.go_version));
+  ASSIGN_OR_RETURN(const elf::GoFunctions functions, elf::GoFunctions::Read(file));
+
+  Profile profile;
+  profile.identity = identity;
+  profile.go_version = info.go_version;
+  profile.architecture = std::string(file.architecture());
+  profile.main_module = info.main_module;
+  profile.modules = info.modules;
+  profile.position_independent = file.position_independent();
+  profile.symbol_source = functions.from_symtab() ? Source::kSymtab : Source::kPclntab;
+
+  absl::StatusOr<std::vector<Site>> server = FindServerSites(file, functions);
+  absl::StatusOr<std::vector<Site>> client = FindClientSites(file, functions);
+  if (server.ok() || client.ok()) {
+    ASSIGN_OR_RETURN(Offsets offsets, ReadOffsets(file, version, ExperimentsOf(info)));
+    profile.fields = std::move(offsets.fields);
+    profile.map_kind = offsets.map_kind;
+    profile.stripped = !functions.from_symtab() && !offsets.has_dwarf;
+  }
+  RETURN_IF_ERROR(AddSites(Instrumentation::kHttpServer, std::move(server), &profile));
+  RETURN_IF_ERROR(AddSites(Instrumentation::kHttpClient, std::move(client), &profile));
+  if (profile.sites.empty()) return NothingToProbe(profile, file.name());
+
+  std::sort(profile.sites.begin(), profile.sites.end(),
+            [](const Site& a, const Site& b) { return a.file_offset < b.file_offset; });
+  RETURN_IF_ERROR(CheckConsistency(profile));
+  return profile;
+}
+
+}  // namespace uprobed::profile

@@ -17,8 +17,8 @@ absl::StatusOr<BinaryIdentity> ReadIdentity(const elf::ElfFile& file);
 absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& identity);
 
 // Compares the bytes of each site with the file, and every rule a profile must obey (sites inside
-// the file, the recorded cost class true, needed fields there, offsets in bounds, argument locations
-// that the kernel side knows). For profiles from elsewhere and before each attach.
+// the file, the recorded cost class true, needed fields there, offsets in bounds, argument
+// locations that the kernel side knows). For profiles from elsewhere and before each attach.
 // FAILED_PRECONDITION PROFILE_BYTES_MISMATCH or INVALID_ARGUMENT PROFILE_INVALID.
 absl::Status Verify(const Profile& profile, const elf::ElfFile& file);
 

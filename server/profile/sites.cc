@@ -1,1 +1,114 @@
+#include "server/profile/sites.h"
 
+#include <utility>
+
+#include "fmt/format.h"
+#include "server/base/errors.h"
+
+namespace uprobed::profile {
+namespace {
+
+ArgumentLocation InRegister(std::string name, std::string register_name) {
+  ArgumentLocation location;
+  location.name = std::move(name);
+  location.register_name = std::move(register_name);
+  return location;
+}
+
+absl::StatusOr<ControlFlow> ReadFunction(const elf::ElfFile& file,
+                                         const elf::GoFunctions& functions, std::string_view name) {
+  const std::vector<elf::GoFunction> found = functions.Find(name);
+  if (found.empty()) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "SYMBOL_NOT_FOUND",
+                     fmt::format("{} is not in the binary: the linker removed it because the "
+                                 "program never calls it",
+                                 name));
+  }
+  const elf::GoFunction& function = found.front();
+  ASSIGN_OR_RETURN(std::vector<elf::Instruction> instructions,
+                   elf::Disassemble(file, function.address, function.size));
+  return ControlFlow::Build(
+      std::string(name), std::move(instructions),
+      [&functions](uint64_t address) { return functions.NameAtEntry(address); });
+}
+
+std::string InstructionText(const ControlFlow& flow, size_t node) {
+  const std::string& callee = flow.CalleeName(node);
+  return callee.empty() ? flow.at(node).text : "call " + callee;
+}
+
+// The condition of a jcc is the low four bits of its opcode, in both encodings (Intel SDM, Jcc).
+uint8_t ConditionOf(const elf::Instruction& instruction) {
+  const std::vector<uint8_t>& bytes = instruction.bytes;
+  const bool long_form = bytes.size() > 1 && bytes[0] == 0x0f;
+  return static_cast<uint8_t>(bytes[long_form ? 1 : 0] & 0xf);
+}
+
+absl::StatusOr<std::vector<Site>> MakeSites(const elf::ElfFile& file, const ControlFlow& flow,
+                                            const std::vector<SitePlan>& plans) {
+  std::vector<Site> sites;
+  for (const SitePlan& plan : plans) {
+    const elf::Instruction& instruction = flow.at(plan.node);
+    const std::optional<uint64_t> offset = file.FileOffset(instruction.address);
+    if (!offset) {
+      return MakeError(absl::StatusCode::kFailedPrecondition, "SITE_NOT_FOUND",
+                       fmt::format("the code of {} at {:#x} is not in the file; probe the "
+                                   "executable itself, not a file with its debug information",
+                                   flow.function(), instruction.address));
+    }
+    Site site;
+    site.kind = plan.kind;
+    site.function = flow.function();
+    site.virtual_address = instruction.address;
+    site.file_offset = *offset;
+    site.function_offset = static_cast<uint32_t>(instruction.address - flow.at(0).address);
+    site.bytes = instruction.bytes;
+    site.instruction = InstructionText(flow, plan.node);
+    site.cost = elf::KernelEmulates(site.bytes) ? CostClass::kEmulated : CostClass::kSingleStepped;
+    if (plan.kind == SiteKind::kClientBranch) site.condition = ConditionOf(instruction);
+    site.ends_when_taken = plan.ends_when_taken;
+    site.arguments = plan.arguments;
+    sites.push_back(std::move(site));
+  }
+  return sites;
+}
+
+}  // namespace
+
+std::string_view FunctionOf(SiteKind kind) {
+  return InstrumentationOf(kind) == Instrumentation::kHttpServer ? kServeFunction
+                                                                 : kRoundTripFunction;
+}
+
+std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind) {
+  switch (kind) {
+    case SiteKind::kServerStart:  // serverHandler.ServeHTTP(rw ResponseWriter, req *Request)
+      return {InRegister("request", "rdi"), InRegister("response", "rcx")};
+    case SiteKind::kServerEnd:  // (w *response) finishRequest()
+      return {InRegister("response", "rax")};
+    case SiteKind::kClientStart:  // (t *Transport) roundTrip(req *Request)
+      return {InRegister("request", "rbx")};
+    case SiteKind::kClientResult:  // returned (*Response, error)
+    case SiteKind::kClientBranch:
+      return {InRegister("response", "rax"), InRegister("error", "rbx")};
+    case SiteKind::kClientError:
+      return {};
+  }
+  return {};
+}
+
+absl::StatusOr<std::vector<Site>> FindServerSites(const elf::ElfFile& file,
+                                                  const elf::GoFunctions& functions) {
+  ASSIGN_OR_RETURN(const ControlFlow flow, ReadFunction(file, functions, kServeFunction));
+  ASSIGN_OR_RETURN(const std::vector<SitePlan> plans, PlanServerSites(flow));
+  return MakeSites(file, flow, plans);
+}
+
+absl::StatusOr<std::vector<Site>> FindClientSites(const elf::ElfFile& file,
+                                                  const elf::GoFunctions& functions) {
+  ASSIGN_OR_RETURN(const ControlFlow flow, ReadFunction(file, functions, kRoundTripFunction));
+  ASSIGN_OR_RETURN(const std::vector<SitePlan> plans, PlanClientSites(flow));
+  return MakeSites(file, flow, plans);
+}
+
+}  // namespace uprobed::profile

@@ -1,1 +1,266 @@
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include "fmt/format.h"
+#include "fmt/ranges.h"
+#include "server/base/errors.h"
+#include "server/elf/go_functions.h"
+#include "server/elf/instructions.h"
+#include "server/profile/fields.h"
+#include "server/profile/offsets.h"
+#include "server/profile/resolver.h"
+#include "server/profile/sites.h"
+
+namespace uprobed::profile {
+namespace {
+
+// Longest instruction of x86-64 (Intel SDM, 2.3.11).
+constexpr size_t kMaxInstructionBytes = 15;
+// Transport.roundTrip of Go 1.19 to 1.27 needs less than 30 sites.
+constexpr size_t kMaxSites = 256;
+// The kernel side adds offsets to pointers; all these structs are smaller by far.
+constexpr uint32_t kMaxFieldOffset = 4096;
+
+absl::Status Invalid(std::string_view what) {
+  return MakeError(absl::StatusCode::kInvalidArgument, "PROFILE_INVALID",
+                   fmt::format("the profile is not valid: {}; export it again from the daemon that "
+                               "resolved it",
+                               what));
+}
+
+absl::Status InvalidSite(const Site& site, std::string_view what) {
+  return Invalid(fmt::format("the {} site in {} at file offset {:#x} {}", Name(site.kind),
+                             site.function, site.file_offset, what));
+}
+
+bool IsLowerHexadecimal(const std::string& text) {
+  return text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+bool IsJumpCondition(const std::vector<uint8_t>& bytes) {
+  if (bytes.size() == 2) return (bytes[0] & 0xf0) == 0x70;
+  return bytes.size() == 6 && bytes[0] == 0x0f && (bytes[1] & 0xf0) == 0x80;
+}
+
+uint8_t ConditionIn(const std::vector<uint8_t>& bytes) {
+  return static_cast<uint8_t>((bytes.size() == 2 ? bytes[0] : bytes[1]) & 0xf);
+}
+
+absl::Status CheckIdentity(const Profile& profile) {
+  const BinaryIdentity& identity = profile.identity;
+  if (identity.sha256.size() != 64 || !IsLowerHexadecimal(identity.sha256)) {
+    return Invalid("its SHA-256 is not 64 lower-case hexadecimal digits");
+  }
+  if (identity.size == 0) return Invalid("the size of its binary is 0");
+  if (!IsLowerHexadecimal(identity.gnu_build_id)) {
+    return Invalid("its GNU build ID is not hexadecimal");
+  }
+  if (profile.architecture != "amd64") {
+    return Invalid(fmt::format("its architecture is \"{}\", not amd64", profile.architecture));
+  }
+  if (profile.go_version.empty()) return Invalid("it names no Go version");
+  if (profile.resolver_revision < 1 || profile.resolver_revision > kResolverRevision) {
+    return Invalid(fmt::format("its resolver revision is {}; this daemon knows 1 to {}",
+                               profile.resolver_revision, kResolverRevision));
+  }
+  if (profile.symbol_source != Source::kSymtab && profile.symbol_source != Source::kPclntab) {
+    return Invalid("its symbols come neither from the symbol table nor from pclntab");
+  }
+  return absl::OkStatus();
+}
+
+// What the kernel side takes for granted of the instruction under a site of each kind.
+absl::Status CheckInstructionKind(const Site& site) {
+  const bool jumps = IsJumpCondition(site.bytes);
+  switch (site.kind) {
+    case SiteKind::kServerStart:
+    case SiteKind::kServerEnd:
+      if (site.bytes.size() == 5 && site.bytes[0] == 0xe8) return absl::OkStatus();
+      return InvalidSite(site, "is not a direct call");
+    case SiteKind::kClientResult:
+      // 4 and 5 are "equal" and "not equal".
+      if (jumps && (ConditionIn(site.bytes) & 0xe) == 4) return absl::OkStatus();
+      return InvalidSite(site, "is not a test for equality");
+    case SiteKind::kClientBranch:
+      if (jumps && ConditionIn(site.bytes) == site.condition) return absl::OkStatus();
+      return InvalidSite(site, "is not a conditional jump with the condition it names");
+    case SiteKind::kClientStart:
+    case SiteKind::kClientError:
+      return absl::OkStatus();
+  }
+  return InvalidSite(site, "is of an unknown kind");
+}
+
+absl::Status CheckSite(const Profile& profile, const Site& site) {
+  if (site.bytes.empty() || site.bytes.size() > kMaxInstructionBytes) {
+    return InvalidSite(site, fmt::format("has {} bytes; an instruction has 1 to {}",
+                                         site.bytes.size(), kMaxInstructionBytes));
+  }
+  if (site.file_offset >= profile.identity.size ||
+      site.bytes.size() > profile.identity.size - site.file_offset) {
+    return InvalidSite(site, "is not inside the file");
+  }
+  if (site.function != FunctionOf(site.kind)) {
+    return InvalidSite(site, fmt::format("is not in {}", FunctionOf(site.kind)));
+  }
+  if (site.virtual_address < site.function_offset) {
+    return InvalidSite(site, "has a function that begins below address 0");
+  }
+  RETURN_IF_ERROR(CheckInstructionKind(site));
+  const bool emulated = elf::KernelEmulates(site.bytes);
+  if (site.cost != (emulated ? CostClass::kEmulated : CostClass::kSingleStepped)) {
+    return InvalidSite(site, fmt::format("is marked {}, which its bytes are not", Name(site.cost)));
+  }
+  const bool branches = site.kind == SiteKind::kClientBranch;
+  if (!branches && (site.condition != 0 || site.ends_when_taken)) {
+    return InvalidSite(site, "has a condition, which only client_branch has");
+  }
+  if (site.arguments != ArgumentsOf(site.kind) && !(branches && site.arguments.empty())) {
+    return InvalidSite(site, "has arguments where the kernel side does not read them");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSites(const Profile& profile) {
+  if (profile.sites.empty()) return Invalid("it has no sites");
+  if (profile.sites.size() > kMaxSites) {
+    return Invalid(fmt::format("it has {} sites, more than {}", profile.sites.size(), kMaxSites));
+  }
+  std::set<SiteKind> kinds;
+  for (size_t i = 0; i < profile.sites.size(); ++i) {
+    const Site& site = profile.sites[i];
+    RETURN_IF_ERROR(CheckSite(profile, site));
+    if (i > 0 && profile.sites[i - 1].file_offset >= site.file_offset) {
+      return InvalidSite(site, "does not come in ascending order of file offset");
+    }
+    kinds.insert(site.kind);
+  }
+  const bool server = kinds.contains(SiteKind::kServerStart);
+  if (server != kinds.contains(SiteKind::kServerEnd)) {
+    return Invalid("the server's sites lack a start or an end");
+  }
+  const bool client = kinds.contains(SiteKind::kClientStart);
+  if (client != kinds.contains(SiteKind::kClientResult) ||
+      (!client && profile.Has(Instrumentation::kHttpClient))) {
+    return Invalid("the client's sites lack a start or a result");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckFields(const Profile& profile) {
+  std::set<std::string> known;
+  for (const FieldSpec& field : AllFields()) known.insert(FieldKey(field));
+  for (const auto& [key, field] : profile.fields) {
+    if (!known.contains(key)) return Invalid(fmt::format("it has an unknown field \"{}\"", key));
+    if (field.offset >= kMaxFieldOffset) {
+      return Invalid(fmt::format("the offset {} of {} is out of bounds", field.offset, key));
+    }
+    if (field.source != Source::kDwarf && field.source != Source::kTable) {
+      return Invalid(
+          fmt::format("the offset of {} comes neither from DWARF nor from the table", key));
+    }
+  }
+  for (const Instrumentation instrumentation :
+       {Instrumentation::kHttpServer, Instrumentation::kHttpClient}) {
+    if (!profile.Has(instrumentation)) continue;
+    const std::vector<std::string> missing =
+        MissingFields(profile.fields, instrumentation, profile.map_kind);
+    if (!missing.empty()) {
+      return Invalid(
+          fmt::format("{} lacks the fields {}", Name(instrumentation), fmt::join(missing, ", ")));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckAbsences(const Profile& profile) {
+  for (const Instrumentation instrumentation :
+       {Instrumentation::kHttpServer, Instrumentation::kHttpClient}) {
+    const auto count = std::count_if(
+        profile.absences.begin(), profile.absences.end(),
+        [&](const Absence& absence) { return absence.instrumentation == instrumentation; });
+    if (count != (profile.Has(instrumentation) ? 0 : 1)) {
+      return Invalid(fmt::format("{} must have either sites or one reason for its absence",
+                                 Name(instrumentation)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Mismatch(const elf::ElfFile& file, std::string_view what) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "PROFILE_BYTES_MISMATCH",
+                   fmt::format("{} is not the binary that the profile was made from: {}; resolve "
+                               "it anew",
+                               file.name(), what),
+                   {{"path", file.name()}});
+}
+
+absl::Status CheckBytes(const Site& site, const elf::ElfFile& file) {
+  if (file.FileOffset(site.virtual_address) != site.file_offset) {
+    return Mismatch(file, fmt::format("address {:#x} is not at file offset {:#x}",
+                                      site.virtual_address, site.file_offset));
+  }
+  const std::span<const std::byte> found =
+      file.bytes().subspan(site.file_offset, site.bytes.size());
+  const bool equal = std::equal(site.bytes.begin(), site.bytes.end(), found.begin(),
+                                [](uint8_t a, std::byte b) { return std::byte{a} == b; });
+  if (equal) return absl::OkStatus();
+  return Mismatch(file, fmt::format("the bytes at file offset {:#x} in {} are others",
+                                    site.file_offset, site.function));
+}
+
+// A breakpoint in the middle of an instruction would change what the program does, so that the
+// bytes alone are not enough: the site must be an instruction of its function.
+absl::Status CheckBoundaries(const Profile& profile, const elf::ElfFile& file) {
+  ASSIGN_OR_RETURN(const elf::GoFunctions functions, elf::GoFunctions::Read(file));
+  for (const std::string_view name : {kServeFunction, kRoundTripFunction}) {
+    std::vector<const Site*> sites;
+    for (const Site& site : profile.sites) {
+      if (site.function == name) sites.push_back(&site);
+    }
+    if (sites.empty()) continue;
+    const std::vector<elf::GoFunction> found = functions.Find(name);
+    if (found.empty()) return Mismatch(file, fmt::format("it has no {}", name));
+    const elf::GoFunction& function = found.front();
+    ASSIGN_OR_RETURN(const std::vector<elf::Instruction> instructions,
+                     elf::Disassemble(file, function.address, function.size));
+    for (const Site* site : sites) {
+      const bool begins = std::any_of(
+          instructions.begin(), instructions.end(), [site](const elf::Instruction& instruction) {
+            return instruction.address == site->virtual_address && instruction.bytes == site->bytes;
+          });
+      if (!begins || site->virtual_address - site->function_offset != function.address) {
+        return InvalidSite(*site, "is not an instruction of that function");
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckConsistency(const Profile& profile) {
+  RETURN_IF_ERROR(CheckIdentity(profile));
+  RETURN_IF_ERROR(CheckSites(profile));
+  RETURN_IF_ERROR(CheckFields(profile));
+  return CheckAbsences(profile);
+}
+
+absl::Status Verify(const Profile& profile, const elf::ElfFile& file) {
+  RETURN_IF_ERROR(CheckConsistency(profile));
+  if (profile.identity.size != file.size()) {
+    return Mismatch(file, fmt::format("it has {} bytes, the profile's has {}", file.size(),
+                                      profile.identity.size));
+  }
+  if (profile.architecture != file.architecture()) {
+    return Mismatch(file, fmt::format("it is built for {}", file.architecture()));
+  }
+  for (const Site& site : profile.sites) RETURN_IF_ERROR(CheckBytes(site, file));
+  return CheckBoundaries(profile, file);
+}
+
+}  // namespace uprobed::profile

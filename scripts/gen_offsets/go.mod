@@ -1,0 +1,3 @@
+module uprobed/scripts/gen_offsets
+
+go 1.21

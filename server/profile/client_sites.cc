@@ -1,0 +1,264 @@
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "fmt/format.h"
+#include "server/base/errors.h"
+#include "server/profile/coverage.h"
+#include "server/profile/sites.h"
+
+namespace uprobed::profile {
+namespace {
+
+// roundTrip(req) gets a connection and calls this on it, again and again while the request may be
+// retried. HTTP/2 connections take the interface call pconn.alt.RoundTrip instead; both results
+// meet in one test of the error.
+constexpr std::string_view kExchangeFunction = "net/http.(*persistConn).roundTrip";
+
+// Longer straight lines than this between a call and the test of its result, or between the entry
+// and the stack check, have not been seen in Go 1.17 to 1.27 (they are at most 3).
+constexpr int kMaxStraightLine = 12;
+
+absl::Status NotFound(const ControlFlow& flow, std::string_view what) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "SITE_NOT_FOUND",
+                   fmt::format("{} {}; please report the Go version and how the program was built",
+                               flow.function(), what));
+}
+
+bool Writes(const elf::Instruction& instruction, std::string_view register_name) {
+  return std::find(instruction.written.begin(), instruction.written.end(), register_name) !=
+         instruction.written.end();
+}
+
+// rax and rbx hold the first two words of arguments and of results.
+bool KeepsFirstTwoWords(const elf::Instruction& instruction) {
+  return !Writes(instruction, "rax") && !Writes(instruction, "rbx");
+}
+
+bool IsTestOfRbx(const elf::Instruction& instruction) {
+  return instruction.bytes == std::vector<uint8_t>{0x48, 0x85, 0xdb};
+}
+
+bool IsEqualityJump(const elf::Instruction& instruction) {
+  const std::vector<uint8_t>& bytes = instruction.bytes;
+  if (bytes[0] == 0x74 || bytes[0] == 0x75) return true;
+  return bytes.size() > 1 && bytes[0] == 0x0f && (bytes[1] == 0x84 || bytes[1] == 0x85);
+}
+
+bool IsInterfaceCall(const elf::Instruction& instruction) {
+  return instruction.flow == elf::Flow::kCall && !instruction.target;
+}
+
+// The nodes from behind `node` on that control must pass, as long as rax and rbx keep their values:
+// up to and including the first that is not a plain instruction or an unconditional jump.
+std::vector<size_t> StraightLineBehind(const ControlFlow& flow, size_t node) {
+  std::vector<size_t> line;
+  while (static_cast<int>(line.size()) < kMaxStraightLine && flow.successors(node).size() == 1) {
+    node = flow.successors(node).front();
+    line.push_back(node);
+    const elf::Instruction& instruction = flow.at(node);
+    const bool passes =
+        instruction.flow == elf::Flow::kNext || instruction.flow == elf::Flow::kJump;
+    if (!passes || !KeepsFirstTwoWords(instruction)) break;
+  }
+  return line;
+}
+
+bool LeadsToMoreStack(const ControlFlow& flow, size_t node) {
+  for (int step = 0; step < kMaxStraightLine; ++step) {
+    if (flow.CalleeName(node).starts_with("runtime.morestack")) return true;
+    if (flow.at(node).flow != elf::Flow::kNext || flow.successors(node).size() != 1) return false;
+    node = flow.successors(node).front();
+  }
+  return false;
+}
+
+// The place in the prologue where the arguments are still in their registers. The push of the frame
+// pointer behind the stack check (Go >= 1.21) is hit once for a call; the check's own jump is hit
+// again when the function restarts on a larger stack.
+absl::StatusOr<SitePlan> PlanStart(const ControlFlow& flow) {
+  const std::vector<ArgumentLocation> arguments = ArgumentsOf(SiteKind::kClientStart);
+  for (size_t node = 0; node < flow.size() && node < kMaxStraightLine; ++node) {
+    const elf::Instruction& instruction = flow.at(node);
+    if (!KeepsFirstTwoWords(instruction)) break;
+    if (instruction.flow == elf::Flow::kNext) continue;
+    if (instruction.flow != elf::Flow::kConditional || !LeadsToMoreStack(flow, flow.Taken(node))) {
+      break;
+    }
+    const size_t behind = flow.FallThrough(node);
+    const bool pushes = flow.at(behind).bytes == std::vector<uint8_t>{0x55};
+    const bool only_way = flow.predecessors(behind).size() == 1;
+    return SitePlan{SiteKind::kClientStart, pushes && only_way ? behind : node, false, arguments};
+  }
+  return NotFound(flow, "does not begin with a stack check");
+}
+
+// The jcc that tests the error which `call` returned.
+absl::StatusOr<size_t> FindResult(const ControlFlow& flow, size_t call) {
+  const std::vector<size_t> line = StraightLineBehind(flow, call);
+  const bool tested = line.size() >= 2 && IsTestOfRbx(flow.at(line[line.size() - 2]));
+  if (!tested || flow.at(line.back()).flow != elf::Flow::kConditional ||
+      !IsEqualityJump(flow.at(line.back()))) {
+    return NotFound(flow, "does not test the error right behind the exchange");
+  }
+  return line.back();
+}
+
+// Without this a successful HTTP/2 exchange with a test of its own would look like a path that can
+// only end in an error.
+bool InterfaceCallJoins(const ControlFlow& flow, const std::vector<size_t>& results) {
+  const NodeSet reachable = flow.ReachableFrom({0});
+  for (size_t node = 0; node < flow.size(); ++node) {
+    if (!reachable[node] || !IsInterfaceCall(flow.at(node))) continue;
+    const std::vector<size_t> line = StraightLineBehind(flow, node);
+    if (!line.empty() && std::find(results.begin(), results.end(), line.back()) != results.end()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Chooses the sites on the ways out of roundTrip that pass no kClientResult.
+class ExitPlanner {
+ public:
+  ExitPlanner(const ControlFlow& flow, const std::vector<size_t>& results)
+      : flow_(flow),
+        results_(results.begin(), results.end()),
+        reachable_(flow.ReachableFrom({0})),
+        before_result_(flow.Reaching(results)),
+        before_return_(flow.Reaching(flow.Returns())) {
+    std::vector<size_t> successes;
+    for (const size_t result : results) successes.push_back(NoErrorSide(flow, result));
+    after_success_ = flow.ReachableFrom(successes);
+  }
+
+  std::vector<SitePlan> Plan() {
+    for (size_t from = 0; from < flow_.size(); ++from) {
+      if (!reachable_[from] || !before_result_[from]) continue;
+      for (const size_t to : flow_.successors(from)) {
+        const bool success = results_.contains(from) && to == NoErrorSide(flow_, from);
+        if (!before_result_[to] && before_return_[to] && !success) PlanEdge(from, to);
+      }
+    }
+    std::vector<SitePlan> plans;
+    for (auto& [node, plan] : plans_) plans.push_back(std::move(plan));
+    return plans;
+  }
+
+ private:
+  // From the edge on there is no way back to a result.
+  void PlanEdge(size_t from, size_t to) {
+    std::vector<size_t> emulated;
+    std::vector<size_t> returns;
+    const bool complete = FirstPlaces(to, &emulated, &returns);
+    if (!complete || !returns.empty()) {
+      const bool jumps = flow_.at(from).flow == elf::Flow::kConditional;
+      if (jumps && !results_.contains(from) && Avoidable(from)) {
+        PlanBranch(from, to);
+        return;
+      }
+    }
+    for (const size_t node : emulated) PlanError(node);
+    for (const size_t node : returns) PlanError(node);
+  }
+
+  // The first emulated instruction on each path from `start` to a return, and the returns of paths
+  // without one. False where a path comes to code that a successful exchange also runs: an
+  // instruction there says nothing.
+  bool FirstPlaces(size_t start, std::vector<size_t>* emulated,
+                   std::vector<size_t>* returns) const {
+    bool complete = true;
+    NodeSet seen(flow_.size());
+    std::vector<size_t> pending = {start};
+    while (!pending.empty()) {
+      const size_t node = pending.back();
+      pending.pop_back();
+      if (seen[node] || !before_return_[node]) continue;
+      seen[node] = true;
+      if (after_success_[node]) {
+        complete = false;
+      } else if (elf::KernelEmulates(flow_.at(node).bytes)) {
+        emulated->push_back(node);
+      } else if (flow_.IsReturn(node)) {
+        returns->push_back(node);
+      } else {
+        const std::vector<size_t>& next = flow_.successors(node);
+        pending.insert(pending.end(), next.begin(), next.end());
+      }
+    }
+    return complete;
+  }
+
+  // Whether a request can come to its result without passing `node`, which is then not a hit more
+  // for each request.
+  bool Avoidable(size_t node) const {
+    const NodeSet without =
+        flow_.ReachableFrom({0}, [node](ControlFlow::Edge edge) { return edge.to == node; });
+    return node != 0 && std::any_of(results_.begin(), results_.end(),
+                                    [&](size_t result) { return without[result]; });
+  }
+
+  void PlanError(size_t node) {
+    plans_[node] = {SiteKind::kClientError, node, false, ArgumentsOf(SiteKind::kClientError)};
+  }
+
+  void PlanBranch(size_t from, size_t to) {
+    SitePlan plan{SiteKind::kClientBranch, from, flow_.Taken(from) == to, {}};
+    if (FollowsInterfaceCall(from)) plan.arguments = ArgumentsOf(SiteKind::kClientBranch);
+    plans_[from] = std::move(plan);
+  }
+
+  // Whether rax and rbx are what an interface call returned (altRT.RoundTrip: response and error),
+  // on the only way to `node`.
+  bool FollowsInterfaceCall(size_t node) const {
+    for (int step = 0; step < kMaxStraightLine; ++step) {
+      const std::vector<size_t>& before = flow_.predecessors(node);
+      if (before.size() != 1) return false;
+      node = before.front();
+      const elf::Instruction& instruction = flow_.at(node);
+      if (IsInterfaceCall(instruction)) return true;
+      if (instruction.flow != elf::Flow::kNext || !KeepsFirstTwoWords(instruction)) return false;
+    }
+    return false;
+  }
+
+  const ControlFlow& flow_;
+  std::set<size_t> results_;
+  NodeSet reachable_;
+  NodeSet before_result_;
+  NodeSet before_return_;
+  NodeSet after_success_;
+  std::map<size_t, SitePlan> plans_;  // by node: several edges may come to one site
+};
+
+}  // namespace
+
+absl::StatusOr<std::vector<SitePlan>> PlanClientSites(const ControlFlow& flow) {
+  std::vector<SitePlan> plans;
+  ASSIGN_OR_RETURN(SitePlan start, PlanStart(flow));
+  plans.push_back(std::move(start));
+
+  std::vector<size_t> results;
+  for (const size_t call : flow.CallsTo(std::string(kExchangeFunction))) {
+    ASSIGN_OR_RETURN(const size_t result, FindResult(flow, call));
+    if (std::find(results.begin(), results.end(), result) != results.end()) continue;
+    results.push_back(result);
+    plans.push_back({SiteKind::kClientResult, result, false, ArgumentsOf(SiteKind::kClientResult)});
+  }
+  if (results.empty()) {
+    return NotFound(flow, fmt::format("does not call {} directly", kExchangeFunction));
+  }
+  if (!InterfaceCallJoins(flow, results)) {
+    return NotFound(flow, "does not test the results of HTTP/1 and HTTP/2 in one place");
+  }
+
+  const std::vector<SitePlan> exits = ExitPlanner(flow, results).Plan();
+  plans.insert(plans.end(), exits.begin(), exits.end());
+  if (!EndsOnEveryPath(flow, plans) || !NeverEndsEarly(flow, plans)) {
+    return NotFound(flow, "has a way out on which the end of a request cannot be seen");
+  }
+  return plans;
+}
+
+}  // namespace uprobed::profile

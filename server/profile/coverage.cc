@@ -1,0 +1,65 @@
+#include "server/profile/coverage.h"
+
+#include <algorithm>
+
+namespace uprobed::profile {
+namespace {
+
+// Condition 4 of the jcc opcodes (Intel SDM, Jcc): equal; in both encodings.
+bool IsJumpIfEqual(const elf::Instruction& instruction) {
+  const std::vector<uint8_t>& bytes = instruction.bytes;
+  return bytes[0] == 0x74 || (bytes.size() > 1 && bytes[0] == 0x0f && bytes[1] == 0x84);
+}
+
+std::vector<size_t> NodesOf(const std::vector<SitePlan>& plans, SiteKind kind) {
+  std::vector<size_t> nodes;
+  for (const SitePlan& plan : plans) {
+    if (plan.kind == kind) nodes.push_back(plan.node);
+  }
+  return nodes;
+}
+
+bool AnyIn(const NodeSet& set, const std::vector<size_t>& nodes) {
+  return std::any_of(nodes.begin(), nodes.end(), [&set](size_t node) { return set[node]; });
+}
+
+}  // namespace
+
+size_t NoErrorSide(const ControlFlow& flow, size_t result) {
+  return IsJumpIfEqual(flow.at(result)) ? flow.Taken(result) : flow.FallThrough(result);
+}
+
+size_t EndSide(const ControlFlow& flow, const SitePlan& branch) {
+  return branch.ends_when_taken ? flow.Taken(branch.node) : flow.FallThrough(branch.node);
+}
+
+bool EndsOnEveryPath(const ControlFlow& flow, const std::vector<SitePlan>& plans) {
+  std::vector<ControlFlow::Edge> ending;
+  NodeSet ends(flow.size());
+  for (const SitePlan& plan : plans) {
+    if (plan.kind == SiteKind::kClientError) ends[plan.node] = true;
+    if (plan.kind == SiteKind::kClientResult) {
+      ending.push_back({plan.node, NoErrorSide(flow, plan.node)});
+    }
+    if (plan.kind == SiteKind::kClientBranch) ending.push_back({plan.node, EndSide(flow, plan)});
+  }
+  if (ends[0]) return true;
+  const NodeSet unended = flow.ReachableFrom({0}, [&](ControlFlow::Edge edge) {
+    return ends[edge.to] || std::find(ending.begin(), ending.end(), edge) != ending.end();
+  });
+  return !AnyIn(unended, flow.Returns());
+}
+
+bool NeverEndsEarly(const ControlFlow& flow, const std::vector<SitePlan>& plans) {
+  const std::vector<size_t> results = NodesOf(plans, SiteKind::kClientResult);
+  const std::vector<size_t> errors = NodesOf(plans, SiteKind::kClientError);
+  const NodeSet before_result = flow.Reaching(results);
+  std::vector<size_t> successes;
+  for (const size_t result : results) successes.push_back(NoErrorSide(flow, result));
+  for (const SitePlan& plan : plans) {
+    if (plan.kind == SiteKind::kClientBranch && before_result[EndSide(flow, plan)]) return false;
+  }
+  return !AnyIn(before_result, errors) && !AnyIn(flow.ReachableFrom(successes), errors);
+}
+
+}  // namespace uprobed::profile

@@ -1,0 +1,49 @@
+#ifndef UPROBED_SERVER_PROFILE_SITES_H_
+#define UPROBED_SERVER_PROFILE_SITES_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/elf/elf_file.h"
+#include "server/elf/go_functions.h"
+#include "server/profile/control_flow.h"
+#include "server/profile/profile.h"
+
+namespace uprobed::profile {
+
+// The functions whose code holds the sites.
+inline constexpr std::string_view kServeFunction = "net/http.(*conn).serve";
+inline constexpr std::string_view kRoundTripFunction = "net/http.(*Transport).roundTrip";
+
+// The function in which a site of this kind lies.
+std::string_view FunctionOf(SiteKind kind);
+
+// A site as chosen in the control flow of a function, before it has addresses and bytes.
+struct SitePlan {
+  SiteKind kind = SiteKind::kServerStart;
+  size_t node = 0;  // of the ControlFlow
+  bool ends_when_taken = false;
+  std::vector<ArgumentLocation> arguments;
+  bool operator==(const SitePlan&) const = default;
+};
+
+// The arguments that the kernel side reads at a site of this kind; a kClientBranch has either these
+// or none.
+std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind);
+
+// The sites of the two instrumentations. FAILED_PRECONDITION SYMBOL_NOT_FOUND where the function
+// that holds them is not in the binary, SITE_NOT_FOUND where its code offers no certain place.
+absl::StatusOr<std::vector<Site>> FindServerSites(const elf::ElfFile& file,
+                                                  const elf::GoFunctions& functions);
+absl::StatusOr<std::vector<Site>> FindClientSites(const elf::ElfFile& file,
+                                                  const elf::GoFunctions& functions);
+
+// The choice itself, apart from any file.
+absl::StatusOr<std::vector<SitePlan>> PlanServerSites(const ControlFlow& flow);
+absl::StatusOr<std::vector<SitePlan>> PlanClientSites(const ControlFlow& flow);
+
+}  // namespace uprobed::profile
+
+#endif  // UPROBED_SERVER_PROFILE_SITES_H_
