@@ -36,11 +36,11 @@ absl::Status Annotate(const absl::Status& status, std::string_view context);
 }  // namespace uprobed
 
 // Both return early from a function that returns absl::Status or absl::StatusOr<T>.
-#define RETURN_IF_ERROR(expression)                                                \
-  do {                                                                             \
-    if (absl::Status uprobed_status_ = (expression); !uprobed_status_.ok()) {      \
-      return uprobed_status_;                                                      \
-    }                                                                              \
+#define RETURN_IF_ERROR(expression)                                           \
+  do {                                                                        \
+    if (absl::Status uprobed_status_ = (expression); !uprobed_status_.ok()) { \
+      return uprobed_status_;                                                 \
+    }                                                                         \
   } while (false)
 
 #define UPROBED_CONCAT_INNER(a, b) a##b

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "server/base/errors.h"
+#include "server/base/json_log_formatter.h"
 
 namespace uprobed {
 
@@ -23,7 +24,7 @@ absl::Status SetUpLog(const std::string& level, const std::string& format) {
       "uprobed", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
   logger->set_level(parsed);
   if (format == "json") {
-    logger->set_pattern(R"({"ts":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","thread":%t,"msg":"%v"})");
+    logger->set_formatter(MakeJsonLogFormatter());
   } else {
     logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%-5l%$ %v");
   }
