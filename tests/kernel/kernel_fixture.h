@@ -1,0 +1,128 @@
+#ifndef UPROBED_TESTS_KERNEL_KERNEL_FIXTURE_H_
+#define UPROBED_TESTS_KERNEL_KERNEL_FIXTURE_H_
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "server/control/event_directory.h"
+#include "server/elf/elf_file.h"
+#include "server/event_loop.h"
+#include "server/probe/libbpf_backend.h"
+#include "server/profile/resolver.h"
+#include "server/span/span.h"
+#include "tests/support/child_process.h"
+#include "tests/support/targets.h"
+
+namespace uprobed::testing {
+
+// Collects what the event loop delivers.
+class SpanCollector {
+ public:
+  void Add(const std::shared_ptr<const span::Span>& span) {
+    absl::MutexLock lock(&mutex_);
+    spans_.push_back(*span);
+  }
+
+  // Waits until `count` spans that `wanted` accepts are there, at most ten seconds; all those.
+  std::vector<span::Span> Wait(size_t count, const std::function<bool(const span::Span&)>& wanted) {
+    absl::MutexLock lock(&mutex_);
+    std::vector<span::Span> found;
+    const auto enough = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      found.clear();
+      for (const span::Span& span : spans_) {
+        if (wanted(span)) found.push_back(span);
+      }
+      return found.size() >= count;
+    };
+    mutex_.AwaitWithTimeout(absl::Condition(&enough), absl::Seconds(10));
+    return found;
+  }
+
+  std::vector<span::Span> All() const {
+    absl::MutexLock lock(&mutex_);
+    return spans_;
+  }
+
+  void Clear() {
+    absl::MutexLock lock(&mutex_);
+    spans_.clear();
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::vector<span::Span> spans_ ABSL_GUARDED_BY(mutex_);
+};
+
+// A kernel with uprobed's programs and one event loop. Tests skip, and say why, where the machine
+// does not let BPF programs be loaded.
+class KernelTest : public ::testing::Test {
+ protected:
+  explicit KernelTest(const probe::BpfObjectOptions& options = {})
+      : backend_(options),
+        loop_(backend_, directory_,
+              [this](const std::shared_ptr<const span::Span>& span) { spans_.Add(span); }) {}
+
+  void SetUp() override {
+    if (const absl::Status available = backend_.Available(); !available.ok()) {
+      GTEST_SKIP() << available;
+    }
+    ASSERT_TRUE(loop_.Start().ok());
+  }
+
+  // Resolves `path` and attaches everything that it has.
+  std::unique_ptr<probe::Attachment> Attach(const std::string& path,
+                                            std::vector<uint32_t> scoped_pids = {}) {
+    absl::StatusOr<elf::ElfFile> file = elf::ElfFile::Open(path);
+    EXPECT_TRUE(file.ok()) << file.status();
+    if (!file.ok()) return nullptr;
+    absl::StatusOr<profile::BinaryIdentity> identity = profile::ReadIdentity(*file);
+    EXPECT_TRUE(identity.ok()) << identity.status();
+    absl::StatusOr<profile::Profile> profile = profile::Resolve(*file, *identity);
+    EXPECT_TRUE(profile.ok()) << profile.status();
+    if (!profile.ok()) return nullptr;
+    probe::AttachOptions options;
+    options.instrumentations = {profile::Instrumentation::kHttpServer,
+                                profile::Instrumentation::kHttpClient};
+    options.scoped_pids = std::move(scoped_pids);
+    options.on_slot = [this, &path](uint32_t slot) {
+      directory_.Bind(slot, {.probe_id = "test", .binary_path = path, .service_name = "hello"});
+    };
+    absl::StatusOr<std::unique_ptr<probe::Attachment>> attachment =
+        backend_.Attach(file->fd(), *profile, options);
+    EXPECT_TRUE(attachment.ok()) << attachment.status();
+    return attachment.ok() ? *std::move(attachment) : nullptr;
+  }
+
+  // Sends `total` requests to `url` and waits for the answers; 0 is the load generator's success.
+  static int Load(const std::string& url, int total, int connections = 1) {
+    std::optional<ChildProcess> generator = ChildProcess::Start(
+        {(TargetsDir() / "loadgen").string(), "-url", url, "-n", std::to_string(total), "-c",
+         std::to_string(connections)});
+    if (!generator.has_value()) return -1;
+    while (!generator->ReadLine().empty()) {
+    }
+    return generator->Wait();
+  }
+
+  probe::LibbpfBackend backend_;
+  control::EventDirectory directory_;
+  SpanCollector spans_;
+  EventLoop loop_;
+};
+
+inline bool IsServer(const span::Span& span) { return span.kind == span::Kind::kServer; }
+inline bool IsClient(const span::Span& span) { return span.kind == span::Kind::kClient; }
+
+}  // namespace uprobed::testing
+
+#endif  // UPROBED_TESTS_KERNEL_KERNEL_FIXTURE_H_
