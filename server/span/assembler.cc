@@ -154,7 +154,7 @@ void SetIdentity(Span& span, const up_http_event& event) {
 }
 
 void SetSource(Span& span, const up_http_event& event, const EventSource& source) {
-  span.probe = SanitizeText(source.probe);
+  span.probe = "probes/" + source.probe;
   span.service_name = SanitizeText(source.service_name);
   span.binary_path = SanitizeText(source.binary_path);
   span.network_namespace = source.network_namespace;

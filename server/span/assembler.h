@@ -11,9 +11,9 @@ namespace uprobed::span {
 
 // What is known about the process and probe that an event belongs to.
 struct EventSource {
-  std::string probe;
-  std::string service_name;
-  std::string binary_path;
+  std::string probe{};  // its id: "shop"
+  std::string service_name{};
+  std::string binary_path{};
   uint64_t network_namespace = 0;
   bool capture_query = false;
 };

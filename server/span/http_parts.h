@@ -23,7 +23,7 @@ std::string JoinAuthority(std::string_view host, uint32_t port);
 
 // The request target of RFC 9112 section 3.2 (Request.RequestURI).
 struct RequestTarget {
-  std::string_view path{};  // empty in authority-form, which has none
+  std::string_view path{};   // empty in authority-form, which has none
   std::string_view query{};  // without the "?"
   bool has_query = false;
 };

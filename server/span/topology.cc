@@ -1,9 +1,8 @@
 #include "server/span/topology.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
-#include <string_view>
+#include <iterator>
 
 #include "server/span/http_parts.h"
 
@@ -13,10 +12,6 @@ namespace {
 std::string FunctionOf(const Span& server) {
   if (!server.route.empty()) return server.route;
   return server.path.empty() ? kUnknown : server.path;
-}
-
-bool IsLoopback(std::string_view host) {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
 }  // namespace
@@ -94,18 +89,8 @@ void Topology::ExpireOldest() {
 std::string Topology::CalleeOf(const Span& span) const {
   if (span.server_address.empty()) return kUnknown;
   std::string authority = JoinAuthority(span.server_address, span.server_port);
-  const auto find = [&](const std::string& name) {
-    return services_.find({span.network_namespace, name});
-  };
-  if (const auto found = find(authority); found != services_.end()) return found->second;
-  if (IsLoopback(span.server_address)) {
-    constexpr std::array<std::string_view, 5> kSameHost = {"localhost", "127.0.0.1", "::1",
-                                                           "::", "0.0.0.0"};
-    for (const std::string_view host : kSameHost) {
-      const auto found = find(JoinAuthority(host, span.server_port));
-      if (found != services_.end()) return found->second;
-    }
-  }
+  const auto found = services_.find({span.network_namespace, authority});
+  if (found != services_.end()) return found->second;
   return authority;
 }
 

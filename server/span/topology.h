@@ -63,10 +63,10 @@ class Topology {
   explicit Topology(TopologyLimits limits = {}) : limits_(limits) {}
 
   void Add(const Span& span);
-  // Says that requests to `authority` ("127.0.0.1:8080", "[::]:8080") from inside a network
+  // Says that requests to `authority` ("127.0.0.1:8080", "[::1]:8080") from inside a network
   // namespace reach `service`, because a process of that service listens there. An empty `service`
-  // forgets it. A loopback callee ("localhost", 127.0.0.1, ::1) is also looked up under the other
-  // names of loopback and under the wildcard addresses. Applies to spans added from now on.
+  // forgets it. Authorities are compared as they are: the caller gives each name of an address.
+  // Applies to spans added from now on.
   void SetService(uint64_t network_namespace, const std::string& authority,
                   const std::string& service);
   std::vector<Edge> Snapshot() const;  // ordered by key

@@ -21,7 +21,7 @@ using SpanPtr = std::shared_ptr<const span::Span>;
 
 struct SubscriptionOptions {
   size_t capacity = 65536;                        // spans queued at most
-  std::function<bool(const span::Span&)> filter;  // empty: every span
+  std::function<bool(const span::Span&)> filter{};  // empty: every span
 };
 
 // What all subscriptions of a hub count together, so that the counts outlive each of them.
