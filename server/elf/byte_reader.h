@@ -36,10 +36,15 @@ inline std::string_view AsText(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// The NUL-terminated string at `offset`, without the NUL; nullopt where it does not end in `bytes`.
+// No name of a function or section comes near. The bound keeps a table of names without any NUL
+// from being read to its end once a name.
+inline constexpr size_t kMaxStringSize = 4096;
+
+// The NUL-terminated string at `offset`, without the NUL; nullopt where it does not end in `bytes`
+// or is longer than kMaxStringSize.
 inline std::optional<std::string_view> StringAt(std::span<const std::byte> bytes, uint64_t offset) {
   if (offset >= bytes.size()) return std::nullopt;
-  const std::string_view rest = AsText(bytes.subspan(offset));
+  const std::string_view rest = AsText(bytes.subspan(offset)).substr(0, kMaxStringSize + 1);
   const size_t end = rest.find('\0');
   if (end == std::string_view::npos) return std::nullopt;
   return rest.substr(0, end);

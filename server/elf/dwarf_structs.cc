@@ -99,6 +99,10 @@ class Search {
   // false where the DWARF can't be read.
   bool Run(Dwarf* dwarf, bool units_of_packages);
 
+  // Gives up on the structs of packages whose unit held another wanted struct: their types are
+  // where they belong, so what is missing there (runtime.hmap since Go 1.24) is nowhere.
+  void ForgetAbsentStructs();
+
   bool done() const { return missing_.empty(); }
   std::map<std::string, uint32_t> TakeOffsets() { return std::move(offsets_); }
 
@@ -109,6 +113,7 @@ class Search {
   // What is still to be found, by struct. A struct is looked for until its first full definition.
   std::map<std::string, std::set<std::string>, std::less<>> missing_;
   std::set<std::string_view> packages_;
+  std::set<std::string_view> packages_with_types_;
   std::map<std::string, uint32_t> offsets_;
 };
 
@@ -125,11 +130,23 @@ void Search::TakeStruct(Dwarf_Die type) {
   missing_.erase(wanted);
 }
 
+void Search::ForgetAbsentStructs() {
+  std::erase_if(missing_, [this](const auto& wanted) {
+    return packages_with_types_.contains(PackageOf(wanted.first));
+  });
+}
+
 bool Search::SearchUnit(Dwarf_Die unit) {
+  const size_t missing_before = missing_.size();
   Dwarf_Die entry;
   int next = dwarf_child(&unit, &entry);
   for (; next == 0 && !done(); next = dwarf_siblingof(&entry, &entry)) {
     if (dwarf_tag(&entry) == DW_TAG_structure_type) TakeStruct(entry);
+  }
+  const char* name = dwarf_diename(&unit);
+  const auto package = packages_.find(name == nullptr ? "" : name);
+  if (missing_.size() < missing_before && package != packages_.end()) {
+    packages_with_types_.insert(*package);
   }
   return next >= 0;
 }
@@ -169,6 +186,7 @@ absl::StatusOr<std::map<std::string, uint32_t>> ReadStructOffsets(
   // Units named like the packages first: they are few, and nearly always hold everything.
   for (const bool units_of_packages : {true, false}) {
     if (!search.done() && !search.Run(dwarf.get(), units_of_packages)) return Malformed(file);
+    search.ForgetAbsentStructs();
   }
   return search.TakeOffsets();
 }

@@ -16,7 +16,7 @@ namespace uprobed::elf {
 struct GoFunction {
   std::string name;      // "net/http.(*response).finishRequest"
   uint64_t address = 0;  // as linked
-  uint64_t size = 0;     // bytes
+  uint64_t size = 0;     // bytes; from .gopclntab with the padding (int3) up to the next function
 };
 
 // The functions of a Go binary, from .symtab or, in a stripped binary, from .gopclntab. Looks

@@ -71,6 +71,12 @@ Flow Decoder::FlowOf() const {
     case X86_INS_UD2:
     case X86_INS_UD2B:
       return Flow::kTrap;
+    // Capstone 4 does not count these among the jumps.
+    case X86_INS_LOOP:
+    case X86_INS_LOOPE:
+    case X86_INS_LOOPNE:
+    case X86_INS_XBEGIN:
+      return Flow::kConditional;
     default:
       break;
   }

@@ -1,0 +1,165 @@
+#include "server/elf/dwarf_structs.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+#include <random>
+
+#include "server/base/errors.h"
+#include "tests/support/targets.h"
+#include "tests/unit/elf/elf_image.h"
+
+namespace uprobed::elf {
+namespace {
+
+using ::testing::Contains;
+using ::testing::IsEmpty;
+using ::testing::Key;
+using ::testing::Not;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
+using ::uprobed::testing::AvailableTargets;
+using ::uprobed::testing::TargetProgram;
+
+// The builds with DWARF, or those without.
+std::vector<TargetProgram> Targets(bool stripped) {
+  std::vector<TargetProgram> targets = AvailableTargets("hello");
+  std::erase_if(targets, [stripped](const TargetProgram& t) { return t.stripped != stripped; });
+  return targets;
+}
+
+absl::StatusOr<std::map<std::string, uint32_t>> Read(const std::string& path,
+                                                     const std::vector<StructMember>& members) {
+  const auto file = ElfFile::Open(path);
+  if (!file.ok()) return file.status();
+  return ReadStructOffsets(*file, members);
+}
+
+TEST(DwarfStructs, KnowsTheMembersOfEachPackage) {
+  const auto targets = Targets(false);
+  if (targets.empty()) GTEST_SKIP() << "no Go programs; run scripts/build_targets";
+  for (const auto& target : targets) {
+    SCOPED_TRACE(target.path);
+    const auto offsets = Read(target.path, {{"net/http.Request", "Method"},
+                                            {"net/http.Request", "URL"},
+                                            {"net/http.Request", "RemoteAddr"},
+                                            {"net/url.URL", "Path"},
+                                            {"runtime.moduledata", "text"}});
+    ASSERT_TRUE(offsets.ok()) << offsets.status();
+    EXPECT_THAT(*offsets, UnorderedElementsAre(
+                              Pair("net/http.Request.Method", 0), Pair("net/http.Request.URL", 16),
+                              Pair("net/http.Request.RemoteAddr", 176),
+                              Pair("net/url.URL.Path", 56), Pair("runtime.moduledata.text", 176)));
+  }
+}
+
+TEST(DwarfStructs, FollowsMembersByValue) {
+  const auto targets = Targets(false);
+  if (targets.empty()) GTEST_SKIP() << "no Go programs; run scripts/build_targets";
+  for (const auto& target : targets) {
+    SCOPED_TRACE(target.path);
+    const auto offsets = Read(
+        target.path, {{"runtime.g", "sched"}, {"runtime.g", "sched.pc"}, {"runtime.gobuf", "pc"}});
+    ASSERT_TRUE(offsets.ok()) << offsets.status();
+    EXPECT_EQ(offsets->at("runtime.g.sched.pc"),
+              offsets->at("runtime.g.sched") + offsets->at("runtime.gobuf.pc"));
+    EXPECT_GT(offsets->at("runtime.gobuf.pc"), 0U);
+  }
+}
+
+TEST(DwarfStructs, LeavesOutWhatIsNotThere) {
+  const auto targets = Targets(false);
+  if (targets.empty()) GTEST_SKIP() << "no Go programs; run scripts/build_targets";
+  const auto offsets = Read(targets.back().path, {{"net/http.Request", "Nothing"},
+                                                  {"net/http.Request", "Method.ptr.x"},
+                                                  {"net/http.Request", "URL.Host"},  // a pointer
+                                                  {"net/http.Request", ""},
+                                                  {"net/http.Nothing", "Method"},
+                                                  {"example.com/nowhere.Type", "field"},
+                                                  {"", ""}});
+  ASSERT_TRUE(offsets.ok()) << offsets.status();
+  EXPECT_THAT(*offsets, IsEmpty());
+}
+
+TEST(DwarfStructs, FollowsTheMapOfTheRelease) {
+  const auto targets = Targets(false);
+  if (targets.empty()) GTEST_SKIP() << "no Go programs; run scripts/build_targets";
+  for (const auto& target : targets) {
+    SCOPED_TRACE(target.path);
+    const auto offsets = Read(
+        target.path, {{"runtime.hmap", "buckets"}, {"internal/runtime/maps.table", "groups.data"}});
+    ASSERT_TRUE(offsets.ok()) << offsets.status();
+    // A release has the old map or, since Go 1.24, the new one.
+    EXPECT_EQ(offsets->size(), 1U);
+  }
+}
+
+TEST(DwarfStructs, IsMissingInStrippedPrograms) {
+  const auto file = ElfImage().Open();
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(ReasonOf(ReadStructOffsets(*file, {{"a.b", "c"}}).status()), "DWARF_MISSING");
+  for (const auto& target : Targets(true)) {
+    EXPECT_EQ(ReasonOf(Read(target.path, {{"runtime.g", "goid"}}).status()), "DWARF_MISSING");
+  }
+}
+
+TEST(DwarfStructs, RefusesGarbage) {
+  std::mt19937 random(1);  // the same garbage in every run
+  std::string garbage(4096, '\0');
+  for (char& c : garbage) c = static_cast<char>(random());
+  ElfImage image;
+  image.Add(".debug_info", garbage);
+  image.Add(".debug_abbrev", garbage);
+  const auto file = image.Open();
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(ReasonOf(ReadStructOffsets(*file, {{"a.b", "c"}}).status()), "DWARF_MALFORMED");
+}
+
+TEST(DwarfStructs, RefusesUnitsWithoutTheirAbbreviations) {
+  ElfImage image;
+  std::string unit;
+  Append(unit, uint32_t{100});  // length: more than there is
+  Append(unit, uint16_t{4});
+  Append(unit, uint32_t{0});
+  Append(unit, uint8_t{8});
+  image.Add(".debug_info", unit);
+  const auto file = image.Open();
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(ReasonOf(ReadStructOffsets(*file, {{"a.b", "c"}}).status()), "DWARF_MALFORMED");
+}
+
+TEST(DwarfStructs, RefusesDamagedCompression) {
+  const auto targets = Targets(false);
+  if (targets.empty()) GTEST_SKIP() << "no Go programs; run scripts/build_targets";
+  const std::string path = targets.back().path;
+  std::ifstream stream(path, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(stream), {}};
+  const auto good = ElfImage::OpenBytes(bytes);
+  ASSERT_TRUE(good.ok()) << good.status();
+  const Section* info = good->FindSection(".debug_info");
+  ASSERT_NE(info, nullptr);
+  for (uint64_t i = 64; i < info->size; ++i) bytes[info->file_offset + i] ^= 0x55;
+  const auto bad = ElfImage::OpenBytes(bytes);
+  ASSERT_TRUE(bad.ok()) << bad.status();
+  EXPECT_EQ(ReasonOf(ReadStructOffsets(*bad, {{"runtime.g", "goid"}}).status()), "DWARF_MALFORMED");
+}
+
+// Reading decompresses sections in place of libelf's; the content must stay as it is on disk.
+TEST(DwarfStructs, ChangesNothingInTheFile) {
+  const auto targets = Targets(false);
+  if (targets.empty()) GTEST_SKIP() << "no Go programs; run scripts/build_targets";
+  const auto file = ElfFile::Open(targets.back().path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  const std::vector<std::byte> before(file->bytes().begin(), file->bytes().end());
+  for (int i = 0; i < 2; ++i) {
+    const auto offsets = ReadStructOffsets(*file, {{"runtime.g", "goid"}});
+    ASSERT_TRUE(offsets.ok()) << offsets.status();
+    EXPECT_THAT(*offsets, Contains(Key("runtime.g.goid")));
+  }
+  EXPECT_TRUE(std::equal(before.begin(), before.end(), file->bytes().begin()));
+}
+
+}  // namespace
+}  // namespace uprobed::elf
