@@ -1,0 +1,81 @@
+#include "server/metrics/self_metrics.h"
+
+#include "gtest/gtest.h"
+#include "tests/unit/metrics/find_metric.h"
+#include "tests/unit/metrics/samples.h"
+
+namespace uprobed::metrics {
+namespace {
+
+class SelfMetricsTest : public testing::Test {
+ protected:
+  std::optional<double> Value(const std::string& name, const LabelMap& labels = {}) const {
+    return ValueOf(families_, name, labels);
+  }
+  std::optional<double> OfProbe(const std::string& name, LabelMap labels = {}) const {
+    labels["probe"] = "shop";
+    return ValueOf(families_, name, labels);
+  }
+
+  const std::vector<prometheus::MetricFamily> families_ = SelfMetrics(SampleSources()).Collect();
+};
+
+TEST_F(SelfMetricsTest, SaysVersionAndStart) {
+  EXPECT_EQ(Value("uprobed_build_info", {{"version", "1.2.3"}}), 1);
+  EXPECT_EQ(Value("uprobed_start_time_seconds"), 1'700'000'000.5);
+}
+
+TEST_F(SelfMetricsTest, SaysStateOfEachProbe) {
+  EXPECT_EQ(OfProbe("uprobed_probe_state", {{"state", "degraded"}}), 1);
+  for (const char* state : {"pending", "active", "waiting", "disabled", "failed"}) {
+    EXPECT_EQ(OfProbe("uprobed_probe_state", {{"state", state}}), 0) << state;
+  }
+  EXPECT_EQ(OfProbe("uprobed_probe_attached_sites"), 4);
+  EXPECT_EQ(OfProbe("uprobed_probe_single_stepped_sites"), 1);
+}
+
+TEST_F(SelfMetricsTest, CountsHitsOfEachSite) {
+  const char* name = "uprobed_probe_hits_total";
+  EXPECT_EQ(OfProbe(name, {{"site", "server_start"}}), 100 + UP_COUNTER_HITS_SERVER_START);
+  EXPECT_EQ(OfProbe(name, {{"site", "server_end"}}), 100 + UP_COUNTER_HITS_SERVER_END);
+  EXPECT_EQ(OfProbe(name, {{"site", "client_start"}}), 100 + UP_COUNTER_HITS_CLIENT_START);
+  EXPECT_EQ(OfProbe(name, {{"site", "client_end"}}), 100 + UP_COUNTER_HITS_CLIENT_END);
+}
+
+TEST_F(SelfMetricsTest, CountsSpansAndLossesByCause) {
+  const char* name = "uprobed_spans_lost_total";
+  EXPECT_EQ(OfProbe("uprobed_spans_total"), 17);
+  EXPECT_EQ(OfProbe(name, {{"cause", "ring_full"}}), 100 + UP_COUNTER_LOST_RING_FULL);
+  EXPECT_EQ(OfProbe(name, {{"cause", "map_full"}}), 100 + UP_COUNTER_LOST_MAP_FULL);
+  EXPECT_EQ(OfProbe(name, {{"cause", "no_start"}}), 100 + UP_COUNTER_LOST_NO_START);
+  EXPECT_EQ(OfProbe(name, {{"cause", "abandoned"}}), 100 + UP_COUNTER_LOST_ABANDONED);
+  EXPECT_EQ(OfProbe(name, {{"cause", "read_fault"}}), 100 + UP_COUNTER_LOST_READ_FAULT);
+  EXPECT_EQ(OfProbe("uprobed_probe_repeated_starts_total"), 100 + UP_COUNTER_REPEATED_START);
+  EXPECT_EQ(OfProbe("uprobed_probe_out_of_scope_hits_total"), 100 + UP_COUNTER_OUT_OF_SCOPE);
+  EXPECT_EQ(OfProbe("uprobed_fields_unread_total"), 100 + UP_COUNTER_FIELD_UNREAD);
+}
+
+TEST_F(SelfMetricsTest, SaysWhatEventLoopAndStreamsDid) {
+  EXPECT_EQ(Value("uprobed_events_total"), 50);
+  EXPECT_EQ(Value("uprobed_decode_errors_total"), 51);
+  EXPECT_EQ(Value("uprobed_events_unknown_slot_total"), 52);
+  EXPECT_EQ(Value("uprobed_stream_spans_delivered_total"), 21);
+  EXPECT_EQ(Value("uprobed_stream_spans_dropped_total"), 22);
+  EXPECT_EQ(Value("uprobed_stream_subscribers"), 23);
+}
+
+TEST_F(SelfMetricsTest, SaysWhatStoreAndTopologyDid) {
+  EXPECT_EQ(Value("uprobed_store_reads_total"), 30);
+  EXPECT_EQ(Value("uprobed_store_writes_total"), 31);
+  EXPECT_EQ(Value("uprobed_store_errors_total"), 32);
+  EXPECT_EQ(Value("uprobed_store_profile_hits_total"), 33);
+  EXPECT_EQ(Value("uprobed_store_profile_misses_total"), 34);
+  EXPECT_EQ(Value("uprobed_store_size_bytes"), 35);
+  EXPECT_EQ(Value("uprobed_store_schema_version"), 36);
+  EXPECT_EQ(Value("uprobed_topology_edges"), 40);
+  EXPECT_EQ(Value("uprobed_topology_overflowed_total"), 42);
+  EXPECT_EQ(Value("uprobed_topology_expired_total"), 43);
+}
+
+}  // namespace
+}  // namespace uprobed::metrics
