@@ -1,5 +1,7 @@
 #include "server/store/store.h"
 
+#include <SQLiteCpp/Database.h>
+
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -89,7 +91,11 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path, int6
     std::error_code error;
     absolute = std::filesystem::absolute(path, error).string();
     if (error) {
-      return MakeErrnoError(error.value(), "STORE_IO", "find the absolute path of " + path);
+      return MakeError(
+          absl::StatusCode::kFailedPrecondition, "STORE_NOT_A_FILE",
+          fmt::format("the database path \"{}\" names no file ({}); choose another path", path,
+                      error.message()),
+          {{"path", path}});
     }
   }
   ASSIGN_OR_RETURN(OpenedDatabase opened,
@@ -169,5 +175,7 @@ StoreStats Store::stats() const {
 absl::Status Store::CheckIntegrity() {
   return impl_->Read([&] { return impl_->database.CheckIntegrity(); });
 }
+
+std::string Store::SqliteVersion() { return SQLite::VERSION; }
 
 }  // namespace uprobed::store

@@ -45,6 +45,8 @@ class Store {
   // `path`.v<N>.bak where an older schema is there. A corrupt file is moved aside to
   // `path`.corrupt-<time> (never deleted) and a new one begun: `quarantined()` then names it.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path, int64_t now_unix_ns);
+  // Of the SQLite library: "3.40.1".
+  static std::string SqliteVersion();
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
