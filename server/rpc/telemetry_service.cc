@@ -1,1 +1,164 @@
+#include "server/rpc/telemetry_service.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include "server/base/clock.h"
+#include "server/base/errors.h"
+#include "server/rpc/convert_metrics.h"
+#include "server/rpc/convert_span.h"
+#include "server/rpc/convert_time.h"
+#include "server/rpc/status.h"
+#include "server/rpc/utf8.h"
+#include "server/stream/filter.h"
+
+namespace uprobed::rpc {
+namespace {
+
+constexpr int32_t kMaxQueueCapacity = 1 << 20;
+// A span has some hundred bytes up to some thousand; a response stays far below 4 MiB.
+constexpr size_t kMaxBatch = 256;
+constexpr std::chrono::nanoseconds kDefaultInterval = std::chrono::seconds(5);
+constexpr std::chrono::nanoseconds kMinInterval = std::chrono::milliseconds(100);
+constexpr int64_t kMaxIntervalSeconds = 86400;
+
+absl::StatusOr<stream::SubscriptionOptions> ParseSubscription(
+    const v1::StreamSpansRequest& request) {
+  stream::SubscriptionOptions options;
+  absl::StatusOr<std::function<bool(const span::Span&)>> filter =
+      stream::CompileFilter(request.filter());
+  if (!filter.ok()) {
+    auto metadata = MetadataOf(filter.status());
+    metadata.emplace("field", "filter");
+    return MakeError(filter.status().code(), ReasonOf(filter.status()),
+                     std::string(filter.status().message()), metadata);
+  }
+  options.filter = *std::move(filter);
+  const int32_t capacity = request.queue_capacity();
+  if (capacity < 0 || capacity > kMaxQueueCapacity) {
+    return FieldError("QUEUE_CAPACITY_INVALID", "queue_capacity",
+                      fmt::format("queue_capacity is {}: give 1 to {}, or 0 for {}", capacity,
+                                  kMaxQueueCapacity, options.capacity));
+  }
+  if (capacity > 0) options.capacity = static_cast<size_t>(capacity);
+  if (request.limit() < 0) {
+    return FieldError(
+        "LIMIT_NEGATIVE", "limit",
+        fmt::format("limit is {}: give a number of spans, or 0 for no end", request.limit()));
+  }
+  return options;
+}
+
+absl::StatusOr<std::chrono::nanoseconds> ParseInterval(const v1::StreamMetricsRequest& request) {
+  if (!request.has_interval()) return kDefaultInterval;
+  const auto& interval = request.interval();
+  if (interval.seconds() > kMaxIntervalSeconds) {
+    return FieldError("INTERVAL_TOO_LONG", "interval", "an interval is at most a day");
+  }
+  // Sums no more than a day and the range of int32 nanoseconds, so that it cannot overflow.
+  const auto result = interval.seconds() < 0 ? std::chrono::nanoseconds(-1)
+                                             : std::chrono::seconds(interval.seconds()) +
+                                                   std::chrono::nanoseconds(interval.nanos());
+  if (interval.nanos() < 0 || result < kMinInterval) {
+    return FieldError("INTERVAL_TOO_SHORT", "interval", "an interval is at least 100 ms");
+  }
+  return result;
+}
+
+}  // namespace
+
+grpc::Status TelemetryService::StreamSpans(grpc::ServerContext* context,
+                                           const v1::StreamSpansRequest* request,
+                                           grpc::ServerWriter<v1::StreamSpansResponse>* writer) {
+  return Answer([&] { return Spans(*context, *request, *writer); });
+}
+
+absl::Status TelemetryService::Spans(const grpc::ServerContext& context,
+                                     const v1::StreamSpansRequest& request,
+                                     grpc::ServerWriter<v1::StreamSpansResponse>& writer) {
+  ASSIGN_OR_RETURN(stream::SubscriptionOptions options, ParseSubscription(request));
+  ASSIGN_OR_RETURN(const auto ticket, streams_.Enter());
+  const std::shared_ptr<stream::Subscription> subscription = spans_.Subscribe(std::move(options));
+  if (subscription == nullptr) {
+    return MakeError(absl::StatusCode::kResourceExhausted, "SUBSCRIBERS_EXHAUSTED",
+                     "no more subscribers are allowed: end a stream of spans first");
+  }
+  v1::StreamSpansResponse first;
+  first.set_started(true);
+  if (!writer.Write(first)) return ClientGone();
+
+  uint64_t dropped_told = 0;
+  int64_t sent = 0;
+  while (true) {
+    RETURN_IF_ERROR(streams_.Check(context));
+    size_t wanted = kMaxBatch;
+    if (request.limit() > 0) {
+      wanted = std::min(wanted, static_cast<size_t>(request.limit() - sent));
+    }
+    const stream::Subscription::Batch batch =
+        subscription->Next(wanted, kCancellationCheckInterval);
+    if (!batch.spans.empty() || batch.dropped_total != dropped_told) {
+      v1::StreamSpansResponse response;
+      for (const stream::SpanPtr& span : batch.spans) FillSpan(*span, *response.add_spans());
+      response.set_dropped_total(batch.dropped_total);
+      if (!writer.Write(response)) return ClientGone();
+      dropped_told = batch.dropped_total;
+      sent += static_cast<int64_t>(batch.spans.size());
+    }
+    if (request.limit() > 0 && sent >= request.limit()) return absl::OkStatus();
+    if (batch.closed && batch.spans.empty()) return ShuttingDown();
+  }
+}
+
+grpc::Status TelemetryService::StreamMetrics(
+    grpc::ServerContext* context, const v1::StreamMetricsRequest* request,
+    grpc::ServerWriter<v1::StreamMetricsResponse>* writer) {
+  return Answer([&] { return Metrics(*context, *request, *writer); });
+}
+
+absl::Status TelemetryService::Metrics(const grpc::ServerContext& context,
+                                       const v1::StreamMetricsRequest& request,
+                                       grpc::ServerWriter<v1::StreamMetricsResponse>& writer) {
+  ASSIGN_OR_RETURN(const std::chrono::nanoseconds interval, ParseInterval(request));
+  ASSIGN_OR_RETURN(const auto ticket, streams_.Enter());
+  auto next = std::chrono::steady_clock::now();
+  while (true) {
+    RETURN_IF_ERROR(streams_.WaitUntil(context, next));
+    if (!writer.Write(CollectMetrics(request.name_prefix()))) return ClientGone();
+    // A client that reads slowly gets the next metrics one interval later, never a burst.
+    next = std::max(next + interval, std::chrono::steady_clock::now());
+  }
+}
+
+v1::StreamMetricsResponse TelemetryService::CollectMetrics(const std::string& name_prefix) const {
+  v1::StreamMetricsResponse response;
+  *response.mutable_time() = ToTimestamp(UnixNanosNow());
+  for (const metrics::FamilySnapshot& family : collect_metrics_()) {
+    if (family.name.starts_with(name_prefix)) FillFamily(family, *response.add_families());
+  }
+  return response;
+}
+
+grpc::Status TelemetryService::GetTopology(grpc::ServerContext* /*context*/,
+                                           const v1::GetTopologyRequest* request,
+                                           v1::Topology* response) {
+  return Answer([&]() -> absl::Status {
+    *response->mutable_time() = ToTimestamp(UnixNanosNow());
+    for (const span::Edge& edge : topology_.Snapshot()) {
+      const std::string& service = request->service();
+      // As told, so that a caller can ask for what it was told.
+      if (service.empty() || ToUtf8(edge.key.caller) == service ||
+          ToUtf8(edge.key.callee) == service) {
+        FillEdge(edge, *response->add_edges());
+      }
+    }
+    response->set_overflowed(topology_.stats().overflowed);
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace uprobed::rpc

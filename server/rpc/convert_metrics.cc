@@ -1,0 +1,44 @@
+#include "server/rpc/convert_metrics.h"
+
+#include "server/rpc/utf8.h"
+
+namespace uprobed::rpc {
+namespace {
+
+v1::MetricFamily::Type ToProto(metrics::FamilyType type) {
+  switch (type) {
+    case metrics::FamilyType::kCounter:
+      return v1::MetricFamily::TYPE_COUNTER;
+    case metrics::FamilyType::kGauge:
+      return v1::MetricFamily::TYPE_GAUGE;
+    case metrics::FamilyType::kHistogram:
+      return v1::MetricFamily::TYPE_HISTOGRAM;
+  }
+  return v1::MetricFamily::TYPE_UNSPECIFIED;
+}
+
+}  // namespace
+
+void FillFamily(const metrics::FamilySnapshot& from, v1::MetricFamily& to) {
+  to.set_name(ToUtf8(from.name));
+  to.set_help(ToUtf8(from.help));
+  to.set_type(ToProto(from.type));
+  for (const metrics::MetricSnapshot& metric : from.metrics) {
+    auto* out = to.add_metrics();
+    for (const auto& [label, value] : metric.labels) {
+      (*out->mutable_labels())[ToUtf8(label)] = ToUtf8(value);
+    }
+    if (from.type != metrics::FamilyType::kHistogram) {
+      out->set_value(metric.value);
+      continue;
+    }
+    auto* histogram = out->mutable_histogram();
+    histogram->set_count(metric.count);
+    histogram->set_sum(metric.sum);
+    histogram->mutable_upper_bounds()->Add(metric.upper_bounds.begin(), metric.upper_bounds.end());
+    histogram->mutable_cumulative_counts()->Add(metric.cumulative_counts.begin(),
+                                                metric.cumulative_counts.end());
+  }
+}
+
+}  // namespace uprobed::rpc

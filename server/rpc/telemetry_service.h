@@ -1,0 +1,49 @@
+#ifndef UPROBED_SERVER_RPC_TELEMETRY_SERVICE_H_
+#define UPROBED_SERVER_RPC_TELEMETRY_SERVICE_H_
+
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "server/metrics/snapshot.h"
+#include "server/rpc/open_streams.h"
+#include "server/span/topology.h"
+#include "server/stream/span_hub.h"
+#include "uprobed/v1/telemetry.grpc.pb.h"
+
+namespace uprobed::rpc {
+
+// Streams of spans and metrics, and the topology.
+// Thread-safe.
+class TelemetryService final : public v1::TelemetryService::Service {
+ public:
+  TelemetryService(stream::SpanHub& spans, span::Topology& topology, metrics::Collector collector,
+                   OpenStreams& streams)
+      : spans_(spans),
+        topology_(topology),
+        collect_metrics_(std::move(collector)),
+        streams_(streams) {}
+
+  grpc::Status StreamSpans(grpc::ServerContext* context, const v1::StreamSpansRequest* request,
+                           grpc::ServerWriter<v1::StreamSpansResponse>* writer) override;
+  grpc::Status StreamMetrics(grpc::ServerContext* context, const v1::StreamMetricsRequest* request,
+                             grpc::ServerWriter<v1::StreamMetricsResponse>* writer) override;
+  grpc::Status GetTopology(grpc::ServerContext* context, const v1::GetTopologyRequest* request,
+                           v1::Topology* response) override;
+
+ private:
+  absl::Status Spans(const grpc::ServerContext& context, const v1::StreamSpansRequest& request,
+                     grpc::ServerWriter<v1::StreamSpansResponse>& writer);
+  absl::Status Metrics(const grpc::ServerContext& context, const v1::StreamMetricsRequest& request,
+                       grpc::ServerWriter<v1::StreamMetricsResponse>& writer);
+  v1::StreamMetricsResponse CollectMetrics(const std::string& name_prefix) const;
+
+  stream::SpanHub& spans_;
+  span::Topology& topology_;
+  const metrics::Collector collect_metrics_;
+  OpenStreams& streams_;
+};
+
+}  // namespace uprobed::rpc
+
+#endif  // UPROBED_SERVER_RPC_TELEMETRY_SERVICE_H_
