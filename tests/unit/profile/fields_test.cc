@@ -1,0 +1,55 @@
+#include "server/profile/fields.h"
+
+#include "gtest/gtest.h"
+
+namespace uprobed::profile {
+namespace {
+
+const FieldSpec& Field(up_field index) { return AllFields()[index]; }
+
+TEST(Fields, AreInTheOrderOfTheKernelSide) {
+  ASSERT_EQ(AllFields().size(), size_t{UP_FIELD_COUNT});
+  for (size_t i = 0; i < AllFields().size(); ++i) EXPECT_EQ(size_t{AllFields()[i].index}, i);
+}
+
+TEST(Fields, HaveKeysOfStructAndMember) {
+  EXPECT_EQ(FieldKey(Field(UP_FIELD_REQUEST_METHOD)), "net/http.Request.Method");
+  EXPECT_EQ(FieldKey(Field(UP_FIELD_SWISS_TABLE_GROUPS)),
+            "internal/runtime/maps.table.groups.data");
+}
+
+TEST(Fields, OfTheRequestAreNeededByBoth) {
+  const FieldSpec& method = Field(UP_FIELD_REQUEST_METHOD);
+  EXPECT_TRUE(IsNeeded(method, Instrumentation::kHttpServer, MapKind::kSwiss));
+  EXPECT_TRUE(IsNeeded(method, Instrumentation::kHttpClient, MapKind::kSwiss));
+}
+
+TEST(Fields, OfTheResponsesAreNeededByOneEach) {
+  const FieldSpec& server = Field(UP_FIELD_SERVER_RESPONSE_STATUS);
+  EXPECT_TRUE(IsNeeded(server, Instrumentation::kHttpServer, MapKind::kSwiss));
+  EXPECT_FALSE(IsNeeded(server, Instrumentation::kHttpClient, MapKind::kSwiss));
+  const FieldSpec& client = Field(UP_FIELD_CLIENT_RESPONSE_STATUS_CODE);
+  EXPECT_FALSE(IsNeeded(client, Instrumentation::kHttpServer, MapKind::kSwiss));
+  EXPECT_TRUE(IsNeeded(client, Instrumentation::kHttpClient, MapKind::kSwiss));
+}
+
+TEST(Fields, OfMapsAreNeededForTheirKindOnly) {
+  for (const up_field index : {UP_FIELD_HMAP_COUNT, UP_FIELD_HMAP_B, UP_FIELD_HMAP_BUCKETS}) {
+    EXPECT_TRUE(IsNeeded(Field(index), Instrumentation::kHttpServer, MapKind::kBuckets));
+    EXPECT_FALSE(IsNeeded(Field(index), Instrumentation::kHttpServer, MapKind::kSwiss));
+  }
+  for (const up_field index : {UP_FIELD_SWISS_MAP_DIR_PTR, UP_FIELD_SWISS_TABLE_LENGTH_MASK}) {
+    EXPECT_FALSE(IsNeeded(Field(index), Instrumentation::kHttpServer, MapKind::kBuckets));
+    EXPECT_TRUE(IsNeeded(Field(index), Instrumentation::kHttpServer, MapKind::kSwiss));
+  }
+}
+
+TEST(Fields, OfSomeVersionsOnlyAreNotNeeded) {
+  for (const up_field index :
+       {UP_FIELD_REQUEST_PATTERN, UP_FIELD_REQUEST_PAT, UP_FIELD_PATTERN_STR}) {
+    EXPECT_FALSE(IsNeeded(Field(index), Instrumentation::kHttpServer, MapKind::kSwiss));
+  }
+}
+
+}  // namespace
+}  // namespace uprobed::profile

@@ -1,0 +1,81 @@
+#include "server/profile/known_offsets.h"
+
+#include <set>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/profile/fields.h"
+
+namespace uprobed::profile {
+namespace {
+
+GoVersion Release(int minor, int patch) { return {1, minor, patch, true, ""}; }
+
+TEST(KnownOffsets, CoverEveryPromisedMinorReleaseFromItsFirstPatch) {
+  for (int minor = 19; minor <= 26; ++minor) EXPECT_TRUE(TableCovers(Release(minor, 0))) << minor;
+}
+
+TEST(KnownOffsets, NeverExtrapolate) {
+  EXPECT_FALSE(TableCovers(Release(18, 10)));
+  EXPECT_FALSE(TableCovers(Release(19, 14)));
+  EXPECT_FALSE(TableCovers(Release(25, 999)));
+  EXPECT_FALSE(TableCovers(Release(99, 0)));
+  EXPECT_FALSE(TableCovers({2, 24, 0, true, ""}));
+  EXPECT_EQ(KnownOffset(Release(19, 14), "net/http.Request.Method"), std::nullopt);
+  EXPECT_EQ(KnownOffset(Release(99, 0), "net/http.Request.Method"), std::nullopt);
+}
+
+TEST(KnownOffsets, RefusePreviewsAndVendorToolchains) {
+  EXPECT_FALSE(TableCovers({1, 24, 0, false, ""}));
+  EXPECT_EQ(KnownOffset({1, 24, 0, false, ""}, "net/http.Request.Method"), std::nullopt);
+}
+
+TEST(KnownOffsets, FollowFieldsThatMoved) {
+  EXPECT_EQ(KnownOffset(Release(25, 0), "net/url.URL.RawQuery"), 96u);
+  EXPECT_EQ(KnownOffset(Release(26, 0), "net/url.URL.RawQuery"), 88u);
+  EXPECT_EQ(KnownOffset(Release(22, 5), "net/http.Request.pat"), 248u);
+}
+
+TEST(KnownOffsets, FollowAFieldThatMovedInAPatchRelease) {
+  EXPECT_EQ(KnownOffset(Release(26, 10), "net/http.response.status"), 120u);
+  EXPECT_EQ(KnownOffset(Release(26, 11), "net/http.response.status"), 128u);
+}
+
+TEST(KnownOffsets, HaveNoFieldThatTheVersionLacks) {
+  EXPECT_EQ(KnownOffset(Release(22, 12), "net/http.Request.Pattern"), std::nullopt);
+  EXPECT_EQ(KnownOffset(Release(23, 0), "internal/runtime/maps.Map.dirPtr"), std::nullopt);
+  EXPECT_EQ(KnownOffset(Release(26, 0), "runtime.hmap.buckets"), std::nullopt);
+}
+
+TEST(KnownOffsets, HaveBothMapsWhereTheBuildChooses) {
+  EXPECT_TRUE(KnownOffset(Release(24, 1), "runtime.hmap.buckets").has_value());
+  EXPECT_TRUE(KnownOffset(Release(24, 1), "internal/runtime/maps.Map.dirPtr").has_value());
+}
+
+TEST(KnownOffsets, AreThoseOfTheFieldsThatTheProgramsRead) {
+  std::set<std::string> fields;
+  for (const FieldSpec& field : AllFields()) fields.insert(FieldKey(field));
+  std::set<std::string> known;
+  for (const std::string_view field : KnownFields()) known.insert(std::string(field));
+
+  EXPECT_EQ(known, fields);
+}
+
+TEST(KnownOffsets, KnowEveryNeededFieldOfEveryCoveredMinorRelease) {
+  for (int minor = 19; minor <= 26; ++minor) {
+    const MapKind kind = minor >= 24 ? MapKind::kSwiss : MapKind::kBuckets;
+    for (const FieldSpec& field : AllFields()) {
+      if (!IsNeeded(field, field.instrumentation, kind)) continue;
+      EXPECT_TRUE(KnownOffset(Release(minor, 0), FieldKey(field)).has_value())
+          << "go1." << minor << " " << FieldKey(field);
+    }
+  }
+}
+
+TEST(KnownOffsets, SayWhatTheyCover) {
+  EXPECT_THAT(CoveredVersions(), ::testing::HasSubstr("go1.19.0 to go1.19.13, go1.20.0 to"));
+}
+
+}  // namespace
+}  // namespace uprobed::profile

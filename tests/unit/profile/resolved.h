@@ -1,0 +1,45 @@
+#ifndef UPROBED_TESTS_UNIT_PROFILE_RESOLVED_H_
+#define UPROBED_TESTS_UNIT_PROFILE_RESOLVED_H_
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/base/errors.h"
+#include "server/profile/resolver.h"
+#include "tests/support/targets.h"
+
+namespace uprobed::profile {
+
+inline constexpr char kNoTargets[] = "no target programs; run scripts/build_targets";
+
+inline absl::StatusOr<Profile> ResolvePath(const std::filesystem::path& path) {
+  ASSIGN_OR_RETURN(const elf::ElfFile file, elf::ElfFile::Open(path.string()));
+  ASSIGN_OR_RETURN(const BinaryIdentity identity, ReadIdentity(file));
+  return Resolve(file, identity);
+}
+
+inline absl::Status VerifyPath(const Profile& profile, const std::filesystem::path& path) {
+  ASSIGN_OR_RETURN(const elf::ElfFile file, elf::ElfFile::Open(path.string()));
+  return Verify(profile, file);
+}
+
+inline std::string ReadWhole(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// The newest hello program, with or without symbols; empty where there is none.
+inline std::filesystem::path NewestHello(bool stripped) {
+  std::filesystem::path newest;
+  for (const testing::TargetProgram& target : testing::AvailableTargets("hello")) {
+    if (target.stripped == stripped) newest = target.path;
+  }
+  return newest;
+}
+
+}  // namespace uprobed::profile
+
+#endif  // UPROBED_TESTS_UNIT_PROFILE_RESOLVED_H_

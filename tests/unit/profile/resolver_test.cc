@@ -1,0 +1,177 @@
+#include "server/profile/resolver.h"
+
+#include <algorithm>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/profile/resolved.h"
+
+namespace uprobed::profile {
+namespace {
+
+// The offset of e_machine in an ELF header, and the value for arm64 (elf.h: EM_AARCH64).
+constexpr size_t kMachineOffset = 18;
+constexpr char kArm64 = static_cast<char>(183);
+
+// A copy of a hello program that a test spoils.
+class SpoiledCopy : public ::testing::Test {
+ protected:
+  // False where there is no such program to copy.
+  bool Take(bool stripped) {
+    original_ = NewestHello(stripped);
+    if (original_.empty()) return false;
+    content_ = ReadWhole(original_);
+    return true;
+  }
+
+  absl::StatusOr<Profile> ResolveCopy() { return ResolvePath(directory_.Write("copy", content_)); }
+
+  // Writes another Go version into the build info; the runtime's own copy stays.
+  void SetVersion(const std::string& version) {
+    const auto file = elf::ElfFile::Open(original_.string());
+    ASSERT_TRUE(file.ok()) << file.status();
+    const elf::Section* section = file->FindSection(".go.buildinfo");
+    ASSERT_NE(section, nullptr);
+    const size_t found = content_.find("go1.", section->file_offset);
+    ASSERT_LT(found, section->file_offset + section->size);
+    // The byte before is the length. What follows must stay where it ends, so that a shorter
+    // version gets words of a vendor until it is as long.
+    const size_t size = static_cast<unsigned char>(content_[found - 1]);
+    ASSERT_LE(version.size(), size);
+    content_.replace(found, size, (version + " vendor").substr(0, size));
+  }
+
+  testing::TempDir directory_;
+  std::filesystem::path original_;
+  std::string content_;
+};
+
+TEST(Resolver, RefusesAProgramThatIsNotGo) {
+  const auto profile = ResolvePath("/bin/true");
+
+  EXPECT_EQ(profile.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonOf(profile.status()), "BINARY_NOT_GO");
+}
+
+TEST(Resolver, RefusesAGoProgramWithoutNetHttp) {
+  const auto targets = testing::AvailableTargets("nohttp");
+  if (targets.empty()) GTEST_SKIP() << kNoTargets;
+
+  const auto profile = ResolvePath(targets.front().path);
+
+  EXPECT_EQ(profile.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonOf(profile.status()), "NET_HTTP_MISSING");
+}
+
+TEST(Resolver, SaysWhyAServerHasNoClient) {
+  const std::filesystem::path stock = testing::HelperProgram("stock");
+  if (stock.empty()) GTEST_SKIP() << kNoTargets;
+
+  const auto profile = ResolvePath(stock);
+
+  ASSERT_TRUE(profile.ok()) << profile.status();
+  EXPECT_TRUE(profile->Has(Instrumentation::kHttpServer));
+  EXPECT_FALSE(profile->Has(Instrumentation::kHttpClient));
+  ASSERT_EQ(profile->absences.size(), 1u);
+  EXPECT_EQ(profile->absences[0].instrumentation, Instrumentation::kHttpClient);
+  EXPECT_EQ(profile->absences[0].reason, "SYMBOL_NOT_FOUND");
+}
+
+TEST(Resolver, SaysWhyAClientHasNoServer) {
+  const std::filesystem::path loadgen = testing::HelperProgram("loadgen");
+  if (loadgen.empty()) GTEST_SKIP() << kNoTargets;
+
+  const auto profile = ResolvePath(loadgen);
+
+  ASSERT_TRUE(profile.ok()) << profile.status();
+  EXPECT_TRUE(profile->Has(Instrumentation::kHttpClient));
+  ASSERT_EQ(profile->absences.size(), 1u);
+  EXPECT_EQ(profile->absences[0].instrumentation, Instrumentation::kHttpServer);
+  EXPECT_EQ(profile->absences[0].reason, "SYMBOL_NOT_FOUND");
+}
+
+TEST_F(SpoiledCopy, IsRefusedForAnotherArchitecture) {
+  if (!Take(false)) GTEST_SKIP() << kNoTargets;
+  content_[kMachineOffset] = kArm64;
+
+  const auto profile = ResolveCopy();
+
+  EXPECT_EQ(profile.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonOf(profile.status()), "BINARY_ARCHITECTURE_UNSUPPORTED");
+}
+
+TEST_F(SpoiledCopy, IsRefusedForAGoWithoutRegisterArguments) {
+  if (!Take(false)) GTEST_SKIP() << kNoTargets;
+  SetVersion("go1.16.9");
+
+  EXPECT_EQ(ReasonOf(ResolveCopy().status()), "GO_VERSION_UNSUPPORTED");
+}
+
+TEST_F(SpoiledCopy, IsRefusedForAVersionThatIsNone) {
+  if (!Take(false)) GTEST_SKIP() << kNoTargets;
+  SetVersion("gopher");
+
+  EXPECT_EQ(ReasonOf(ResolveCopy().status()), "GO_VERSION_UNSUPPORTED");
+}
+
+TEST_F(SpoiledCopy, IsRefusedForAnUnknownVersionWithoutDwarf) {
+  if (!Take(true)) GTEST_SKIP() << kNoTargets;
+  SetVersion("go1.99.1");
+
+  const auto profile = ResolveCopy();
+
+  EXPECT_EQ(profile.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonOf(profile.status()), "OFFSETS_UNKNOWN");
+}
+
+TEST_F(SpoiledCopy, IsRefusedForAVendorToolchainWithoutDwarf) {
+  if (!Take(true)) GTEST_SKIP() << kNoTargets;
+  SetVersion("go1.26-v");
+
+  EXPECT_EQ(ReasonOf(ResolveCopy().status()), "OFFSETS_UNKNOWN");
+}
+
+TEST_F(SpoiledCopy, IsResolvedForAnUnknownVersionWithDwarf) {
+  if (!Take(false)) GTEST_SKIP() << kNoTargets;
+  SetVersion("go1.99.1");
+
+  const auto profile = ResolveCopy();
+
+  ASSERT_TRUE(profile.ok()) << profile.status();
+  EXPECT_EQ(profile->go_version.substr(0, 8), "go1.99.1");
+  EXPECT_TRUE(profile->Has(Instrumentation::kHttpServer));
+}
+
+TEST_F(SpoiledCopy, LosesTheServerWhereItsEndIsNotCalled) {
+  if (!Take(false)) GTEST_SKIP() << kNoTargets;
+  const auto original = ResolvePath(original_);
+  ASSERT_TRUE(original.ok()) << original.status();
+  for (const Site& site : original->sites) {
+    if (site.kind == SiteKind::kServerEnd) content_.replace(site.file_offset, 5, 5, '\x90');
+  }
+
+  const auto profile = ResolveCopy();
+
+  ASSERT_TRUE(profile.ok()) << profile.status();
+  EXPECT_FALSE(profile->Has(Instrumentation::kHttpServer));
+  EXPECT_TRUE(profile->Has(Instrumentation::kHttpClient));
+  ASSERT_EQ(profile->absences.size(), 1u);
+  EXPECT_EQ(profile->absences[0].reason, "SITE_NOT_FOUND");
+}
+
+TEST_F(SpoiledCopy, IsRefusedWhereNoInstrumentationHasItsSites) {
+  if (!Take(false)) GTEST_SKIP() << kNoTargets;
+  const auto original = ResolvePath(original_);
+  ASSERT_TRUE(original.ok()) << original.status();
+  for (const Site& site : original->sites) {
+    if (site.kind == SiteKind::kServerEnd) content_.replace(site.file_offset, 5, 5, '\x90');
+    if (site.kind == SiteKind::kClientResult) content_.replace(site.file_offset, 6, 6, '\x90');
+  }
+
+  EXPECT_EQ(ReasonOf(ResolveCopy().status()), "SITE_NOT_FOUND");
+}
+
+}  // namespace
+}  // namespace uprobed::profile

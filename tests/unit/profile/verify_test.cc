@@ -1,0 +1,196 @@
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/base/errors.h"
+#include "server/profile/fields.h"
+#include "server/profile/resolver.h"
+#include "server/profile/sites.h"
+
+namespace uprobed::profile {
+namespace {
+
+Site MakeSite(SiteKind kind, uint32_t function_offset, std::vector<uint8_t> bytes) {
+  Site site;
+  site.kind = kind;
+  site.function = std::string(FunctionOf(kind));
+  const uint64_t entry = InstrumentationOf(kind) == Instrumentation::kHttpServer ? 0x1000 : 0x2000;
+  site.file_offset = entry + function_offset;
+  site.virtual_address = 0x400000 + site.file_offset;
+  site.function_offset = function_offset;
+  site.bytes = std::move(bytes);
+  site.cost = CostClass::kEmulated;
+  site.arguments = ArgumentsOf(kind);
+  return site;
+}
+
+// Sites: 0 server start, 1 server end, 2 client start, 3 branch, 4 result, 5 error.
+Profile ValidProfile() {
+  Profile profile;
+  profile.identity.sha256 = std::string(64, 'a');
+  profile.identity.size = 0x10000;
+  profile.go_version = "go1.24.12";
+  profile.architecture = "amd64";
+  profile.map_kind = MapKind::kSwiss;
+  profile.sites = {MakeSite(SiteKind::kServerStart, 0x10, {0xe8, 1, 2, 3, 4}),
+                   MakeSite(SiteKind::kServerEnd, 0x20, {0xe8, 1, 2, 3, 4}),
+                   MakeSite(SiteKind::kClientStart, 0x10, {0x55}),
+                   MakeSite(SiteKind::kClientBranch, 0x20, {0x75, 0x10}),
+                   MakeSite(SiteKind::kClientResult, 0x30, {0x0f, 0x84, 1, 2, 3, 4}),
+                   MakeSite(SiteKind::kClientError, 0x40, {0x90})};
+  profile.sites[3].condition = 5;
+  profile.sites[3].ends_when_taken = true;
+  for (const FieldSpec& field : AllFields()) {
+    if (field.need != Need::kBucketMaps) profile.fields[FieldKey(field)] = {8, Source::kDwarf};
+  }
+  return profile;
+}
+
+// A way to spoil a valid profile, and words of the message of the rule that must notice.
+struct Spoiled {
+  const char* message;
+  std::function<void(Profile&)> spoil;
+};
+
+class CheckConsistencyRule : public ::testing::TestWithParam<Spoiled> {};
+
+TEST_P(CheckConsistencyRule, IsObeyed) {
+  Profile profile = ValidProfile();
+  ASSERT_TRUE(CheckConsistency(profile).ok()) << CheckConsistency(profile);
+
+  GetParam().spoil(profile);
+
+  const absl::Status status = CheckConsistency(profile);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReasonOf(status), "PROFILE_INVALID");
+  EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr(GetParam().message));
+}
+
+const Spoiled kIdentityRules[] = {
+    {"SHA-256", [](Profile& p) { p.identity.sha256 = std::string(63, 'a'); }},
+    {"SHA-256", [](Profile& p) { p.identity.sha256 = std::string(65, 'a'); }},
+    {"SHA-256", [](Profile& p) { p.identity.sha256[10] = 'g'; }},
+    {"SHA-256", [](Profile& p) { p.identity.sha256[10] = 'A'; }},
+    {"size of its binary", [](Profile& p) { p.identity.size = 0; }},
+    {"GNU build ID", [](Profile& p) { p.identity.gnu_build_id = "../x"; }},
+    {"architecture", [](Profile& p) { p.architecture = "arm64"; }},
+    {"Go version", [](Profile& p) { p.go_version.clear(); }},
+    {"revision", [](Profile& p) { p.resolver_revision = 0; }},
+    {"revision", [](Profile& p) { p.resolver_revision = kResolverRevision + 1; }},
+    {"symbols", [](Profile& p) { p.symbol_source = Source::kTable; }},
+};
+INSTANTIATE_TEST_SUITE_P(Identity, CheckConsistencyRule, ::testing::ValuesIn(kIdentityRules));
+
+const Spoiled kSiteRules[] = {
+    {"has 0 bytes", [](Profile& p) { p.sites[5].bytes.clear(); }},
+    {"has 16 bytes", [](Profile& p) { p.sites[5].bytes.resize(16); }},
+    {"not inside the file", [](Profile& p) { p.sites[5].file_offset = p.identity.size; }},
+    {"not inside the file", [](Profile& p) { p.sites[5].file_offset = UINT64_MAX; }},
+    {"not inside the file",
+     [](Profile& p) { p.identity.size = p.sites[4].file_offset + p.sites[4].bytes.size() - 1; }},
+    {"not in net/http", [](Profile& p) { p.sites[0].function = "main.main"; }},
+    {"not in net/http", [](Profile& p) { p.sites[5].function = p.sites[0].function; }},
+    {"begins below", [](Profile& p) { p.sites[5].virtual_address = 1; }},
+    {"is marked single_stepped", [](Profile& p) { p.sites[5].cost = CostClass::kSingleStepped; }},
+    {"is marked emulated", [](Profile& p) { p.sites[5].bytes = {0xc3}; }},
+    {"not a direct call", [](Profile& p) { p.sites[0].bytes = {0x90}; }},
+    {"not a direct call",
+     [](Profile& p) {
+       p.sites[1].bytes = {0xe9, 1, 2, 3, 4};
+     }},
+    {"not a test for equality",
+     [](Profile& p) {
+       p.sites[4].bytes = {0x72, 0x10};
+     }},
+    {"not a test for equality", [](Profile& p) { p.sites[4].bytes = {0x90}; }},
+    {"with the condition it names", [](Profile& p) { p.sites[3].condition = 4; }},
+    {"with the condition it names", [](Profile& p) { p.sites[3].condition = 0x15; }},
+    {"with the condition it names", [](Profile& p) { p.sites[3].bytes = {0x90}; }},
+    {"only client_branch has", [](Profile& p) { p.sites[5].condition = 1; }},
+    {"only client_branch has", [](Profile& p) { p.sites[5].ends_when_taken = true; }},
+    {"unknown kind", [](Profile& p) { p.sites[5].kind = static_cast<SiteKind>(200); }},
+};
+INSTANTIATE_TEST_SUITE_P(Sites, CheckConsistencyRule, ::testing::ValuesIn(kSiteRules));
+
+const Spoiled kArgumentRules[] = {
+    {"arguments", [](Profile& p) { p.sites[0].arguments[0].register_name = "rax"; }},
+    {"arguments", [](Profile& p) { p.sites[1].arguments[0].register_name = "rbx"; }},
+    {"arguments", [](Profile& p) { p.sites[2].arguments[0].register_name = "rdi"; }},
+    {"arguments", [](Profile& p) { p.sites[4].arguments[1].register_name = "rcx"; }},
+    {"arguments", [](Profile& p) { p.sites[4].arguments[0].name = "request"; }},
+    {"arguments", [](Profile& p) { p.sites[2].arguments.clear(); }},
+    {"arguments", [](Profile& p) { p.sites[3].arguments.pop_back(); }},
+    {"arguments", [](Profile& p) { p.sites[5].arguments = p.sites[4].arguments; }},
+    {"arguments",
+     [](Profile& p) { p.sites[2].arguments[0].kind = ArgumentLocation::Kind::kStack; }},
+    {"arguments", [](Profile& p) { p.sites[2].arguments[0].stack_offset = 8; }},
+};
+INSTANTIATE_TEST_SUITE_P(Arguments, CheckConsistencyRule, ::testing::ValuesIn(kArgumentRules));
+
+const Spoiled kWholeRules[] = {
+    {"no sites", [](Profile& p) { p.sites.clear(); }},
+    {"more than 256", [](Profile& p) { p.sites.resize(257, p.sites[5]); }},
+    {"ascending", [](Profile& p) { std::swap(p.sites[0], p.sites[1]); }},
+    {"ascending", [](Profile& p) { p.sites.push_back(p.sites[5]); }},
+    {"server's sites", [](Profile& p) { p.sites.erase(p.sites.begin()); }},
+    {"server's sites", [](Profile& p) { p.sites.erase(p.sites.begin() + 1); }},
+    {"client's sites", [](Profile& p) { p.sites.erase(p.sites.begin() + 2); }},
+    {"client's sites", [](Profile& p) { p.sites.erase(p.sites.begin() + 4); }},
+    {"client's sites", [](Profile& p) { p.sites.erase(p.sites.begin() + 2, p.sites.begin() + 5); }},
+    {"http_client must have", [](Profile& p) { p.sites.resize(2); }},
+    {"http_server must have",
+     [](Profile& p) {
+       p.absences.push_back({Instrumentation::kHttpServer, "X", "x"});
+     }},
+};
+INSTANTIATE_TEST_SUITE_P(Whole, CheckConsistencyRule, ::testing::ValuesIn(kWholeRules));
+
+const Spoiled kFieldRules[] = {
+    {"unknown field", [](Profile& p) { p.fields["net/http.Request.Body"] = {}; }},
+    {"out of bounds", [](Profile& p) { p.fields["net/http.Request.Method"].offset = 4096; }},
+    {"out of bounds", [](Profile& p) { p.fields["net/http.Request.pat"].offset = 65536; }},
+    {"comes neither from",
+     [](Profile& p) { p.fields["net/http.Request.Method"].source = Source::kSymtab; }},
+    {"http_server lacks", [](Profile& p) { p.fields.erase("net/http.response.status"); }},
+    {"http_client lacks", [](Profile& p) { p.fields.erase("net/http.Response.StatusCode"); }},
+    {"lacks the fields", [](Profile& p) { p.fields.erase("internal/runtime/maps.Map.dirLen"); }},
+    {"lacks the fields runtime.hmap", [](Profile& p) { p.map_kind = MapKind::kBuckets; }},
+};
+INSTANTIATE_TEST_SUITE_P(Fields, CheckConsistencyRule, ::testing::ValuesIn(kFieldRules));
+
+TEST(CheckConsistency, TakesABranchWithoutArguments) {
+  Profile profile = ValidProfile();
+  profile.sites[3].arguments.clear();
+
+  EXPECT_TRUE(CheckConsistency(profile).ok()) << CheckConsistency(profile);
+}
+
+TEST(CheckConsistency, TakesAProfileWithoutFieldsOfSomeVersionsOnly) {
+  Profile profile = ValidProfile();
+  profile.fields.erase("net/http.Request.Pattern");
+  profile.fields.erase("net/http.pattern.str");
+
+  EXPECT_TRUE(CheckConsistency(profile).ok()) << CheckConsistency(profile);
+}
+
+TEST(CheckConsistency, TakesAProfileOfOneInstrumentation) {
+  Profile profile = ValidProfile();
+  profile.sites.resize(2);
+  profile.absences.push_back({Instrumentation::kHttpClient, "SYMBOL_NOT_FOUND", "not there"});
+  profile.fields.erase("net/http.Response.StatusCode");
+
+  EXPECT_TRUE(CheckConsistency(profile).ok()) << CheckConsistency(profile);
+}
+
+TEST(CheckConsistency, TakesAMarkedSingleSteppedSite) {
+  Profile profile = ValidProfile();
+  profile.sites[5].bytes = {0xc3};
+  profile.sites[5].cost = CostClass::kSingleStepped;
+
+  EXPECT_TRUE(CheckConsistency(profile).ok()) << CheckConsistency(profile);
+}
+
+}  // namespace
+}  // namespace uprobed::profile
