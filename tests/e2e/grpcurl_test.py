@@ -1,0 +1,111 @@
+"""The API as a foreign client sees it: reflection, health, a probe's life."""
+
+import json
+import subprocess
+import unittest
+
+import harness
+
+
+class Grpcurl(harness.E2eTest):
+
+    def setUp(self):
+        super().setUp()
+        self.grpcurl = harness.tool("grpcurl")
+        if self.grpcurl is None:
+            self.skipTest("grpcurl is not to be had (scripts/test_tools says why)")
+
+    def call(self, *arguments, data=None, target=None):
+        command = [self.grpcurl, "-plaintext"]
+        if target is None:
+            command.append("-unix")
+            target = str(self.socket)
+        if data is not None:
+            command += ["-d", json.dumps(data)]
+        return subprocess.run([*command, target, *arguments], capture_output=True, text=True,
+                              timeout=30, check=False)
+
+    def ok(self, *arguments, **options):
+        completed = self.call(*arguments, **options)
+        self.assertEqual(completed.returncode, 0, completed.stderr)
+        return completed.stdout
+
+    def test_services_are_listed_and_described(self):
+        self.start_daemon()
+        self.assertEqual(set(self.ok("list").split()), {
+            "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection",
+            "uprobed.v1.AdminService", "uprobed.v1.ProbeService", "uprobed.v1.ProfileService",
+            "uprobed.v1.TelemetryService"})
+        described = self.ok("describe", "uprobed.v1.ProbeService")
+        for method in ("CreateProbe", "GetProbe", "ListProbes", "UpdateProbe", "DeleteProbe",
+                       "WatchProbes"):
+            self.assertIn(f"rpc {method} ", described)
+
+    def test_probe_is_created_watched_and_deleted(self):
+        self.start_daemon()
+        program = self.start_program(harness.hello())
+        created = json.loads(self.ok(
+            "uprobed.v1.ProbeService/CreateProbe",
+            data={"probeId": "hello", "probe": {"spec": {"binaryPath": program.path}}}))
+        self.assertEqual(created["status"]["state"], "STATE_ACTIVE")
+
+        tail = subprocess.Popen(
+            [self.grpcurl, "-plaintext", "-unix", "-d", json.dumps({"limit": 5}), str(self.socket),
+             "uprobed.v1.TelemetryService/StreamSpans"], stdout=subprocess.PIPE, text=True)
+        self.cleanup.callback(harness.end, tail, harness.signal.SIGKILL)
+        harness.wait_until(lambda: self.metric("uprobed_stream_subscribers") == 1, "it subscribes")
+        self.load(program.url("/hello"), 5)
+        text, _ = tail.communicate(timeout=20)
+        self.assertEqual(tail.returncode, 0)
+        self.assertEqual(text.count('"traceId"'), 5)
+
+        self.ok("uprobed.v1.ProbeService/DeleteProbe", data={"name": "probes/hello"})
+        gone = self.call("uprobed.v1.ProbeService/GetProbe", data={"name": "probes/hello"})
+        self.assertNotEqual(gone.returncode, 0)
+        self.assertIn("Code: NotFound", gone.stderr)
+        self.assertIn("PROBE_NOT_FOUND", gone.stderr)
+
+    def test_health_is_honest(self):
+        import threading
+        # Probes that take a while to reconcile: each is a binary to be hashed.
+        self.start_daemon()
+        self.attach(harness.hello())
+        self.stop_daemon()
+        answers = []
+        done = threading.Event()
+
+        def ask():
+            while not done.is_set():
+                answer = self.call("grpc.health.v1.Health/Check")
+                if answer.returncode == 0:
+                    answers.append(json.loads(answer.stdout)["status"])
+                    if answers[-1] == "SERVING":
+                        return
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        try:
+            self.start_daemon()
+        finally:
+            harness.wait_until(lambda: answers[-1:] == ["SERVING"], "health says SERVING")
+            done.set()
+            thread.join()
+        self.assertEqual(set(answers) - {"SERVING", "NOT_SERVING"}, set())
+        self.assertEqual(self.probe_state_when_serving(), "STATE_ACTIVE")
+
+    def probe_state_when_serving(self):
+        return self.client("probes", "-o", "json").json()["probes"][0]["status"]["state"]
+
+    def test_loopback_tcp(self):
+        port = harness.free_port()
+        self.start_daemon("--tcp-address", f"127.0.0.1:{port}")
+        self.assertIn("uprobed.v1.ProbeService", self.ok("list", target=f"127.0.0.1:{port}"))
+
+    def test_tcp_beyond_loopback_needs_tls(self):
+        daemon = self.start_daemon("--tcp-address", "0.0.0.0:0", wait=False)
+        self.assertEqual(daemon.wait(timeout=20), 1)
+        self.assertIn("TCP_REQUIRES_TLS", self.daemon_log())
+
+
+if __name__ == "__main__":
+    unittest.main()

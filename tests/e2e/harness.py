@@ -1,0 +1,232 @@
+"""Runs the daemon, its client and Go programs as a user would.
+
+Everything a test starts is ended with the test, by its process id. UPROBED_BUILD_DIR names the build
+to test, UPROBED_TARGETS_DIR the Go programs.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("UPROBED_BUILD_DIR", ROOT / "build" / "release"))
+TARGETS = pathlib.Path(os.environ.get("UPROBED_TARGETS_DIR", ROOT / "build" / "targets"))
+DAEMON = BUILD / "server" / "uprobed"
+CLIENT = BUILD / "client" / "uprobectl"
+TOOLS = ROOT / "build" / "tools" / "bin"
+
+PATIENCE_SECONDS = 20
+
+
+def tool(name):
+    """Path of a foreign program, or None where the machine does not have it."""
+    return shutil.which(name, path=f"{TOOLS}:{os.environ['PATH']}:/usr/sbin")
+
+
+def hello_targets():
+    """Every build of the hello program."""
+    return sorted(TARGETS.glob("hello-go*"))
+
+
+def hello(stripped=False):
+    """One recent build of the hello program."""
+    found = [path for path in hello_targets() if path.name.endswith("-stripped") == stripped]
+    if not found:
+        raise unittest.SkipTest("no Go program to probe: run scripts/build_targets")
+    return found[-1]
+
+
+def wait_until(condition, what):
+    """Waits for a condition; what it returns once it is true."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {PATIENCE_SECONDS} s: {what}")
+        time.sleep(0.05)
+
+
+def end(process, sig=signal.SIGTERM):
+    if process.poll() is None:
+        process.send_signal(sig)
+    try:
+        process.wait(timeout=PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()
+
+
+class Program:
+    """A running hello program."""
+
+    def __init__(self, path, environment=None):
+        self.path = str(path)
+        self.process = subprocess.Popen(
+            [self.path, "-addr", "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True, env={**os.environ, **(environment or {})})
+        line = self.process.stdout.readline()
+        self.address = line.strip().removeprefix("listening on ")
+        self.pid = self.process.pid
+
+    def url(self, path):
+        return f"http://{self.address}{path}"
+
+    def stop(self):
+        end(self.process, signal.SIGKILL)
+
+
+class Result:
+    def __init__(self, completed):
+        self.code = completed.returncode
+        self.out = completed.stdout
+        self.err = completed.stderr
+
+    def json(self):
+        return json.loads(self.out)
+
+    def lines(self):
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def reason(self):
+        """The stable reason of an error."""
+        found = re.search(r"reason: (\w+)", self.err)
+        return found.group(1) if found else None
+
+
+class E2eTest(unittest.TestCase):
+    """A test with a directory, and daemons and programs that end with it."""
+
+    def setUp(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root to load BPF programs")
+        if not DAEMON.exists():
+            self.skipTest(f"{DAEMON} is not built")
+        self.cleanup = contextlib.ExitStack()
+        self.addCleanup(self.cleanup.close)
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="uprobed-e2e-"))
+        self.cleanup.callback(shutil.rmtree, self.directory)
+        self.socket = self.directory / "uprobed.sock"
+        self.database = self.directory / "state.db"
+        self.daemon = None
+        self.metrics_port = free_port()
+
+    def start_daemon(self, *options, wait=True):
+        log = open(self.directory / "daemon.log", "a", encoding="utf-8")
+        self.daemon = subprocess.Popen(
+            [DAEMON, "--socket", self.socket, "--database", self.database, "--metrics-address",
+             f"127.0.0.1:{self.metrics_port}", *options], stdout=log, stderr=log)
+        log.close()
+        self.cleanup.callback(end, self.daemon)
+        if wait:
+            wait_until(lambda: self.run_client("status").code == 0 or self.fail_if_ended(),
+                       "the daemon serves")
+        return self.daemon
+
+    def fail_if_ended(self):
+        if self.daemon.poll() is not None:
+            self.fail(f"the daemon ended: {self.daemon_log()}")
+
+    def daemon_log(self):
+        return (self.directory / "daemon.log").read_text(encoding="utf-8")
+
+    def stop_daemon(self, sig=signal.SIGTERM):
+        end(self.daemon, sig)
+
+    def run_client(self, *arguments, stdin=None):
+        return Result(subprocess.run(
+            [CLIENT, "--address", f"unix:{self.socket}", *map(str, arguments)],
+            capture_output=True, text=True, input=stdin, timeout=120, check=False))
+
+    def client(self, *arguments):
+        """Runs the client, which must succeed."""
+        result = self.run_client(*arguments)
+        self.assertEqual(result.code, 0, result.err)
+        return result
+
+    def attach(self, *arguments):
+        return self.client("attach", "-o", "json", *arguments).json()
+
+    def probe(self, name):
+        return self.client("probe", "describe", name, "-o", "json").json()
+
+    def start_program(self, path, environment=None):
+        program = Program(path, environment)
+        self.cleanup.callback(program.stop)
+        return program
+
+    def load(self, url, total, connections=4, *options):
+        """Sends requests and returns the load generator's own count."""
+        completed = subprocess.run(
+            [TARGETS / "loadgen", "-url", url, "-n", str(total), "-c", str(connections),
+             *map(str, options)], capture_output=True, text=True, timeout=300, check=False)
+        self.assertEqual(completed.returncode, 0, completed.stderr)
+        return json.loads(completed.stdout)
+
+    def subscribe(self, *options):
+        """Begins to collect spans; call the result for those that have come."""
+        before = self.metric("uprobed_stream_subscribers")
+        path = self.directory / f"spans-{time.monotonic_ns()}.jsonl"
+        output = open(path, "w", encoding="utf-8")
+        process = subprocess.Popen(
+            [CLIENT, "--address", f"unix:{self.socket}", "spans", "-o", "json", *options],
+            stdout=output, stderr=subprocess.PIPE, text=True)
+        output.close()
+        self.cleanup.callback(end, process, signal.SIGINT)
+        wait_until(lambda: self.metric("uprobed_stream_subscribers") > before, "the subscription")
+
+        def spans():
+            text = path.read_text(encoding="utf-8")
+            return [simplify(json.loads(line)) for line in text[:text.rfind("\n") + 1].splitlines()]
+        return spans
+
+    def metrics(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics") as response:
+            return response.read().decode()
+
+    def metric(self, name, **labels):
+        """Sum of the series of `name` that have these labels."""
+        total = 0.0
+        for line in self.metrics().splitlines():
+            if line.startswith("#"):
+                continue
+            series, value = line.rsplit(" ", 1)
+            if series.partition("{")[0] == name and all(
+                    f'{key}="{wanted}"' in series for key, wanted in labels.items()):
+                total += float(value)
+        return total
+
+
+def simplify(span):
+    """A span with its attributes and resource as dictionaries."""
+    def plain(pairs):
+        result = {}
+        for pair in pairs:
+            kind = next(key for key in pair if key != "key")
+            value = pair[kind]
+            result[pair["key"]] = int(value) if kind.lower().startswith("int") else value
+        return result
+    return {**span, "attributes": plain(span.get("attributes", [])),
+            "resource": plain(span.get("resource", []))}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
