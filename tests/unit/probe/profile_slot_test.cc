@@ -1,0 +1,80 @@
+#include "server/probe/profile_slot.h"
+
+#include <gtest/gtest.h>
+
+#include "bpf/abi/site_cookie.h"
+
+namespace uprobed::probe {
+namespace {
+
+using profile::MapKind;
+using profile::Profile;
+using profile::Site;
+using profile::SiteKind;
+
+Site MakeSite(SiteKind kind, const std::string& instruction,
+              const std::vector<std::string>& arguments) {
+  Site site;
+  site.kind = kind;
+  site.instruction = instruction;
+  for (const std::string& name : arguments) {
+    site.arguments.push_back({.name = name,
+                              .kind = profile::ArgumentLocation::Kind::kRegister,
+                              .register_name = "rax",
+                              .stack_offset = 0});
+  }
+  return site;
+}
+
+TEST(MakeProfileSlot, CarriesKnownFieldsAndLeavesTheOthersOut) {
+  Profile profile;
+  profile.map_kind = MapKind::kSwiss;
+  profile.fields["net/http.Request.Host"] = {.offset = 128, .source = profile::Source::kDwarf};
+
+  const up_profile_slot slot = MakeProfileSlot(profile, {});
+
+  EXPECT_EQ(slot.present, uint64_t{1} << UP_FIELD_REQUEST_HOST);
+  EXPECT_EQ(slot.offset[UP_FIELD_REQUEST_HOST], 128);
+  EXPECT_EQ(slot.map_kind, static_cast<uint32_t>(UP_MAP_SWISS));
+  EXPECT_EQ(slot.flags, 0U);
+}
+
+TEST(MakeProfileSlot, CarriesScopeAndCaptureOptions) {
+  AttachOptions options;
+  options.scoped_pids = {42};
+  options.capture_query = true;
+
+  const up_profile_slot slot = MakeProfileSlot(Profile(), options);
+
+  EXPECT_EQ(slot.flags, static_cast<uint32_t>(UP_SLOT_SCOPED | UP_SLOT_CAPTURE_QUERY));
+}
+
+TEST(MakeSiteCookie, OfAResultSaysThatAnErrorMayBeRetried) {
+  const Site site = MakeSite(SiteKind::kClientResult, "je 0x10", {"response", "error"});
+
+  EXPECT_EQ(MakeSiteCookie(site, 7), 7 | UP_COOKIE_RESULT | UP_COOKIE_RETRIES);
+}
+
+TEST(MakeSiteCookie, OfABranchCarriesItsCondition) {
+  Site site = MakeSite(SiteKind::kClientBranch, "jne 0x10", {});
+  site.condition = 5;
+  site.ends_when_taken = true;
+
+  const uint64_t cookie = MakeSiteCookie(site, 3);
+
+  EXPECT_EQ(cookie & UP_COOKIE_SLOT_MASK, 3U);
+  EXPECT_EQ(cookie >> UP_COOKIE_CONDITION_SHIFT & UP_COOKIE_CONDITION_MASK, 5U);
+  EXPECT_TRUE(cookie & UP_COOKIE_BRANCH);
+  EXPECT_TRUE(cookie & UP_COOKIE_ENDS_WHEN_TAKEN);
+  EXPECT_FALSE(cookie & UP_COOKIE_RESULT);
+}
+
+TEST(MakeSiteCookie, OfAStackCheckSaysThatItMayRepeat) {
+  EXPECT_TRUE(MakeSiteCookie(MakeSite(SiteKind::kClientStart, "jbe 0x10", {"request"}), 0) &
+              UP_COOKIE_MAY_REPEAT);
+  EXPECT_FALSE(MakeSiteCookie(MakeSite(SiteKind::kClientStart, "push rbp", {"request"}), 0) &
+               UP_COOKIE_MAY_REPEAT);
+}
+
+}  // namespace
+}  // namespace uprobed::probe
