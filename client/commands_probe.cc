@@ -1,0 +1,266 @@
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/commands.h"
+#include "client/escape.h"
+#include "client/failure.h"
+#include "client/parse.h"
+#include "client/render_probe.h"
+#include "client/target.h"
+#include "fmt/format.h"
+
+namespace uprobed::client {
+namespace {
+
+struct AttachOptions {
+  TargetOptions target;
+  std::string id;
+  std::vector<std::string> instrumentations;
+  std::string service;
+  bool capture_query = false;
+  bool dry_run = false;
+  bool wait_for_binary = false;
+  std::vector<std::string> labels;
+};
+
+absl::StatusOr<v1::CreateProbeRequest> MakeCreateRequest(const AttachOptions& options) {
+  v1::CreateProbeRequest request;
+  v1::ProbeSpec& spec = *request.mutable_probe()->mutable_spec();
+  if (absl::Status status = SetTarget(options.target, &spec); !status.ok()) return status;
+  const auto instrumentations = ParseInstrumentations(options.instrumentations);
+  if (!instrumentations.ok()) return instrumentations.status();
+  for (const v1::Instrumentation value : *instrumentations) spec.add_instrumentations(value);
+  const auto labels = ParseLabels(options.labels);
+  if (!labels.ok()) return labels.status();
+  request.mutable_probe()->mutable_labels()->insert(labels->begin(), labels->end());
+  spec.set_enabled(true);
+  spec.set_service_name(options.service);
+  spec.set_capture_query(options.capture_query);
+  request.set_probe_id(ShortName(options.id));
+  request.set_validate_only(options.dry_run);
+  request.set_allow_missing_binary(options.wait_for_binary);
+  return request;
+}
+
+// Says on stderr what keeps `probe` from being active, and turns it into the exit code.
+ExitCode ReportState(Session& session, const v1::Probe& probe) {
+  const v1::ProbeStatus& status = probe.status();
+  const v1::ProbeError& error = status.error();
+  switch (status.state()) {
+    case v1::Probe::STATE_FAILED: {
+      // Even an error without a code is an error.
+      const auto code = error.code() == 0 ? grpc::StatusCode::INTERNAL
+                                          : static_cast<grpc::StatusCode>(error.code());
+      return session.Fail(
+          MakeFailure(code, error.reason(),
+                      fmt::format("{} is kept, but failed: {}", probe.name(), error.message())));
+    }
+    case v1::Probe::STATE_DEGRADED:
+      session.Warn(fmt::format("{}: {}", error.reason(), error.message()));
+      return ExitCode::kDegraded;
+    case v1::Probe::STATE_WAITING:
+      session.Warn(error.message().empty() ? "the program is not there yet; it is attached as soon "
+                                             "as it is"
+                                           : error.message());
+      return ExitCode::kOk;
+    default:
+      return ExitCode::kOk;
+  }
+}
+
+ExitCode ShowChanged(Session& session, const v1::Probe& probe) {
+  if (session.json()) {
+    session.PrintJson(probe);
+  } else {
+    PrintProbeState(session.terminal(), probe);
+  }
+  return ReportState(session, probe);
+}
+
+ExitCode Attach(Session& session, const AttachOptions& options) {
+  const absl::StatusOr<v1::CreateProbeRequest> request = MakeCreateRequest(options);
+  if (!request.ok()) return session.Fail(FromAbsl(request.status()));
+  v1::Probe probe;
+  Connection& connection = session.connection();
+  const grpc::Status status = connection.Unary([&](grpc::ClientContext* context) {
+    return connection.probes().CreateProbe(context, *request, &probe);
+  });
+  if (!status.ok()) return session.Fail(status);
+  if (options.dry_run && !session.json()) {
+    session.terminal().Line(
+        fmt::format("{} would be attached; nothing was changed", EscapeUntrusted(probe.name())));
+    return ExitCode::kOk;
+  }
+  return ShowChanged(session, probe);
+}
+
+// `uprobectl probe enable` and `disable`, and `detach --keep`.
+ExitCode SetEnabled(Session& session, const std::string& given_name, bool enabled) {
+  const absl::StatusOr<std::string> name = ProbeName(given_name);
+  if (!name.ok()) return session.Fail(FromAbsl(name.status()));
+  v1::UpdateProbeRequest request;
+  request.mutable_probe()->set_name(*name);
+  request.mutable_probe()->mutable_spec()->set_enabled(enabled);
+  request.mutable_update_mask()->add_paths("spec.enabled");
+  v1::Probe probe;
+  Connection& connection = session.connection();
+  const grpc::Status status = connection.Unary([&](grpc::ClientContext* context) {
+    return connection.probes().UpdateProbe(context, request, &probe);
+  });
+  return status.ok() ? ShowChanged(session, probe) : session.Fail(status);
+}
+
+ExitCode Detach(Session& session, const std::string& given_name) {
+  const absl::StatusOr<std::string> name = ProbeName(given_name);
+  if (!name.ok()) return session.Fail(FromAbsl(name.status()));
+  v1::DeleteProbeRequest request;
+  request.set_name(*name);
+  google::protobuf::Empty response;
+  Connection& connection = session.connection();
+  const grpc::Status status = connection.Unary([&](grpc::ClientContext* context) {
+    return connection.probes().DeleteProbe(context, request, &response);
+  });
+  if (!status.ok()) return session.Fail(status);
+  if (session.json()) {
+    session.PrintJson(response);
+  } else {
+    session.terminal().Line(fmt::format("{} is detached and forgotten", EscapeUntrusted(*name)));
+  }
+  return ExitCode::kOk;
+}
+
+ExitCode ListProbes(Session& session) {
+  Connection& connection = session.connection();
+  v1::ListProbesRequest request;
+  v1::ListProbesResponse all;
+  do {
+    v1::ListProbesResponse page;
+    const grpc::Status status = connection.Unary([&](grpc::ClientContext* context) {
+      return connection.probes().ListProbes(context, request, &page);
+    });
+    if (!status.ok()) return session.Fail(status);
+    all.MergeFrom(page);
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  all.clear_next_page_token();
+  if (session.json()) {
+    session.PrintJson(all);
+    return ExitCode::kOk;
+  }
+  if (all.probes().empty()) session.terminal().ErrorLine("no probes; try: uprobectl attach PATH");
+  PrintProbes(session.terminal(), {all.probes().begin(), all.probes().end()}, session.now());
+  return ExitCode::kOk;
+}
+
+ExitCode Describe(Session& session, const std::string& given_name) {
+  const absl::StatusOr<std::string> name = ProbeName(given_name);
+  if (!name.ok()) return session.Fail(FromAbsl(name.status()));
+  v1::GetProbeRequest request;
+  request.set_name(*name);
+  v1::Probe probe;
+  Connection& connection = session.connection();
+  const grpc::Status status = connection.Unary([&](grpc::ClientContext* context) {
+    return connection.probes().GetProbe(context, request, &probe);
+  });
+  if (!status.ok()) return session.Fail(status);
+  if (session.json()) {
+    session.PrintJson(probe);
+  } else {
+    PrintProbe(session.terminal(), probe, session.now());
+  }
+  return ExitCode::kOk;
+}
+
+ExitCode Watch(Session& session) {
+  Connection& connection = session.connection();
+  const grpc::Status status = connection.Stream<v1::WatchProbesResponse>(
+      [&](grpc::ClientContext* context) {
+        return connection.probes().WatchProbes(context, v1::WatchProbesRequest());
+      },
+      [&](const v1::WatchProbesResponse& event) {
+        if (session.json()) {
+          session.PrintJson(event);
+        } else {
+          PrintProbeEvent(session.terminal(), event);
+        }
+        return session.listening();
+      });
+  return session.EndStream(status);
+}
+
+void AddAttach(CLI::App& app, Command& chosen) {
+  const auto options = std::make_shared<AttachOptions>();
+  CLI::App* attach = app.add_subcommand("attach", "Observe a Go program");
+  AddTargetOptions(*attach, options->target);
+  attach->add_option("--name", options->id, "Name of the probe; else made from the file's name");
+  attach
+      ->add_option("--instrumentation", options->instrumentations,
+                   "http_server, http_client, or both with a comma; else all that it has")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  attach->add_option("--service", options->service,
+                     "service.name of its spans; else OTEL_SERVICE_NAME or the file's name");
+  attach->add_option("--label", options->labels, "key=value; may be repeated")
+      ->allow_extra_args(false);
+  attach->add_flag("--capture-query", options->capture_query,
+                   "Report url.query, which may carry secrets");
+  attach->add_flag("--wait-for-binary", options->wait_for_binary,
+                   "Accept a path that does not exist yet");
+  attach->add_flag("--dry-run", options->dry_run, "Check everything, change nothing");
+  attach->callback([&chosen, options] {
+    chosen = [options](Session& session) { return Attach(session, *options); };
+  });
+}
+
+void AddDetach(CLI::App& app, Command& chosen) {
+  struct Options {
+    std::string name;
+    bool keep = false;
+  };
+  const auto options = std::make_shared<Options>();
+  CLI::App* detach = app.add_subcommand("detach", "Stop observing a program and forget the probe");
+  detach->add_option("NAME", options->name, "Name of the probe")->required();
+  detach->add_flag("--keep", options->keep, "Keep the probe, disabled");
+  detach->callback([&chosen, options] {
+    chosen = [options](Session& session) {
+      return options->keep ? SetEnabled(session, options->name, false)
+                           : Detach(session, options->name);
+    };
+  });
+}
+
+using NamedCommand = ExitCode (*)(Session&, const std::string&);
+
+void AddNamed(CLI::App& group, Command& chosen, const std::string& command,
+              const std::string& description, NamedCommand run) {
+  const auto name = std::make_shared<std::string>();
+  CLI::App* added = group.add_subcommand(command, description);
+  added->add_option("NAME", *name, "Name of the probe")->required();
+  added->callback([&chosen, name, run] {
+    chosen = [name, run](Session& session) { return run(session, *name); };
+  });
+}
+
+}  // namespace
+
+void AddProbeCommands(CLI::App& app, Command& chosen) {
+  AddAttach(app, chosen);
+  AddDetach(app, chosen);
+  app.add_subcommand("probes", "List the probes")->callback([&chosen] { chosen = ListProbes; });
+  CLI::App* probe = app.add_subcommand("probe", "Look at one probe, switch it, watch all");
+  probe->require_subcommand(1);
+  probe->add_subcommand("list", "List the probes")->callback([&chosen] { chosen = ListProbes; });
+  AddNamed(*probe, chosen, "describe", "Show everything about a probe", Describe);
+  AddNamed(
+      *probe, chosen, "enable", "Attach a probe that was disabled",
+      [](Session& session, const std::string& name) { return SetEnabled(session, name, true); });
+  AddNamed(
+      *probe, chosen, "disable", "Detach a probe and keep it",
+      [](Session& session, const std::string& name) { return SetEnabled(session, name, false); });
+  probe->add_subcommand("watch", "Show every change of a probe until Ctrl-C")->callback([&chosen] {
+    chosen = Watch;
+  });
+}
+
+}  // namespace uprobed::client

@@ -1,0 +1,184 @@
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "client/commands.h"
+#include "client/failure.h"
+#include "client/format.h"
+#include "client/parse.h"
+#include "client/render_metrics.h"
+#include "client/render_span.h"
+#include "client/render_topology.h"
+#include "fmt/format.h"
+
+namespace uprobed::client {
+namespace {
+
+struct SpansOptions {
+  std::string filter;
+  int64_t limit = 0;
+  int32_t queue_capacity = 0;
+};
+
+// Prints what one subscription brings.
+class SpanPrinter {
+ public:
+  explicit SpanPrinter(Session& session) : session_(session) {}
+
+  // Returns whether there is somebody to print more for.
+  bool Print(const v1::StreamSpansResponse& response) {
+    if (response.started()) Start();
+    WarnOfLoss(response.dropped_total());
+    for (const v1::Span& span : response.spans()) {
+      if (session_.json()) {
+        session_.PrintJson(span);
+      } else {
+        session_.terminal().Line(FormatSpan(session_.terminal(), span));
+      }
+      if (!session_.listening()) return false;
+    }
+    return session_.listening();
+  }
+
+ private:
+  void Start() {
+    Terminal& terminal = session_.terminal();
+    if (session_.json() || !terminal.out_is_terminal()) return;
+    terminal.Line(terminal.Paint(Colour::kBold, SpanHeader()));
+  }
+
+  void WarnOfLoss(uint64_t dropped_total) {
+    if (dropped_total <= dropped_total_) return;
+    session_.Warn(
+        fmt::format("{} spans were lost here ({} since the stream began), because they are not "
+                    "read fast enough: narrow them with --filter, or raise --queue-capacity",
+                    dropped_total - dropped_total_, dropped_total));
+    dropped_total_ = dropped_total;
+  }
+
+  Session& session_;
+  uint64_t dropped_total_ = 0;
+};
+
+ExitCode Spans(Session& session, const SpansOptions& options) {
+  v1::StreamSpansRequest request;
+  request.set_filter(options.filter);
+  request.set_limit(options.limit);
+  request.set_queue_capacity(options.queue_capacity);
+  SpanPrinter printer(session);
+  Connection& connection = session.connection();
+  const grpc::Status status = connection.Stream<v1::StreamSpansResponse>(
+      [&](grpc::ClientContext* context) {
+        return connection.telemetry().StreamSpans(context, request);
+      },
+      [&](const v1::StreamSpansResponse& response) { return printer.Print(response); });
+  return session.EndStream(status);
+}
+
+struct MetricsOptions {
+  std::string prefix;
+  std::string watch;
+};
+
+void ShowMetrics(Session& session, const v1::StreamMetricsResponse& response, bool watching) {
+  if (session.json()) {
+    session.PrintJson(response);
+    return;
+  }
+  if (watching) {
+    session.terminal().Line(session.terminal().Paint(Colour::kBold, FormatTime(response.time())));
+  }
+  PrintMetrics(session.terminal(), response);
+}
+
+ExitCode Metrics(Session& session, const MetricsOptions& options) {
+  v1::StreamMetricsRequest request;
+  request.set_name_prefix(options.prefix);
+  const bool watching = !options.watch.empty();
+  if (watching) {
+    const auto interval = ParseDuration(options.watch);
+    if (!interval.ok()) return session.Fail(FromAbsl(interval.status(), "--watch"));
+    request.mutable_interval()->set_seconds(interval->count() / 1000);
+    request.mutable_interval()->set_nanos(static_cast<int32_t>(interval->count() % 1000) *
+                                          1'000'000);
+  }
+  Connection& connection = session.connection();
+  const auto open = [&](grpc::ClientContext* context) {
+    return connection.telemetry().StreamMetrics(context, request);
+  };
+  const grpc::Status status = connection.Stream<v1::StreamMetricsResponse>(
+      open, [&](const v1::StreamMetricsResponse& response) {
+        ShowMetrics(session, response, watching);
+        return watching && session.listening();
+      });
+  return session.EndStream(status);
+}
+
+ExitCode ShowTopology(Session& session, const std::string& service) {
+  v1::GetTopologyRequest request;
+  request.set_service(service);
+  v1::Topology topology;
+  Connection& connection = session.connection();
+  const grpc::Status status = connection.Unary([&](grpc::ClientContext* context) {
+    return connection.telemetry().GetTopology(context, request, &topology);
+  });
+  if (!status.ok()) return session.Fail(status);
+  if (session.json()) {
+    session.PrintJson(topology);
+  } else if (session.dot()) {
+    session.terminal().Write(TopologyAsDot(topology));
+  } else {
+    if (topology.edges().empty()) session.terminal().ErrorLine("no request was seen yet");
+    PrintTopology(session.terminal(), topology, session.now());
+  }
+  if (topology.overflowed() > 0) {
+    session.Warn(
+        fmt::format("{} spans are counted on the edge \"_other\", because there are too "
+                    "many edges: narrow them with --service",
+                    topology.overflowed()));
+  }
+  return ExitCode::kOk;
+}
+
+void AddSpans(CLI::App& app, Command& chosen) {
+  const auto options = std::make_shared<SpansOptions>();
+  CLI::App* spans = app.add_subcommand("spans", "Show each request as it ends, until Ctrl-C");
+  spans->add_option("--filter", options->filter,
+                    "Which, such as 'kind = server AND http.response.status_code >= 500'");
+  spans->add_option("--limit", options->limit, "End after so many spans")
+      ->check(CLI::PositiveNumber);
+  spans
+      ->add_option("--queue-capacity", options->queue_capacity,
+                   "Spans that may wait while they are not read")
+      ->check(CLI::PositiveNumber);
+  spans->callback([&chosen, options] {
+    chosen = [options](Session& session) { return Spans(session, *options); };
+  });
+}
+
+void AddMetrics(CLI::App& app, Command& chosen) {
+  const auto options = std::make_shared<MetricsOptions>();
+  CLI::App* metrics = app.add_subcommand("metrics", "Show the metrics");
+  metrics->add_option("--prefix", options->prefix,
+                      "Only those whose name begins so, such as http_server_");
+  metrics->add_option("--watch", options->watch, "Again each interval, such as 5s, until Ctrl-C");
+  metrics->callback([&chosen, options] {
+    chosen = [options](Session& session) { return Metrics(session, *options); };
+  });
+}
+
+}  // namespace
+
+void AddTelemetryCommands(CLI::App& app, Command& chosen) {
+  AddSpans(app, chosen);
+  AddMetrics(app, chosen);
+  const auto service = std::make_shared<std::string>();
+  CLI::App* topology =
+      app.add_subcommand("topology", "Show who calls whom; -o dot draws it with Graphviz");
+  topology->add_option("--service", *service, "Only what calls it or is called by it");
+  topology->callback([&chosen, service] {
+    chosen = [service](Session& session) { return ShowTopology(session, *service); };
+  });
+}
+
+}  // namespace uprobed::client

@@ -1,0 +1,161 @@
+#include "client/render_profile.h"
+
+#include <algorithm>
+#include <map>
+
+#include "client/escape.h"
+#include "client/format.h"
+#include "client/parse.h"
+#include "client/table.h"
+#include "fmt/format.h"
+#include "fmt/ranges.h"
+
+namespace uprobed::client {
+namespace {
+
+constexpr std::string_view kProfilePrefix = "profiles/";
+using Site = v1::Profile::Site;
+
+std::string SourceName(v1::Profile::Source source) {
+  switch (source) {
+    case v1::Profile::SOURCE_SYMTAB:
+      return "symbol table";
+    case v1::Profile::SOURCE_PCLNTAB:
+      return "pclntab";
+    case v1::Profile::SOURCE_DWARF:
+      return "DWARF";
+    case v1::Profile::SOURCE_TABLE:
+      return "table";
+    case v1::Profile::SOURCE_DISASSEMBLY:
+      return "disassembly";
+    case v1::Profile::SOURCE_BUILD_INFO:
+      return "build info";
+    default:
+      return "";
+  }
+}
+
+Cell CostOf(const Site& site) {
+  switch (site.cost_class()) {
+    case Site::COST_CLASS_EMULATED:
+      return {"emulated", Colour::kGreen};
+    case Site::COST_CLASS_SINGLE_STEPPED:
+      return {"single-stepped", Colour::kYellow};
+    default:
+      return {"unknown", Colour::kRed};
+  }
+}
+
+std::string ArgumentsOf(const Site& site) {
+  std::vector<std::string> parts;
+  for (const v1::Profile::ArgumentLocation& argument : site.arguments()) {
+    const bool in_register =
+        argument.location_case() == v1::Profile::ArgumentLocation::kRegisterName;
+    parts.push_back(in_register
+                        ? fmt::format("{}={}", argument.name(), argument.register_name())
+                        : fmt::format("{}=[sp{:+#x}]", argument.name(), argument.stack_offset()));
+  }
+  return fmt::format("{}", fmt::join(parts, " "));
+}
+
+size_t CountSingleStepped(const v1::Profile& profile) {
+  size_t count = 0;
+  for (const Site& site : profile.sites()) {
+    if (site.cost_class() == Site::COST_CLASS_SINGLE_STEPPED) ++count;
+  }
+  return count;
+}
+
+void PrintBinary(Terminal& terminal, const v1::Profile& profile) {
+  Details details;
+  details.Add("name", profile.name());
+  details.Add("binary", profile.binary_path());
+  details.Add("size", FormatBytes(profile.size_bytes()));
+  details.Add("go", fmt::format("{} {}", profile.go_version(), profile.architecture()));
+  details.Add("module", profile.main_module());
+  details.Add("go build id", profile.go_build_id());
+  details.Add("gnu build id", profile.gnu_build_id());
+  details.Add("sha256", profile.content_sha256());
+  details.Add("kind", fmt::format("{}{}", profile.position_independent() ? "PIE" : "not PIE",
+                                  profile.stripped() ? ", stripped" : ""));
+  details.Add("functions from", SourceName(profile.symbol_source()));
+  details.Add("maps", profile.map_kind());
+  details.Add("resolver", fmt::format("revision {}{}", profile.resolver_revision(),
+                                      profile.imported() ? ", imported" : ""));
+  details.Add("created", FormatTime(profile.create_time()));
+  details.Print(terminal);
+}
+
+void PrintSites(Terminal& terminal, const v1::Profile& profile) {
+  Table table({"KIND", "FUNCTION+OFFSET", "INSTRUCTION", "COST", "ARGUMENTS"});
+  for (const Site& site : profile.sites()) {
+    table.AddRow({site.kind(), fmt::format("{}+{:#x}", site.function(), site.function_offset()),
+                  site.instruction(), CostOf(site), ArgumentsOf(site)});
+  }
+  if (table.empty()) return;
+  terminal.Line("");
+  table.Print(terminal);
+}
+
+void PrintFields(Terminal& terminal, const v1::Profile& profile) {
+  Table table({"FIELD", Column("OFFSET", Align::kRight), "SOURCE"});
+  // A protobuf map has no order.
+  const std::map<std::string, v1::Profile::FieldOffset> fields(profile.fields().begin(),
+                                                               profile.fields().end());
+  for (const auto& [name, field] : fields) {
+    table.AddRow({name, fmt::format("{}", field.offset()), SourceName(field.source())});
+  }
+  if (table.empty()) return;
+  terminal.Line("");
+  table.Print(terminal);
+}
+
+void PrintAbsences(Terminal& terminal, const v1::Profile& profile) {
+  if (!profile.absences().empty()) terminal.Line("");
+  for (const v1::Profile::Absence& absence : profile.absences()) {
+    terminal.Line(fmt::format("{} {}: {}: {}", terminal.Paint(Colour::kYellow, "absent"),
+                              InstrumentationName(absence.instrumentation()),
+                              EscapeUntrusted(absence.reason()),
+                              EscapeUntrusted(absence.message())));
+  }
+}
+
+}  // namespace
+
+std::string ProfileId(std::string_view name) {
+  if (name.substr(0, kProfilePrefix.size()) == kProfilePrefix) {
+    name.remove_prefix(kProfilePrefix.size());
+  }
+  return std::string(name);
+}
+
+void PrintProfiles(Terminal& terminal, const std::vector<v1::Profile>& profiles,
+                   std::chrono::system_clock::time_point now) {
+  Table table({"NAME", "GO", "ARCH", "BINARY", "ORIGIN", Column("AGE", Align::kRight)});
+  for (const v1::Profile& profile : profiles) {
+    table.AddRow({ProfileId(profile.name()), profile.go_version(), profile.architecture(),
+                  profile.binary_path(), profile.imported() ? "imported" : "resolved",
+                  FormatAge(profile.create_time(), now)});
+  }
+  table.Print(terminal);
+}
+
+void PrintProfile(Terminal& terminal, const v1::Profile& profile) {
+  PrintBinary(terminal, profile);
+  PrintSites(terminal, profile);
+  PrintFields(terminal, profile);
+  PrintAbsences(terminal, profile);
+}
+
+void PrintResolved(Terminal& terminal, const v1::ResolveProfileResponse& response) {
+  const v1::Profile& profile = response.profile();
+  const size_t single_stepped = CountSingleStepped(profile);
+  terminal.Line(fmt::format(
+      "{}: {}, {} sites ({}), {} fields, {}", EscapeUntrusted(profile.name()),
+      EscapeUntrusted(profile.go_version()), profile.sites_size(),
+      single_stepped == 0 ? "all emulated" : fmt::format("{} single-stepped", single_stepped),
+      profile.fields_size(), response.from_store() ? "from the store" : "analysed now"));
+  PrintAbsences(terminal, profile);
+}
+
+}  // namespace uprobed::client
