@@ -7,6 +7,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/errors.h"
+#include "server/control/diagnostics.h"
 #include "server/instance_lock.h"
 #include "server/metrics/to_snapshot.h"
 
