@@ -24,6 +24,9 @@ constexpr std::array<StringBound, UP_STRING_COUNT> kBounds = {{{"method", UP_MET
                                                                {"route", UP_ROUTE_MAX},
                                                                {"peer", UP_PEER_MAX}}};
 
+// 146 years after boot. Up to it, wall-clock times and durations fit into 64 bits with a sign.
+constexpr uint64_t kLatestNs = uint64_t{1} << 62U;
+
 absl::Status Malformed(const std::string& what) {
   return MakeError(absl::StatusCode::kDataLoss, "RECORD_MALFORMED",
                    fmt::format("{}; the daemon and its BPF programs are not of one build, or the "
@@ -55,6 +58,9 @@ absl::StatusOr<up_http_event> DecodeHttpEvent(std::span<const std::byte> record)
   if (event.end_ns < event.start_ns) {
     return Malformed(
         fmt::format("a record ends {} ns before it starts", event.start_ns - event.end_ns));
+  }
+  if (event.end_ns > kLatestNs) {
+    return Malformed(fmt::format("a record ends {} ns after boot", event.end_ns));
   }
   return event;
 }

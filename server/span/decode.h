@@ -11,7 +11,7 @@ namespace uprobed::span {
 
 // Checks and copies one ring-buffer record. The kernel wrote it, but from memory that the probed
 // program controls: lengths are clamped to their arrays' bounds by refusing what exceeds them.
-// DATA_LOSS RECORD_MALFORMED for a wrong size, kind or length.
+// DATA_LOSS RECORD_MALFORMED for a wrong size, kind, length or time.
 absl::StatusOr<up_http_event> DecodeHttpEvent(std::span<const std::byte> record);
 
 }  // namespace uprobed::span

@@ -20,7 +20,7 @@ namespace uprobed::stream {
 using SpanPtr = std::shared_ptr<const span::Span>;
 
 struct SubscriptionOptions {
-  size_t capacity = 65536;                        // spans queued at most
+  size_t capacity = 65536;                          // spans queued at most
   std::function<bool(const span::Span&)> filter{};  // empty: every span
 };
 

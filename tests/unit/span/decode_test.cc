@@ -55,6 +55,13 @@ TEST(Decode, RefusesEndBeforeStart) {
   ExpectMalformed(Decode(event));
 }
 
+TEST(Decode, RefusesTimesThatWallClockCannotHold) {
+  up_http_event event = ServerEvent();
+  event.end_ns = (uint64_t{1} << 62U) + 1;
+
+  ExpectMalformed(Decode(event));
+}
+
 TEST(Decode, TakesRequestThatEndsAsItStarts) {
   up_http_event event = ServerEvent();
   event.end_ns = event.start_ns;
