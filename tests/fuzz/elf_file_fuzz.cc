@@ -1,0 +1,29 @@
+// Any file as a binary: everything that is read of one before it is trusted.
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "server/elf/go_build_info.h"
+#include "server/elf/go_functions.h"
+#include "server/elf/instructions.h"
+#include "tests/unit/elf/elf_image.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace uprobed::elf;  // NOLINT(google-build-using-namespace): one function
+  const auto file = ElfImage::OpenBytes({reinterpret_cast<const char*>(data), size});
+  if (!file.ok()) return 0;
+  for (const Section& section : file->sections()) {
+    static_cast<void>(file->ReadAddress(section.address, section.size));
+    static_cast<void>(file->FileOffset(section.address));
+  }
+  static_cast<void>(file->FindNote("Go", 4));
+  static_cast<void>(ReadGoBuildInfo(*file));
+  const auto functions = GoFunctions::Read(*file);
+  if (!functions.ok()) return 0;
+  for (const GoFunction& function : functions->Find("main.main")) {
+    static_cast<void>(functions->NameAtEntry(function.address));
+    static_cast<void>(Disassemble(*file, function.address, function.size));
+  }
+  return 0;
+}
