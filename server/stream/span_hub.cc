@@ -67,7 +67,7 @@ std::shared_ptr<Subscription> SpanHub::Subscribe(SubscriptionOptions options) {
   return subscription;
 }
 
-void SpanHub::Publish(SpanPtr span) {
+void SpanHub::Publish(const SpanPtr& span) {
   published_.fetch_add(1, std::memory_order_relaxed);
   const std::shared_ptr<const Subscriptions> all = subscriptions();
   for (const std::weak_ptr<Subscription>& each : *all) {

@@ -79,7 +79,7 @@ class SpanHub {
   // RESOURCE_EXHAUSTED is the caller's to make: returns nullptr once `max_subscribers` are there.
   explicit SpanHub(size_t max_subscribers = 64) : max_subscribers_(max_subscribers) {}
   std::shared_ptr<Subscription> Subscribe(SubscriptionOptions options);
-  void Publish(SpanPtr span);
+  void Publish(const SpanPtr& span);
   // Wakes and ends every subscription; later ones are closed at once.
   void Close();
   HubStats stats() const;
