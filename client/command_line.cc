@@ -50,7 +50,8 @@ void SetUp(CLI::App& app, GlobalOptions& options, Command& chosen) {
   AddProfileCommands(app, chosen);
   AddAdminCommands(app, chosen);
   AddCompletionCommand(app, chosen);
-  app.require_subcommand(1);
+  // That none is named is told later, or a misspelt one would be called missing.
+  app.require_subcommand(0, 1);
   // Lets --address and the like stand behind the command.
   for (CLI::App* command : app.get_subcommands({})) {
     command->fallthrough();
@@ -131,6 +132,11 @@ ExitCode RunCommandLine(const std::vector<std::string>& arguments, const Streams
                          MakeFailure(grpc::StatusCode::INVALID_ARGUMENT, "USAGE", error.what()));
   }
   Terminal terminal(streams, environment, !options.no_color);
+  if (!chosen) {
+    return ReportFailure(terminal, AsksForJson(arguments),
+                         FromAbsl(absl::InvalidArgumentError(
+                             "no command is named, or only a group of them, such as probe")));
+  }
   return Run(options, app.got_subcommand("topology"), chosen, terminal, interrupt);
 }
 

@@ -50,8 +50,8 @@ ExitCode ReportState(Session& session, const v1::Probe& probe) {
   switch (status.state()) {
     case v1::Probe::STATE_FAILED: {
       // Even an error without a code is an error.
-      const auto code = error.code() == 0 ? grpc::StatusCode::INTERNAL
-                                          : static_cast<grpc::StatusCode>(error.code());
+      const grpc::StatusCode code =
+          error.code() == 0 ? grpc::StatusCode::INTERNAL : ToStatusCode(error.code());
       return session.Fail(
           MakeFailure(code, error.reason(),
                       fmt::format("{} is kept, but failed: {}", probe.name(), error.message())));
@@ -249,7 +249,7 @@ void AddProbeCommands(CLI::App& app, Command& chosen) {
   AddDetach(app, chosen);
   app.add_subcommand("probes", "List the probes")->callback([&chosen] { chosen = ListProbes; });
   CLI::App* probe = app.add_subcommand("probe", "Look at one probe, switch it, watch all");
-  probe->require_subcommand(1);
+  probe->require_subcommand(0, 1);
   probe->add_subcommand("list", "List the probes")->callback([&chosen] { chosen = ListProbes; });
   AddNamed(*probe, chosen, "describe", "Show everything about a probe", Describe);
   AddNamed(

@@ -262,7 +262,7 @@ void AddVerify(CLI::App& group, Command& chosen) {
 
 void AddProfileCommands(CLI::App& app, Command& chosen) {
   CLI::App* group = app.add_subcommand("profile", "What is known about programs");
-  group->require_subcommand(1);
+  group->require_subcommand(0, 1);
   AddResolve(*group, chosen);
   group->add_subcommand("list", "List the profiles")->callback([&chosen] { chosen = List; });
   AddShow(*group, chosen);

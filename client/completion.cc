@@ -29,6 +29,10 @@ void Collect(const CLI::App& app, const std::vector<std::string>& words,
   CommandEntry entry;
   entry.words = words;
   for (const CLI::Option* option : app.get_options({})) {
+    // Each command has its own --help; the root's is offered everywhere.
+    if (!words.empty() && (option == app.get_help_ptr() || option == app.get_help_all_ptr())) {
+      continue;
+    }
     if (option->get_positional()) {
       entry.positional = option->get_name(true);
       continue;
@@ -91,6 +95,11 @@ bool TakesFile(const CommandEntry& entry) {
   return entry.positional.find("PATH") != std::string::npos || entry.positional == "FILE";
 }
 
+bool TakesFile(const OptionEntry& option) {
+  const std::string& name = option.names.front();
+  return name == "--file" || name == "--verify" || name == "--binary";
+}
+
 // In single quotes, for any of the three shells but fish, which takes \' inside them.
 std::string QuoteShell(std::string_view text) {
   std::string quoted = "'";
@@ -144,16 +153,22 @@ std::string ZshCandidate(const std::string& name, const std::string& description
   return QuoteShell(name + ":" + description) + " ";
 }
 
+std::string ZshOptions(const CommandEntry& entry) {
+  std::string options;
+  for (const OptionEntry& option : entry.options) {
+    for (const std::string& name : option.names) options += ZshCandidate(name, option.description);
+  }
+  return options;
+}
+
 std::string ZshCase(const CommandEntry& entry) {
   std::string candidates;
   for (const auto& [name, description] : entry.subcommands) {
     candidates += ZshCandidate(name, description);
   }
   if (entry.positional == "SHELL") candidates += "bash zsh fish ";
-  std::string options;
-  for (const OptionEntry& option : entry.options) {
-    for (const std::string& name : option.names) options += ZshCandidate(name, option.description);
-  }
+  // The root's options are offered behind every command.
+  const std::string options = entry.words.empty() ? "" : ZshOptions(entry);
   const std::string names = NamesCommand(entry);
   return fmt::format("    ({})\n      candidates=({}{})\n      options+=({})\n{}      ;;\n",
                      QuoteShell(PathOf(entry)), candidates,
@@ -181,8 +196,8 @@ std::string FishOption(const std::string& prefix, const OptionEntry& option) {
     const bool is_long = name.rfind("--", 0) == 0;
     line += fmt::format(" {} {}", is_long ? "-l" : "-s", name.substr(is_long ? 2 : 1));
   }
-  return fmt::format("{}{} -d {}\n", line, option.takes_value ? " -r -F" : "",
-                     QuoteFish(option.description));
+  if (option.takes_value) line += TakesFile(option) ? " -r -F" : " -x";
+  return fmt::format("{} -d {}\n", line, QuoteFish(option.description));
 }
 
 std::string FishLines(const CommandEntry& entry) {
@@ -244,10 +259,6 @@ std::string ZshCompletion(const CLI::App& app) {
   const std::vector<CommandEntry> entries = Collect(app);
   std::string cases;
   for (const CommandEntry& entry : entries) cases += ZshCase(entry);
-  std::string global;
-  for (const OptionEntry& option : entries.front().options) {
-    for (const std::string& name : option.names) global += ZshCandidate(name, option.description);
-  }
   return fmt::format(R"(#compdef uprobectl
 _uprobectl() {{
   local command_path="" word
@@ -280,7 +291,7 @@ else
   compdef _uprobectl uprobectl
 fi
 )",
-                     ValueOptions(entries), AnyPath(entries), global, cases);
+                     ValueOptions(entries), AnyPath(entries), ZshOptions(entries.front()), cases);
 }
 
 std::string FishCompletion(const CLI::App& app) {

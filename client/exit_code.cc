@@ -63,11 +63,18 @@ ExitCode ExitCodeOf(grpc::StatusCode code) {
   return ExitCode::kInternal;
 }
 
+grpc::StatusCode ToStatusCode(int code) {
+  for (const CodeEntry& entry : kCodes) {
+    if (static_cast<int>(entry.code) == code) return entry.code;
+  }
+  return grpc::StatusCode::UNKNOWN;
+}
+
 std::string CodeName(grpc::StatusCode code) {
   for (const CodeEntry& entry : kCodes) {
     if (entry.code == code) return entry.name;
   }
-  return fmt::format("CODE_{}", static_cast<int>(code));
+  return "UNKNOWN";
 }
 
 std::string DescribeExitCodes() {

@@ -25,6 +25,9 @@ enum class ExitCode : int {
 // The exit code for a call that ended with `code`.
 ExitCode ExitCodeOf(grpc::StatusCode code);
 
+// `code` as a message carries it; UNKNOWN where gRPC has no such code.
+grpc::StatusCode ToStatusCode(int code);
+
 // The name that gRPC gives to `code`: "NOT_FOUND".
 std::string CodeName(grpc::StatusCode code);
 

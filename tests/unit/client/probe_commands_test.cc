@@ -1,0 +1,234 @@
+#include <filesystem>
+
+#include "gmock/gmock.h"
+#include "google/protobuf/util/json_util.h"
+#include "gtest/gtest.h"
+#include "tests/unit/client/fake_daemon.h"
+
+namespace uprobed::client {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
+
+v1::Probe MakeProbe(const std::string& id, v1::Probe::State state) {
+  v1::Probe probe;
+  probe.set_name("probes/" + id);
+  probe.mutable_spec()->set_binary_path("/srv/" + id);
+  probe.mutable_status()->set_state(state);
+  probe.mutable_status()->set_attached_sites(6);
+  probe.mutable_status()->add_pids(10);
+  return probe;
+}
+
+void SetError(v1::Probe& probe, grpc::StatusCode code, const std::string& reason,
+              const std::string& message) {
+  v1::ProbeError* error = probe.mutable_status()->mutable_error();
+  error->set_code(static_cast<int>(code));
+  error->set_reason(reason);
+  error->set_message(message);
+}
+
+TEST(Attach, SendsAllThatWasAskedFor) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
+  const CommandResult result = RunCommand(
+      daemon, {"attach", "--label", "team=a", "--instrumentation", "http_server,http_client",
+               "/srv/shop", "--name", "probes/shop", "--service", "Shop", "--capture-query",
+               "--wait-for-binary", "--label", "tier=1"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, "probes/shop is ACTIVE: 6 sites, 1 process\n");
+  const v1::CreateProbeRequest& request = daemon.script.create_probe;
+  EXPECT_EQ(request.probe_id(), "shop");
+  EXPECT_TRUE(request.allow_missing_binary());
+  EXPECT_FALSE(request.validate_only());
+  const v1::ProbeSpec& spec = request.probe().spec();
+  EXPECT_EQ(spec.binary_path(), "/srv/shop");
+  EXPECT_EQ(spec.service_name(), "Shop");
+  EXPECT_TRUE(spec.capture_query());
+  EXPECT_TRUE(spec.enabled());
+  EXPECT_THAT(spec.instrumentations(),
+              ElementsAre(v1::INSTRUMENTATION_HTTP_SERVER, v1::INSTRUMENTATION_HTTP_CLIENT));
+  EXPECT_THAT(request.probe().labels(), UnorderedElementsAre(Pair("team", "a"), Pair("tier", "1")));
+}
+
+TEST(Attach, SendsAProcessInsteadOfAPath) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
+  EXPECT_EQ(RunCommand(daemon, {"attach", "--pid", "4321"}).exit_code, 0);
+  EXPECT_EQ(daemon.script.create_probe.probe().spec().pid(), 4321);
+  EXPECT_FALSE(daemon.script.create_probe.probe().spec().has_binary_path());
+}
+
+TEST(Attach, MakesARelativePathAbsolute) {
+  FakeDaemon daemon;
+  EXPECT_EQ(RunCommand(daemon, {"attach", "./no-such-directory/shop"}).exit_code, 0);
+  EXPECT_EQ(daemon.script.create_probe.probe().spec().binary_path(),
+            (std::filesystem::current_path() / "no-such-directory/shop").string());
+}
+
+TEST(Attach, TakesAPathThatIsNamedLikeACommand) {
+  FakeDaemon daemon;
+  EXPECT_EQ(RunCommand(daemon, {"attach", "probes"}).exit_code, 0);
+  EXPECT_EQ(daemon.script.create_probe.probe().spec().binary_path(),
+            (std::filesystem::current_path() / "probes").string());
+}
+
+TEST(Attach, OnADryRunSaysThatNothingWasChanged) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_PENDING);
+  const CommandResult result = RunCommand(daemon, {"attach", "/srv/shop", "--dry-run"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_TRUE(daemon.script.create_probe.validate_only());
+  EXPECT_THAT(result.out, HasSubstr("nothing was changed"));
+}
+
+TEST(Attach, ThatIsDegradedExitsWith3AndSaysWhy) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_DEGRADED);
+  SetError(daemon.script.probe, grpc::StatusCode::FAILED_PRECONDITION, "SITE_NOT_FOUND", "no site");
+  const CommandResult result = RunCommand(daemon, {"attach", "/srv/shop"});
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_EQ(result.err, "warning: SITE_NOT_FOUND: no site\n");
+}
+
+TEST(Attach, ThatFailedExitsWithTheCodeOfTheProbesError) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_FAILED);
+  SetError(daemon.script.probe, grpc::StatusCode::FAILED_PRECONDITION, "KERNEL_FEATURE_MISSING",
+           "no ring buffer");
+  const CommandResult result = RunCommand(daemon, {"attach", "/srv/shop"});
+  EXPECT_EQ(result.exit_code, 7);
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("probes/shop is kept, but failed: no ring buffer"),
+                    HasSubstr("reason: KERNEL_FEATURE_MISSING"), HasSubstr("uprobectl doctor")));
+  daemon.script.probe.mutable_status()->clear_error();
+  EXPECT_EQ(RunCommand(daemon, {"attach", "/srv/shop"}).exit_code, 1);
+}
+
+TEST(Attach, ThatWaitsIsNoError) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_WAITING);
+  const CommandResult result = RunCommand(daemon, {"attach", "/srv/shop", "--wait-for-binary"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.err, HasSubstr("warning: the program is not there yet"));
+}
+
+TEST(Detach, ForgetsTheProbe) {
+  FakeDaemon daemon;
+  const CommandResult result = RunCommand(daemon, {"detach", "shop"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out, "probes/shop is detached and forgotten\n");
+  EXPECT_EQ(daemon.script.delete_probe.name(), "probes/shop");
+  EXPECT_FALSE(daemon.script.delete_probe.allow_missing());
+}
+
+TEST(Detach, WithKeepOnlyDisables) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_DISABLED);
+  const CommandResult result = RunCommand(daemon, {"detach", "probes/shop", "--keep"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.out, HasSubstr("DISABLED"));
+  EXPECT_EQ(daemon.script.delete_probe.name(), "");
+  EXPECT_EQ(daemon.script.update_probe.probe().name(), "probes/shop");
+  EXPECT_FALSE(daemon.script.update_probe.probe().spec().enabled());
+  EXPECT_THAT(daemon.script.update_probe.update_mask().paths(), ElementsAre("spec.enabled"));
+}
+
+TEST(Probe, IsEnabledAndDisabledByTheSameMask) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
+  EXPECT_EQ(RunCommand(daemon, {"probe", "enable", "shop"}).exit_code, 0);
+  EXPECT_TRUE(daemon.script.update_probe.probe().spec().enabled());
+  EXPECT_EQ(RunCommand(daemon, {"probe", "disable", "shop"}).exit_code, 0);
+  EXPECT_TRUE(daemon.script.update_probe.probe().spec().has_enabled());
+  EXPECT_FALSE(daemon.script.update_probe.probe().spec().enabled());
+  EXPECT_THAT(daemon.script.update_probe.update_mask().paths(), ElementsAre("spec.enabled"));
+}
+
+TEST(Probes, ListsEveryPage) {
+  FakeDaemon daemon;
+  daemon.script.probe_pages.resize(2);
+  *daemon.script.probe_pages[0].add_probes() = MakeProbe("a", v1::Probe::STATE_ACTIVE);
+  daemon.script.probe_pages[0].set_next_page_token("more");
+  *daemon.script.probe_pages[1].add_probes() = MakeProbe("b", v1::Probe::STATE_WAITING);
+  const CommandResult result = RunCommand(daemon, {"probes", "-o", "json"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(daemon.script.probe_page_tokens, ElementsAre("", "more"));
+  v1::ListProbesResponse listed;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(result.out, &listed).ok());
+  ASSERT_EQ(listed.probes_size(), 2);
+  EXPECT_EQ(listed.probes(1).name(), "probes/b");
+  EXPECT_EQ(listed.next_page_token(), "");
+}
+
+TEST(Probes, AreATable) {
+  FakeDaemon daemon;
+  daemon.script.probe_pages.resize(1);
+  v1::Probe& shop = *daemon.script.probe_pages[0].add_probes();
+  shop = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
+  shop.mutable_spec()->set_service_name("Shop");
+  shop.mutable_status()->mutable_counters()->set_spans(1234);
+  (*shop.mutable_status()->mutable_counters()->mutable_losses())["ring_full"] = 2;
+  (*shop.mutable_status()->mutable_counters()->mutable_losses())["map_full"] = 3;
+  v1::Probe& stock = *daemon.script.probe_pages[0].add_probes();
+  stock = MakeProbe("stock", v1::Probe::STATE_DEGRADED);
+  stock.mutable_spec()->set_pid(77);
+  stock.mutable_status()->set_binary_path("/srv/st\x1bock");
+  stock.mutable_status()->set_single_stepped_sites(1);
+  EXPECT_EQ(RunCommand(daemon, {"probes"}).out,
+            "NAME   STATE     TARGET                   SERVICE  SITES                 PIDS  SPANS"
+            "  LOST  AGE\n"
+            "shop   ACTIVE    /srv/shop                Shop     6                        1   1234"
+            "     5    -\n"
+            "stock  DEGRADED  pid 77 (/srv/st\\x1bock)  -        6 (1 single-stepped)     1      0"
+            "     0    -\n");
+}
+
+TEST(Probes, WithoutAnyLeaveStdoutEmpty) {
+  FakeDaemon daemon;
+  const CommandResult result = RunCommand(daemon, {"probe", "list"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, HasSubstr("uprobectl attach PATH"));
+}
+
+TEST(ProbeDescribe, ShowsStateErrorAndCounts) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_DEGRADED);
+  SetError(daemon.script.probe, grpc::StatusCode::NOT_FOUND, "SITE_NOT_FOUND", "bad\x1b[2J");
+  v1::ProbeCounters& counters = *daemon.script.probe.mutable_status()->mutable_counters();
+  (*counters.mutable_hits())["server_start"] = 5;
+  (*counters.mutable_hits())["server_end"] = 4;
+  const CommandResult result = RunCommand(daemon, {"probe", "describe", "shop"});
+  EXPECT_EQ(daemon.script.get_probe.name(), "probes/shop");
+  EXPECT_THAT(result.out, AllOf(HasSubstr("state:             DEGRADED\n"),
+                                HasSubstr("SITE_NOT_FOUND: bad\\x1b[2J\n"),
+                                HasSubstr("server_end=4 server_start=5\n"),
+                                HasSubstr("enabled:           yes\n"), Not(HasSubstr("\x1b"))));
+}
+
+TEST(ProbeWatch, ShowsOneLineForEachChange) {
+  FakeDaemon daemon;
+  daemon.script.probe_events.resize(3);
+  daemon.script.probe_events[0].set_type(v1::WatchProbesResponse::TYPE_ADDED);
+  *daemon.script.probe_events[0].mutable_probe() = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
+  daemon.script.probe_events[1].set_type(v1::WatchProbesResponse::TYPE_BOOKMARK);
+  daemon.script.probe_events[2].set_type(v1::WatchProbesResponse::TYPE_DELETED);
+  *daemon.script.probe_events[2].mutable_probe() = MakeProbe("shop", v1::Probe::STATE_FAILED);
+  SetError(*daemon.script.probe_events[2].mutable_probe(), grpc::StatusCode::INTERNAL, "X", "y");
+  EXPECT_EQ(RunCommand(daemon, {"probe", "watch"}).out,
+            "ADDED     ACTIVE    shop  6 sites  1 pids\n"
+            "DELETED   FAILED    shop  6 sites  1 pids  X: y\n");
+  const CommandResult json = RunCommand(daemon, {"probe", "watch", "-o", "json"});
+  const std::vector<std::string> lines = Lines(json.out);
+  ASSERT_EQ(lines.size(), 3U);
+  for (const std::string& line : lines) EXPECT_TRUE(IsJsonObject(line)) << line;
+}
+
+}  // namespace
+}  // namespace uprobed::client

@@ -1,0 +1,74 @@
+#include <limits>
+
+#include "client/render_json.h"
+#include "client/render_metrics.h"
+#include "client/render_probe.h"
+#include "client/render_topology.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace uprobed::client {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using Histogram = v1::MetricFamily::Histogram;
+
+Histogram MakeHistogram(const std::vector<uint64_t>& cumulative_counts) {
+  Histogram histogram;
+  for (const double bound : {1.0, 2.0, std::numeric_limits<double>::infinity()}) {
+    histogram.add_upper_bounds(bound);
+  }
+  for (const uint64_t count : cumulative_counts) histogram.add_cumulative_counts(count);
+  histogram.set_count(cumulative_counts.back());
+  return histogram;
+}
+
+TEST(EstimateQuantile, InterpolatesWithinTheBucket) {
+  EXPECT_DOUBLE_EQ(*EstimateQuantile(MakeHistogram({0, 10, 10}), 0.5), 1.5);
+  EXPECT_DOUBLE_EQ(*EstimateQuantile(MakeHistogram({10, 10, 10}), 0.9), 0.9);
+}
+
+TEST(EstimateQuantile, IsTheLastFiniteBoundAboveIt) {
+  EXPECT_DOUBLE_EQ(*EstimateQuantile(MakeHistogram({0, 0, 10}), 0.5), 2.0);
+}
+
+TEST(EstimateQuantile, IsUnknownWithoutObservationsOrMalformed) {
+  EXPECT_FALSE(EstimateQuantile(MakeHistogram({0, 0, 0}), 0.5).has_value());
+  EXPECT_FALSE(EstimateQuantile(Histogram(), 0.5).has_value());
+  EXPECT_FALSE(EstimateQuantile(MakeHistogram({1, 2}), 0.5).has_value());
+}
+
+TEST(ToJsonLine, ShowsDefaultsOnOneLine) {
+  v1::Probe probe;
+  probe.set_name("a\nb");
+  const std::string json = ToJsonLine(probe);
+  EXPECT_THAT(json, HasSubstr(R"("name":"a\nb")"));
+  EXPECT_THAT(json, HasSubstr(R"("generation":"0")"));
+  EXPECT_THAT(json, Not(HasSubstr("\n")));
+}
+
+TEST(ToJsonLine, SaysWhatCannotBePrinted) {
+  v1::Probe probe;
+  probe.mutable_create_time()->set_seconds(std::numeric_limits<int64_t>::max());
+  EXPECT_THAT(ToJsonLine(probe), HasSubstr("unprintable"));
+}
+
+TEST(FromJson, RefusesUnknownFields) {
+  v1::Probe probe;
+  EXPECT_TRUE(FromJson(R"({"name":"x"})", &probe).ok());
+  EXPECT_FALSE(FromJson(R"({"nome":"x"})", &probe).ok());
+}
+
+TEST(StateName, HasNoPrefix) { EXPECT_EQ(StateName(v1::Probe::STATE_ACTIVE), "ACTIVE"); }
+
+TEST(TopologyAsDot, EscapesNames) {
+  v1::Topology topology;
+  v1::Topology::Edge* edge = topology.add_edges();
+  edge->set_caller("a\x1b\"\\");
+  edge->set_callee("none");
+  EXPECT_THAT(TopologyAsDot(topology), HasSubstr(R"(label="a\\x1b\"\\\\";)"));
+}
+
+}  // namespace
+}  // namespace uprobed::client

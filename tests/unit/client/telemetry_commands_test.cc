@@ -1,0 +1,316 @@
+#include <cstdlib>
+#include <ctime>
+#include <limits>
+#include <sstream>
+
+#include "client/command_line.h"
+#include "gmock/gmock.h"
+#include "google/protobuf/util/json_util.h"
+#include "gtest/gtest.h"
+#include "tests/unit/client/fake_daemon.h"
+
+namespace uprobed::client {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+void AddText(google::protobuf::RepeatedPtrField<v1::KeyValue>* attributes, const std::string& key,
+             const std::string& value) {
+  v1::KeyValue* attribute = attributes->Add();
+  attribute->set_key(key);
+  attribute->set_string_value(value);
+}
+
+v1::Span MakeSpan() {
+  v1::Span span;
+  span.set_trace_id("\x4b\xf9\x2f\x35\x77\xb3\x4d\xa6\xa3\xce\x92\x9d\x0e\x0e\x47\x36");
+  span.set_kind(v1::Span::KIND_SERVER);
+  span.mutable_start_time()->set_seconds(1'700'000'000);
+  span.mutable_end_time()->set_seconds(1'700'000'000);
+  span.mutable_end_time()->set_nanos(1'500'000);
+  AddText(span.mutable_resource(), "service.name", "shop");
+  AddText(span.mutable_attributes(), "http.request.method", "GET");
+  AddText(span.mutable_attributes(), "url.path", "/items/7");
+  v1::KeyValue* status = span.add_attributes();
+  status->set_key("http.response.status_code");
+  status->set_int_value(200);
+  return span;
+}
+
+// The first response of each stream, and one with `spans`.
+std::vector<v1::StreamSpansResponse> Stream(const std::vector<v1::Span>& spans) {
+  std::vector<v1::StreamSpansResponse> responses(2);
+  responses[0].set_started(true);
+  for (const v1::Span& span : spans) *responses[1].add_spans() = span;
+  return responses;
+}
+
+class SpansTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    setenv("TZ", "UTC", 1);
+    tzset();
+  }
+  FakeDaemon daemon_;
+};
+
+TEST_F(SpansTest, AreOneLineEach) {
+  v1::Span child = MakeSpan();
+  child.set_kind(v1::Span::KIND_CLIENT);
+  child.set_parent_span_id("12345678");
+  child.set_parent_source(v1::Span::PARENT_SOURCE_GOROUTINE);
+  AddText(child.mutable_attributes(), "server.address", "stock");
+  v1::Span remote = MakeSpan();
+  AddText(remote.mutable_attributes(), "http.route", "/items/{id}");
+  remote.set_parent_span_id("12345678");
+  remote.set_parent_source(v1::Span::PARENT_SOURCE_TRACEPARENT);
+  daemon_.script.spans = Stream({MakeSpan(), child, remote});
+  const CommandResult result = RunCommand(daemon_, {"spans"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out,
+            "22:13:20.001 shop         SERVER GET    /items/7                         200   1.50ms"
+            " 4bf92f35 root\n"
+            "22:13:20.001 shop         CLIENT GET    stock/items/7                    200   1.50ms"
+            " 4bf92f35 child\n"
+            "22:13:20.001 shop         SERVER GET    /items/{id}                      200   1.50ms"
+            " 4bf92f35 remote\n");
+}
+
+TEST_F(SpansTest, CannotSteerTheTerminal) {
+  v1::Span span = MakeSpan();
+  span.mutable_attributes(1)->set_string_value("/\x1b]0;owned\x07\r\n\xe2\x80\xae");
+  span.mutable_resource(0)->set_string_value("s\x1b[2J");
+  daemon_.script.spans = Stream({span});
+  const CommandResult result = RunCommand(daemon_, {"spans"});
+  EXPECT_THAT(result.out,
+              AllOf(Not(HasSubstr("\x1b")), Not(HasSubstr("\r")),
+                    HasSubstr("/\\x1b]0;owned\\x07\\r\\n\\u202e"), HasSubstr("s\\x1b[2J")));
+  EXPECT_EQ(Lines(result.out).size(), 1U);
+  const CommandResult json = RunCommand(daemon_, {"spans", "-o", "json"});
+  EXPECT_THAT(json.out, AllOf(Not(HasSubstr("\x1b")), Not(HasSubstr("\xe2\x80\xae"))));
+}
+
+TEST_F(SpansTest, SayWhatIsMissing) {
+  v1::Span span = MakeSpan();
+  span.clear_attributes();
+  span.set_status(v1::Span::STATUS_ERROR);
+  daemon_.script.spans = Stream({span});
+  EXPECT_THAT(RunCommand(daemon_, {"spans"}).out, HasSubstr("SERVER -      -  "));
+  EXPECT_THAT(RunCommand(daemon_, {"spans"}).out, HasSubstr(" ERR "));
+}
+
+TEST_F(SpansTest, MarkACutPathAndShowACapturedQuery) {
+  v1::Span span = MakeSpan();
+  span.add_truncated_attributes("url.path");
+  AddText(span.mutable_attributes(), "url.query", "a=1");
+  daemon_.script.spans = Stream({span});
+  EXPECT_THAT(RunCommand(daemon_, {"spans"}).out, HasSubstr("/items/7[cut]?a=1 "));
+}
+
+TEST_F(SpansTest, HaveColoursAndAHeaderOnATerminalOnly) {
+  daemon_.script.spans = Stream({MakeSpan()});
+  CommandOptions options;
+  options.out_is_terminal = true;
+  const CommandResult result = RunCommand(daemon_, {"spans"}, options);
+  EXPECT_THAT(result.out, AllOf(HasSubstr("ROUTE OR PATH"), HasSubstr("\x1b[32m200")));
+  EXPECT_THAT(RunCommand(daemon_, {"spans"}).out, Not(HasSubstr("ROUTE OR PATH")));
+}
+
+TEST_F(SpansTest, SendFilterLimitAndCapacity) {
+  daemon_.script.spans = Stream({});
+  EXPECT_EQ(RunCommand(daemon_, {"spans", "--filter", "-kind = server", "--limit", "3",
+                                 "--queue-capacity", "10"})
+                .exit_code,
+            0);
+  EXPECT_EQ(daemon_.script.stream_spans.filter(), "-kind = server");
+  EXPECT_EQ(daemon_.script.stream_spans.limit(), 3);
+  EXPECT_EQ(daemon_.script.stream_spans.queue_capacity(), 10);
+}
+
+TEST_F(SpansTest, WarnOfLossOnStderrOnceForEachLoss) {
+  daemon_.script.spans = Stream({MakeSpan()});
+  daemon_.script.spans[1].set_dropped_total(5);
+  daemon_.script.spans.push_back(daemon_.script.spans[1]);
+  daemon_.script.spans.push_back(daemon_.script.spans[1]);
+  daemon_.script.spans[3].set_dropped_total(7);
+  const CommandResult result = RunCommand(daemon_, {"spans"});
+  const std::vector<std::string> warnings = Lines(result.err);
+  ASSERT_EQ(warnings.size(), 2U) << result.err;
+  EXPECT_THAT(warnings[0], HasSubstr("warning: 5 spans were lost here (5 since"));
+  EXPECT_THAT(warnings[1], HasSubstr("warning: 2 spans were lost here (7 since"));
+  const CommandResult json = RunCommand(daemon_, {"spans", "-o", "json"});
+  for (const std::string& line : Lines(json.err)) EXPECT_TRUE(IsJsonObject(line)) << line;
+  EXPECT_EQ(Lines(json.err).size(), 2U);
+}
+
+TEST_F(SpansTest, AsJsonAreOneObjectALine) {
+  daemon_.script.spans = Stream({MakeSpan(), MakeSpan()});
+  const CommandResult result = RunCommand(daemon_, {"spans", "-o", "json"});
+  const std::vector<std::string> lines = Lines(result.out);
+  ASSERT_EQ(lines.size(), 2U);
+  v1::Span span;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(lines[0], &span).ok());
+  EXPECT_EQ(span.SerializeAsString(), MakeSpan().SerializeAsString());
+}
+
+TEST_F(SpansTest, EndCleanlyWhenInterrupted) {
+  daemon_.script.spans = Stream({MakeSpan()});
+  daemon_.script.endless = true;
+  Interrupt interrupt;
+  daemon_.script.before_answer = [&] { interrupt.Trigger(Interrupt::Cause::kSignal); };
+  std::istringstream in;
+  std::ostringstream out;
+  std::ostringstream err;
+  const ExitCode exit_code = RunCommandLine({"--address", daemon_.address(), "spans"},
+                                            Streams{in, out, err}, {}, interrupt);
+  EXPECT_EQ(exit_code, ExitCode::kInterrupted);
+  EXPECT_EQ(err.str(), "");
+}
+
+TEST_F(SpansTest, EndQuietlyWhenNobodyReadsThem) {
+  daemon_.script.spans = Stream({MakeSpan()});
+  daemon_.script.endless = true;
+  Interrupt interrupt;
+  daemon_.script.before_answer = [&] { interrupt.Trigger(Interrupt::Cause::kOutputClosed); };
+  std::istringstream in;
+  std::ostringstream out;
+  std::ostringstream err;
+  const ExitCode exit_code = RunCommandLine({"--address", daemon_.address(), "spans"},
+                                            Streams{in, out, err}, {}, interrupt);
+  EXPECT_EQ(exit_code, ExitCode::kOk);
+  EXPECT_EQ(err.str(), "");
+}
+
+TEST_F(SpansTest, SayThatTheConnectionBrokeOff) {
+  daemon_.script.spans = Stream({MakeSpan()});
+  daemon_.script.status = grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed");
+  const CommandResult result = RunCommand(daemon_, {"spans"});
+  EXPECT_EQ(result.exit_code, 4);
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("broke off (Socket closed)"), HasSubstr("reason: CONNECTION_LOST")));
+}
+
+TEST_F(SpansTest, RefusedForTheirFilterShowAnExample) {
+  daemon_.script.status = DaemonError(grpc::StatusCode::INVALID_ARGUMENT, "FILTER_SYNTAX",
+                                      "column 3: expected a value");
+  const CommandResult result = RunCommand(daemon_, {"spans", "--filter", "a ="});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("try: --filter 'http.response.status_code >= 500"));
+}
+
+v1::StreamMetricsResponse MakeMetrics() {
+  v1::StreamMetricsResponse response;
+  response.mutable_time()->set_seconds(1'700'000'000);
+  v1::MetricFamily* spans = response.add_families();
+  spans->set_name("uprobed_spans_total");
+  spans->set_type(v1::MetricFamily::TYPE_COUNTER);
+  v1::MetricFamily::Metric* metric = spans->add_metrics();
+  metric->set_value(1234567);
+  (*metric->mutable_labels())["probe"] = "shop";
+  (*metric->mutable_labels())["kind"] = "ser\x1bver";
+  v1::MetricFamily* duration = response.add_families();
+  duration->set_name("http_server_request_duration_seconds");
+  duration->set_type(v1::MetricFamily::TYPE_HISTOGRAM);
+  v1::MetricFamily::Histogram* histogram = duration->add_metrics()->mutable_histogram();
+  histogram->set_count(4);
+  histogram->set_sum(0.02);
+  for (const double bound : {0.005, 0.01, std::numeric_limits<double>::infinity()}) {
+    histogram->add_upper_bounds(bound);
+  }
+  for (const uint64_t count : {2U, 4U, 4U}) histogram->add_cumulative_counts(count);
+  return response;
+}
+
+TEST(Metrics, AreShownOnceWithoutWatch) {
+  FakeDaemon daemon;
+  daemon.script.metrics = {MakeMetrics()};
+  daemon.script.endless = true;
+  const CommandResult result = RunCommand(daemon, {"metrics", "--prefix", "http_"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(daemon.script.stream_metrics.name_prefix(), "http_");
+  EXPECT_FALSE(daemon.script.stream_metrics.has_interval());
+  EXPECT_EQ(result.out,
+            "METRIC                                LABELS                      VALUE\n"
+            "uprobed_spans_total                   kind=ser\\x1bver probe=shop  1234567\n"
+            "http_server_request_duration_seconds  -                           "
+            "count=4 mean=5.00ms p50=5.00ms p95=9.50ms p99=9.90ms\n");
+}
+
+TEST(Metrics, AreShownAgainEachInterval) {
+  FakeDaemon daemon;
+  daemon.script.metrics = {MakeMetrics(), MakeMetrics()};
+  const CommandResult result = RunCommand(daemon, {"metrics", "--watch", "1500ms", "-o", "json"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(daemon.script.stream_metrics.interval().seconds(), 1);
+  EXPECT_EQ(daemon.script.stream_metrics.interval().nanos(), 500'000'000);
+  const std::vector<std::string> lines = Lines(result.out);
+  ASSERT_EQ(lines.size(), 2U);
+  for (const std::string& line : lines) EXPECT_TRUE(IsJsonObject(line)) << line;
+}
+
+v1::Topology MakeTopology() {
+  v1::Topology topology;
+  v1::Topology::Edge* edge = topology.add_edges();
+  edge->set_caller("shop");
+  edge->set_caller_function("/check\"out");
+  edge->set_callee("stock");
+  edge->set_callee_function("/reserve");
+  edge->set_count(10);
+  edge->set_errors(1);
+  edge->mutable_latency_average()->set_nanos(2'000'000);
+  edge->mutable_latency_max()->set_nanos(9'000'000);
+  edge = topology.add_edges();
+  edge->set_caller("stock");
+  edge->set_caller_function("/reserve");
+  edge->set_callee("none");
+  edge->set_count(10);
+  return topology;
+}
+
+TEST(Topology, IsATable) {
+  FakeDaemon daemon;
+  daemon.script.topology = MakeTopology();
+  const CommandResult result = RunCommand(daemon, {"topology", "--service", "shop"});
+  EXPECT_EQ(daemon.script.get_topology.service(), "shop");
+  EXPECT_EQ(result.out,
+            "CALLER  FUNCTION    CALLEE  FUNCTION  COUNT  ERRORS  AVERAGE     MAX  LAST SEEN\n"
+            "shop    /check\"out  stock   /reserve     10       1   2.00ms  9.00ms          -\n"
+            "stock   /reserve    none    -            10       0      0ns     0ns          -\n");
+}
+
+TEST(Topology, IsDrawnAsDot) {
+  FakeDaemon daemon;
+  daemon.script.topology = MakeTopology();
+  const CommandResult result = RunCommand(daemon, {"topology", "-o", "dot"});
+  EXPECT_EQ(result.out,
+            "digraph topology {\n"
+            "  rankdir=LR;\n"
+            "  node [shape=box];\n"
+            "  subgraph cluster_0 {\n"
+            "    label=\"shop\";\n"
+            "    n0 [label=\"/check\\\"out\"];\n"
+            "  }\n"
+            "  subgraph cluster_1 {\n"
+            "    label=\"stock\";\n"
+            "    n1 [label=\"/reserve\"];\n"
+            "  }\n"
+            "  n0 -> n1 [label=\"10 calls, 1 errors, 2.00ms\"];\n"
+            "}\n");
+}
+
+TEST(Topology, AsJsonIsOneObject) {
+  FakeDaemon daemon;
+  daemon.script.topology = MakeTopology();
+  EXPECT_TRUE(IsJsonObject(RunCommand(daemon, {"topology", "-o", "json"}).out));
+}
+
+TEST(Topology, SaysThatEdgesWereFolded) {
+  FakeDaemon daemon;
+  daemon.script.topology.set_overflowed(3);
+  EXPECT_THAT(RunCommand(daemon, {"topology"}).err, HasSubstr("warning: 3 spans"));
+}
+
+}  // namespace
+}  // namespace uprobed::client
