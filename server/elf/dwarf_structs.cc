@@ -5,12 +5,14 @@
 #include <fmt/format.h>
 #include <libelf.h>
 
+#include <array>
 #include <optional>
 #include <set>
 #include <string_view>
 
 #include "server/base/c_handle.h"
 #include "server/base/errors.h"
+#include "server/elf/byte_reader.h"
 
 namespace uprobed::elf {
 namespace {
@@ -30,11 +32,55 @@ absl::Status Malformed(const ElfFile& file) {
                    {{"path", file.name()}});
 }
 
+// Compressed sections say how large they become, and libelf reserves and fills as much: a small
+// file must not be able to take all of the daemon's memory. The largest Go programs need a tenth of
+// this.
+constexpr uint64_t kMaxUncompressedSize = uint64_t{1} << 30;
+
+bool FitsInMemory(const ElfFile& file) {
+  uint64_t total = 0;
+  for (const Section& section : file.sections()) {
+    uint64_t size = 0;
+    if (section.compressed && section.name.starts_with(".debug_")) {
+      const auto header = ValueAt<Elf64_Chdr>(section.data, 0);
+      size = header ? header->ch_size : 0;
+    } else if (section.name.starts_with(".zdebug_")) {
+      // "ZLIB", then the size with the most significant byte first (GNU binutils).
+      const auto header = ValueAt<std::array<uint8_t, 12>>(section.data, 0);
+      for (size_t i = 4; header && i < header->size(); ++i) size = size << 8 | (*header)[i];
+    }
+    if (size > kMaxUncompressedSize - total) return false;
+    total += size;
+  }
+  return true;
+}
+
 // The compilation unit of a type: the Go compiler makes one a package and names it so.
 // "net/http.Request" -> "net/http".
 std::string_view PackageOf(std::string_view type_name) {
   const size_t slash = type_name.rfind('/');
   return type_name.substr(0, type_name.find('.', slash == std::string_view::npos ? 0 : slash));
+}
+
+// False where entries of the type's or unit's compilation unit can say where their next sibling is.
+// The Go compiler writes no DW_AT_sibling, and libdw follows one blindly: one that points
+// backwards, in a file made for it, would keep dwarf_siblingof busy for ever. Units of C are
+// skipped by this.
+bool SiblingsAreInOrder(Dwarf_Die entry) {
+  Dwarf_Die unit;
+  if (dwarf_diecu(&entry, &unit, nullptr, nullptr) == nullptr) return false;
+  size_t length = 0;
+  for (Dwarf_Off offset = 0;; offset += length) {
+    Dwarf_Abbrev* abbreviation = dwarf_getabbrev(&unit, offset, &length);
+    if (abbreviation == DWARF_END_ABBREV) return true;
+    size_t count = 0;
+    if (abbreviation == nullptr || dwarf_getattrcnt(abbreviation, &count) != 0) return false;
+    for (size_t i = 0; i < count; ++i) {
+      unsigned name = 0;
+      if (dwarf_getabbrevattr(abbreviation, i, &name, nullptr, nullptr) != 0) return false;
+      if (name == DW_AT_sibling) return false;
+    }
+  }
 }
 
 // The struct behind a member's type, through typedefs; false where it is something else.
@@ -54,6 +100,7 @@ bool StructTypeOf(Dwarf_Die member, Dwarf_Die& result) {
 
 // The direct member `name` of `type` and its offset.
 std::optional<uint64_t> FindMember(Dwarf_Die type, std::string_view name, Dwarf_Die& member) {
+  if (!SiblingsAreInOrder(type)) return std::nullopt;
   int next = dwarf_child(&type, &member);
   for (; next == 0; next = dwarf_siblingof(&member, &member)) {
     if (dwarf_tag(&member) != DW_TAG_member) continue;
@@ -137,6 +184,7 @@ void Search::ForgetAbsentStructs() {
 }
 
 bool Search::SearchUnit(Dwarf_Die unit) {
+  if (!SiblingsAreInOrder(unit)) return true;
   const size_t missing_before = missing_.size();
   Dwarf_Die entry;
   int next = dwarf_child(&unit, &entry);
@@ -173,6 +221,13 @@ absl::StatusOr<std::map<std::string, uint32_t>> ReadStructOffsets(
                      file.name() +
                          " has no debug information; it was built with -ldflags=-w or "
                          "stripped",
+                     {{"path", file.name()}});
+  }
+  if (!FitsInMemory(file)) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "DWARF_TOO_LARGE",
+                     fmt::format("the debug information of {} has more than {} bytes; build the "
+                                 "program with -ldflags=-w",
+                                 file.name(), kMaxUncompressedSize),
                      {{"path", file.name()}});
   }
   // A handle of its own on the copied content: libdw replaces compressed sections in it.

@@ -127,6 +127,7 @@ absl::StatusOr<std::vector<Section>> ReadSections(Elf* elf, std::span<const std:
                     .address = header.sh_addr,
                     .file_offset = header.sh_offset,
                     .size = header.sh_size,
+                    .compressed = (header.sh_flags & SHF_COMPRESSED) != 0,
                     .data = {}};
     if (header.sh_type != SHT_NOBITS && header.sh_type != SHT_NULL) {
       const auto data = BytesAt(bytes, header.sh_offset, header.sh_size);
@@ -237,13 +238,13 @@ absl::StatusOr<ElfFile> ElfFile::FromFd(UniqueFd fd, const std::string& name) {
   ASSIGN_OR_RETURN(std::vector<Segment> segments,
                    ReadSegments(elf.get(), snapshot.bytes().size(), name));
   ASSIGN_OR_RETURN(std::vector<Section> sections, ReadSections(elf.get(), snapshot.bytes(), name));
-  return ElfFile(std::unique_ptr<State>(new State{.fd = std::move(fd),
-                                                  .name = name,
-                                                  .snapshot = std::move(snapshot),
-                                                  .machine = header.e_machine,
-                                                  .position_independent = header.e_type == ET_DYN,
-                                                  .segments = std::move(segments),
-                                                  .sections = std::move(sections)}));
+  return ElfFile(std::make_unique<State>(State{.fd = std::move(fd),
+                                               .name = name,
+                                               .snapshot = std::move(snapshot),
+                                               .machine = header.e_machine,
+                                               .position_independent = header.e_type == ET_DYN,
+                                               .segments = std::move(segments),
+                                               .sections = std::move(sections)}));
 }
 
 ElfFile::ElfFile(std::unique_ptr<State> state) : state_(std::move(state)) {}

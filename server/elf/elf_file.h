@@ -20,6 +20,7 @@ struct Section {
   uint64_t address = 0;
   uint64_t file_offset = 0;
   uint64_t size = 0;
+  bool compressed = false;          // SHF_COMPRESSED: data starts with an Elf64_Chdr
   std::span<const std::byte> data;  // empty for SHT_NOBITS; lives as long as the ElfFile
 };
 

@@ -16,7 +16,8 @@ struct GoBuildInfo {
   std::string main_package;  // "path" line
   std::string main_module;   // "mod" line
   // "dep" lines: version by module path. Of a module that is replaced by another module or by a
-  // directory it is "other/module@v1.2.3" or "../directory@", which is no version of the module.
+  // directory it is "other/module@v1.2.3" or "../directory@(devel)", which is no version of the
+  // module.
   std::map<std::string, std::string> modules;
   std::map<std::string, std::string> settings;  // "build" lines: "GOEXPERIMENT", "-ldflags"
 };

@@ -70,8 +70,7 @@ std::optional<Location> Locate(const ElfFile& file) {
       return Location{.bytes = section->data, .address = section->address};
     }
   }
-  // A system linker merges .data.rel.ro.gopclntab into .data.rel.ro; the Go linker aligns the table
-  // to 32 bytes (cmd/link/internal/ld/data.go: "state.assignToSection(... sym.SPCLNTAB").
+  // A system linker merges .data.rel.ro.gopclntab into .data.rel.ro, at a multiple of a pointer.
   const Section* merged = file.FindSection(".data.rel.ro");
   if (merged == nullptr) return std::nullopt;
   constexpr uint64_t kAlignment = 8;

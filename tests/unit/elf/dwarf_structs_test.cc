@@ -1,8 +1,10 @@
 #include "server/elf/dwarf_structs.h"
 
+#include <dwarf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <random>
@@ -128,6 +130,80 @@ TEST(DwarfStructs, RefusesUnitsWithoutTheirAbbreviations) {
   const auto file = image.Open();
   ASSERT_TRUE(file.ok()) << file.status();
   EXPECT_EQ(ReasonOf(ReadStructOffsets(*file, {{"a.b", "c"}}).status()), "DWARF_MALFORMED");
+}
+
+// A unit "a" with a function, in it a base type, and behind it the struct "a.S" with the member "m"
+// at offset 24. `sibling` gives the base type a DW_AT_sibling, which points to itself.
+ElfImage UnitWithAStruct(bool sibling) {
+  std::string abbreviations;
+  const auto add = [&abbreviations](uint8_t code, uint8_t tag, uint8_t children,
+                                    const std::vector<std::pair<uint8_t, uint8_t>>& attributes) {
+    Append(abbreviations, std::array{code, tag, children});
+    for (const auto& [name, form] : attributes) Append(abbreviations, std::array{name, form});
+    Append(abbreviations, uint16_t{0});
+  };
+  add(1, DW_TAG_compile_unit, 1, {{DW_AT_name, DW_FORM_string}});
+  add(2, DW_TAG_subprogram, 1, {});
+  add(3, DW_TAG_base_type, 0, {{sibling ? DW_AT_sibling : DW_AT_type, DW_FORM_ref4}});
+  add(4, DW_TAG_structure_type, 1, {{DW_AT_name, DW_FORM_string}});
+  add(5, DW_TAG_member, 0,
+      {{DW_AT_name, DW_FORM_string}, {DW_AT_data_member_location, DW_FORM_data1}});
+  Append(abbreviations, uint8_t{0});
+
+  std::string unit;
+  Append(unit, uint32_t{0});  // length, set below
+  Append(unit, uint16_t{4});
+  Append(unit, uint32_t{0});
+  Append(unit, uint8_t{8});
+  unit += std::string("\1a\0\2", 4);
+  const auto base_type = static_cast<uint32_t>(unit.size());
+  unit += '\3';
+  Append(unit, base_type);
+  unit += std::string("\0\4a.S\0\5m\0\x18\0\0", 12);
+  Patch(unit, 0, static_cast<uint32_t>(unit.size() - sizeof(uint32_t)));
+  ElfImage image;
+  image.Add(".debug_abbrev", abbreviations);
+  image.Add(".debug_info", unit);
+  return image;
+}
+
+TEST(DwarfStructs, AreReadFromAUnit) {
+  const auto file = UnitWithAStruct(false).Open();
+  ASSERT_TRUE(file.ok()) << file.status();
+  const auto offsets = ReadStructOffsets(*file, {{"a.S", "m"}});
+  ASSERT_TRUE(offsets.ok()) << offsets.status();
+  EXPECT_THAT(*offsets, UnorderedElementsAre(Pair("a.S.m", 24)));
+}
+
+// Does not end where siblings are followed blindly.
+TEST(DwarfStructs, AreNotLookedForAmongSiblingsInACircle) {
+  const auto file = UnitWithAStruct(true).Open();
+  ASSERT_TRUE(file.ok()) << file.status();
+  const auto offsets = ReadStructOffsets(*file, {{"a.S", "m"}});
+  ASSERT_TRUE(offsets.ok()) << offsets.status();
+  EXPECT_THAT(*offsets, IsEmpty());
+}
+
+TEST(DwarfStructs, RefusesSectionsThatGrowTooLarge) {
+  for (const char* name : {".debug_info", ".zdebug_info"}) {
+    ElfImage image;
+    std::string content;
+    if (std::string_view(name) == ".debug_info") {
+      Append(content, Elf64_Chdr{.ch_type = ELFCOMPRESS_ZLIB,
+                                 .ch_reserved = 0,
+                                 .ch_size = uint64_t{1} << 40,
+                                 .ch_addralign = 1});
+    } else {
+      content = std::string("ZLIB\0\0\1\0\0\0\0\0", 12);
+    }
+    image.Add(name, content);
+    std::string bytes = image.Build();
+    Patch(bytes, ElfImage::SectionHeader(bytes, 1) + offsetof(Elf64_Shdr, sh_flags),
+          static_cast<uint64_t>(name[1] == 'd' ? SHF_COMPRESSED : 0));
+    const auto file = ElfImage::OpenBytes(bytes);
+    ASSERT_TRUE(file.ok()) << file.status();
+    EXPECT_EQ(ReasonOf(ReadStructOffsets(*file, {{"a.b", "c"}}).status()), "DWARF_TOO_LARGE");
+  }
 }
 
 TEST(DwarfStructs, RefusesDamagedCompression) {
