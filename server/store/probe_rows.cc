@@ -12,14 +12,6 @@ namespace {
 
 using profile::Instrumentation;
 
-absl::Status CheckSpec(const ProbeRecord& probe) {
-  if (!probe.spec.instrumentations.empty()) return absl::OkStatus();
-  return MakeError(
-      absl::StatusCode::kInvalidArgument, "PROBE_WITHOUT_INSTRUMENTATION",
-      fmt::format("probes/{} asks for no instrumentation; name at least one", probe.id),
-      {{"probe", "probes/" + probe.id}});
-}
-
 absl::Status CheckFree(Database& database, const std::string& id) {
   ASSIGN_OR_RETURN(const int64_t count,
                    database.Integer("SELECT count(*) FROM probes WHERE id = ?", {id}));
@@ -148,7 +140,6 @@ absl::Status CheckComplete(const ProbeRecord& probe) {
 }  // namespace
 
 absl::Status InsertProbeRows(Database& database, const ProbeRecord& probe) {
-  RETURN_IF_ERROR(CheckSpec(probe));
   return database.Transaction(Database::TransactionKind::kWrite, [&]() -> absl::Status {
     RETURN_IF_ERROR(CheckFree(database, probe.id));
     return InsertAll(database, probe);
@@ -157,7 +148,6 @@ absl::Status InsertProbeRows(Database& database, const ProbeRecord& probe) {
 
 absl::Status UpdateProbeRows(Database& database, const ProbeRecord& probe,
                              int64_t expected_generation) {
-  RETURN_IF_ERROR(CheckSpec(probe));
   return database.Transaction(Database::TransactionKind::kWrite, [&]() -> absl::Status {
     RETURN_IF_ERROR(CheckGeneration(database, probe.id, expected_generation));
     RETURN_IF_ERROR(DeleteHead(database, probe.id));

@@ -58,16 +58,14 @@ TEST(ProbeRows, RefuseAUidUsedTwice) {
   EXPECT_THAT(*ListProbeRows(database), ElementsAre(FullProbe()));
 }
 
-TEST(ProbeRows, RefuseAProbeWithoutInstrumentation) {
+TEST(ProbeRows, KeepAProbeThatNamesNoInstrumentation) {
   Database database = OpenSchema();
-  Insert(database, FullProbe());
-  ProbeRecord empty = FullProbe();
-  empty.spec.instrumentations.clear();
+  ProbeRecord all = FullProbe();
+  all.spec.instrumentations.clear();
 
-  EXPECT_EQ(ReasonOf(UpdateProbeRows(database, empty, 0)), "PROBE_WITHOUT_INSTRUMENTATION");
-  empty.id = "empty";
-  EXPECT_EQ(InsertProbeRows(database, empty).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(*ListProbeRows(database), ElementsAre(FullProbe()));
+  Insert(database, all);
+
+  EXPECT_THAT(*ListProbeRows(database), ElementsAre(all));
 }
 
 TEST(ProbeRows, AreUpdatedAsAWhole) {
