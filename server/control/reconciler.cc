@@ -45,6 +45,11 @@ void DetachAll(AttachmentSet& attachments) {
   Detach(attachments, [](const AttachedBinary&) { return true; });
 }
 
+// After the file was written to in place: the sites of its old content are wrong now.
+void DetachFile(AttachmentSet& attachments, const FileId& file) {
+  Detach(attachments, [&file](const AttachedBinary& binary) { return binary.version.id == file; });
+}
+
 }  // namespace
 
 absl::Status AlreadyProbedError(const std::string& other) {
@@ -116,6 +121,7 @@ Reconciler::Verdict Reconciler::Follow(const store::ProbeRecord& record, const F
       return {.state = ProbeState::kFailed, .error = failure->error};
     }
     if (absl::Status attached = AttachTarget(record, runtime); !attached.ok()) {
+      DetachFile(*runtime.attachments, current.id);
       if (IsGone(attached)) return {.state = ProbeState::kWaiting, .error = std::move(attached)};
       NoteFailure(record, current, attached, runtime);
       return {.state = ProbeState::kFailed, .error = std::move(attached)};
@@ -139,10 +145,8 @@ absl::Status Reconciler::AttachTarget(const store::ProbeRecord& record, Runtime&
     runtime.attachments->SetVersion(target.version);
     return absl::OkStatus();
   }
-  // Written to in place: the sites of the old content are wrong now.
-  Detach(*runtime.attachments,
-         [&id](const AttachedBinary& binary) { return binary.version.id == id; });
   RETURN_IF_ERROR(resolved.status());
+  DetachFile(*runtime.attachments, id);
   UniqueFd fd(fcntl(target.file.fd(), F_DUPFD_CLOEXEC, 0));
   if (!fd.valid()) return MakeErrnoError(errno, "ATTACH_FAILED", "cannot keep the binary open");
   AttachedBinary binary;

@@ -1,0 +1,158 @@
+#ifndef UPROBED_TESTS_SUPPORT_FAKE_PROBE_BACKEND_H_
+#define UPROBED_TESTS_SUPPORT_FAKE_PROBE_BACKEND_H_
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "server/probe/probe_backend.h"
+
+namespace uprobed::testing {
+
+// A kernel that only takes notes: what is attached now, how often something was attached, and what
+// it was asked to refuse. Thread-safe; outlives its attachments.
+class FakeProbeBackend : public probe::ProbeBackend {
+ public:
+  struct Attached {
+    uint64_t inode = 0;  // of the file that was attached
+    std::string profile_id;
+    probe::AttachOptions options;
+    uint32_t single_stepped_sites = 0;
+    up_counters counters{};
+  };
+
+  absl::StatusOr<std::unique_ptr<probe::Attachment>> Attach(
+      int fd, const profile::Profile& profile, const probe::AttachOptions& options) override {
+    struct stat status {};
+    if (fstat(fd, &status) != 0) return absl::InternalError("attach to a closed file");
+    uint32_t slot = 0;
+    uint32_t sites = 0;
+    for (const profile::Site& site : profile.sites) {
+      for (const profile::Instrumentation wanted : options.instrumentations) {
+        if (profile::InstrumentationOf(site.kind) == wanted) ++sites;
+      }
+    }
+    {
+      const absl::MutexLock lock(&mutex_);
+      ++attempts_;
+      const auto refusal = refusals_.find(profile.identity.Id());
+      if (refusal != refusals_.end()) return refusal->second;
+      slot = next_slot_++;
+    }
+    if (options.on_slot) options.on_slot(slot);
+    if (during_attach_) during_attach_(slot);
+    const absl::MutexLock lock(&mutex_);
+    live_[slot] = {.inode = status.st_ino,
+                   .profile_id = profile.identity.Id(),
+                   .options = options,
+                   .single_stepped_sites = single_stepped_sites_,
+                   .counters = {}};
+    return std::make_unique<FakeAttachment>(*this, slot, sites, single_stepped_sites_);
+  }
+
+  absl::Status Available() const override {
+    const absl::MutexLock lock(&mutex_);
+    return available_;
+  }
+  std::vector<probe::Feature> Features() const override {
+    const absl::MutexLock lock(&mutex_);
+    return features_;
+  }
+
+  // Attaching binaries with this profile fails from now on; OK: works again.
+  void Refuse(const std::string& profile_id, const absl::Status& error) {
+    const absl::MutexLock lock(&mutex_);
+    if (error.ok()) {
+      refusals_.erase(profile_id);
+    } else {
+      refusals_[profile_id] = error;
+    }
+  }
+  void SetAvailable(const absl::Status& available) {
+    const absl::MutexLock lock(&mutex_);
+    available_ = available;
+  }
+  void SetFeatures(std::vector<probe::Feature> features) {
+    const absl::MutexLock lock(&mutex_);
+    features_ = std::move(features);
+  }
+  // Of attachments made from now on.
+  void SetSingleSteppedSites(uint32_t sites) {
+    const absl::MutexLock lock(&mutex_);
+    single_stepped_sites_ = sites;
+  }
+  void Count(uint32_t slot, up_counter counter, uint64_t times) {
+    const absl::MutexLock lock(&mutex_);
+    live_.at(slot).counters.value[counter] += times;
+  }
+  // Called within each attach, after on_slot and without any lock. Set it before the first attach.
+  void SetDuringAttach(std::function<void(uint32_t slot)> during_attach) {
+    during_attach_ = std::move(during_attach);
+  }
+
+  // What is attached now, by slot.
+  std::map<uint32_t, Attached> live() const {
+    const absl::MutexLock lock(&mutex_);
+    return live_;
+  }
+  // Attaches so far, failed ones included.
+  int attempts() const {
+    const absl::MutexLock lock(&mutex_);
+    return attempts_;
+  }
+  int detaches() const {
+    const absl::MutexLock lock(&mutex_);
+    return detaches_;
+  }
+
+ private:
+  class FakeAttachment : public probe::Attachment {
+   public:
+    FakeAttachment(FakeProbeBackend& backend, uint32_t slot, uint32_t sites,
+                   uint32_t single_stepped)
+        : backend_(backend), slot_(slot), sites_(sites), single_stepped_(single_stepped) {}
+    ~FakeAttachment() override {
+      const absl::MutexLock lock(&backend_.mutex_);
+      backend_.live_.erase(slot_);
+      ++backend_.detaches_;
+    }
+    uint32_t slot() const override { return slot_; }
+    size_t site_count() const override { return sites_; }
+    size_t single_stepped_site_count() const override { return single_stepped_; }
+    up_counters counters() const override {
+      const absl::MutexLock lock(&backend_.mutex_);
+      return backend_.live_.at(slot_).counters;
+    }
+
+   private:
+    FakeProbeBackend& backend_;
+    const uint32_t slot_;
+    const uint32_t sites_;
+    const uint32_t single_stepped_;
+  };
+
+  mutable absl::Mutex mutex_;
+  std::function<void(uint32_t)> during_attach_;
+  absl::Status available_ ABSL_GUARDED_BY(mutex_);
+  std::vector<probe::Feature> features_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, absl::Status> refusals_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint32_t, Attached> live_ ABSL_GUARDED_BY(mutex_);
+  uint32_t next_slot_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint32_t single_stepped_sites_ ABSL_GUARDED_BY(mutex_) = 0;
+  int attempts_ ABSL_GUARDED_BY(mutex_) = 0;
+  int detaches_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace uprobed::testing
+
+#endif  // UPROBED_TESTS_SUPPORT_FAKE_PROBE_BACKEND_H_

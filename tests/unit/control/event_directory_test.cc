@@ -1,0 +1,122 @@
+#include "server/control/event_directory.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/control/fake_proc.h"
+
+namespace uprobed::control {
+namespace {
+
+using uprobed::testing::FakeProc;
+
+constexpr uint64_t kSecond = 1'000'000'000;
+
+EventDirectory::Binding BindingOf(const std::string& probe_id,
+                                  const std::string& service_name = "") {
+  return {.probe_id = probe_id,
+          .binary_path = "/srv/shop",
+          .service_name = service_name,
+          .capture_query = true};
+}
+
+TEST(EventDirectory, KnowsNothingOfASlotThatWasNeverBound) {
+  FakeProc proc;
+  EventDirectory directory(proc.root());
+  EXPECT_FALSE(directory.Find(0, 1, 0).has_value());
+}
+
+TEST(EventDirectory, TellsProbeProcessAndNamespace) {
+  FakeProc proc;
+  proc.AddProcess(7, "/srv/shop");
+  proc.Write(7, "environ", std::string("OTEL_SERVICE_NAME=front\0", 24));
+  EventDirectory directory(proc.root());
+  directory.Bind(3, BindingOf("web"));
+
+  const auto source = directory.Find(3, 7, kSecond);
+
+  ASSERT_TRUE(source.has_value());
+  EXPECT_EQ(source->probe, "web");
+  EXPECT_EQ(source->service_name, "front");
+  EXPECT_EQ(source->binary_path, "/srv/shop");
+  EXPECT_EQ(source->network_namespace, proc.NetworkNamespace("host"));
+  EXPECT_TRUE(source->capture_query);
+}
+
+TEST(EventDirectory, NamesAServiceByProbeOrFileWhereTheProcessDoesNot) {
+  FakeProc proc;
+  proc.AddProcess(7, "/srv/shop");
+  EventDirectory directory(proc.root());
+  directory.Bind(1, BindingOf("web"));
+  directory.Bind(2, BindingOf("web", "named"));
+
+  EXPECT_EQ(directory.Find(1, 7, kSecond)->service_name, "shop");
+  EXPECT_EQ(directory.Find(2, 7, kSecond)->service_name, "named");
+  EXPECT_EQ(directory.Find(1, 999, kSecond)->service_name, "shop");  // gone before it was read
+}
+
+TEST(EventDirectory, ReadsAProcessAnewWhenItsPidMayBeAnother) {
+  FakeProc proc;
+  proc.AddProcess(7, "/srv/shop");
+  proc.Write(7, "environ", "OTEL_SERVICE_NAME=old");
+  EventDirectory directory(proc.root());
+  directory.Bind(1, BindingOf("web"));
+  EXPECT_EQ(directory.Find(1, 7, 1 * kSecond)->service_name, "old");
+  proc.Write(7, "environ", "OTEL_SERVICE_NAME=new");
+
+  EXPECT_EQ(directory.Find(1, 7, 2 * kSecond)->service_name, "old");
+  EXPECT_EQ(directory.Find(1, 7, 60 * kSecond)->service_name, "new");
+}
+
+TEST(EventDirectory, RemembersAProcessThatHasEnded) {
+  FakeProc proc;
+  proc.AddProcess(7, "/srv/shop");
+  proc.Write(7, "environ", "OTEL_SERVICE_NAME=front");
+  EventDirectory directory(proc.root());
+  directory.Bind(1, BindingOf("web"));
+  const uint64_t network_namespace = directory.Find(1, 7, kSecond)->network_namespace;
+  proc.RemoveProcess(7);
+
+  const auto source = directory.Find(1, 7, 60 * kSecond);
+
+  EXPECT_EQ(source->service_name, "front");
+  EXPECT_EQ(source->network_namespace, network_namespace);
+}
+
+TEST(EventDirectory, ForgetsProcessesWithoutEvents) {
+  FakeProc proc;
+  proc.AddProcess(1, "/srv/shop");
+  proc.Write(1, "environ", "OTEL_SERVICE_NAME=front");
+  EventDirectory directory(proc.root());
+  directory.Bind(1, BindingOf("web"));
+  EXPECT_EQ(directory.Find(1, 1, kSecond)->service_name, "front");
+  proc.RemoveProcess(1);
+
+  for (uint32_t pid = 2; pid < 1100; ++pid) directory.Find(1, pid, 100 * kSecond);
+
+  EXPECT_EQ(directory.Find(1, 1, 100 * kSecond)->service_name, "shop");
+}
+
+TEST(EventDirectory, ASlotBoundAnewBelongsToItsNewProbe) {
+  EventDirectory directory("/nonexistent");
+  directory.Bind(1, BindingOf("first"));
+  directory.CountSpan(1);
+  directory.Bind(1, BindingOf("second"));
+  directory.CountSpan(1);
+  directory.CountSpan(1);
+
+  EXPECT_EQ(directory.Find(1, 7, 0)->probe, "second");
+  EXPECT_EQ(directory.Spans("first"), 1u);
+  EXPECT_EQ(directory.Spans("second"), 2u);
+}
+
+TEST(EventDirectory, CountsNothingForAnUnboundSlotAndForgetsOnDemand) {
+  EventDirectory directory("/nonexistent");
+  directory.CountSpan(9);
+  directory.Bind(1, BindingOf("web"));
+  directory.CountSpan(1);
+  directory.ForgetSpans("web");
+  EXPECT_EQ(directory.Spans("web"), 0u);
+}
+
+}  // namespace
+}  // namespace uprobed::control
