@@ -45,11 +45,13 @@ absl::Status Annotate(const absl::Status& status, std::string_view context);
 
 #define UPROBED_CONCAT_INNER(a, b) a##b
 #define UPROBED_CONCAT(a, b) UPROBED_CONCAT_INNER(a, b)
+// NOLINTBEGIN(bugprone-macro-parentheses): the target is a declaration.
 #define UPROBED_ASSIGN_OR_RETURN(result, target, expression) \
   auto result = (expression);                                \
   if (!result.ok()) return std::move(result).status();       \
   target = *std::move(result)
 #define ASSIGN_OR_RETURN(target, expression) \
   UPROBED_ASSIGN_OR_RETURN(UPROBED_CONCAT(uprobed_result_, __LINE__), target, expression)
+// NOLINTEND(bugprone-macro-parentheses)
 
 #endif  // UPROBED_SERVER_BASE_ERRORS_H_

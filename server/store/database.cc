@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <map>
 #include <optional>
 #include <type_traits>
 #include <utility>

@@ -118,7 +118,7 @@ absl::Status Migrate(Database& database, std::span<const Migration> migrations,
   // it (https://www.sqlite.org/lang_altertable.html#otheralter); each is checked before its commit.
   RETURN_IF_ERROR(database.ExecuteScript("PRAGMA foreign_keys = OFF"));
   const absl::Status applied = ApplyAll(database, pending, now_unix_ns);
-  const absl::Status enforced = database.ExecuteScript("PRAGMA foreign_keys = ON");
+  absl::Status enforced = database.ExecuteScript("PRAGMA foreign_keys = ON");
   RETURN_IF_ERROR(applied);
   return enforced;
 }

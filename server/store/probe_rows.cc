@@ -127,16 +127,6 @@ absl::Status ReadLabels(Database& database, std::map<std::string, ProbeRecord>& 
   });
 }
 
-absl::Status CheckComplete(const ProbeRecord& probe) {
-  if (!probe.spec.instrumentations.empty()) return absl::OkStatus();
-  const std::string row = "probes/" + probe.id;
-  return MakeError(absl::StatusCode::kDataLoss, "STORE_CORRUPT",
-                   fmt::format("the stored row {} has no instrumentation; delete it and create it "
-                               "anew",
-                               row),
-                   {{"row", row}});
-}
-
 }  // namespace
 
 absl::Status InsertProbeRows(Database& database, const ProbeRecord& probe) {
@@ -175,7 +165,6 @@ absl::StatusOr<std::vector<ProbeRecord>> ListProbeRows(Database& database) {
   std::vector<ProbeRecord> ordered;
   ordered.reserve(probes.size());
   for (auto& [id, probe] : probes) {
-    RETURN_IF_ERROR(CheckComplete(probe));
     ordered.push_back(std::move(probe));
   }
   return ordered;

@@ -37,13 +37,16 @@ struct StoreStats {
 // Everything the daemon keeps: profiles, desired probes, audit, in one SQLite file (WAL, STRICT
 // tables, schema from migrations/). The one folder that knows SQLite.
 // Thread-safe: one connection behind one mutex; calls are short.
-// Errors: STORE_NEWER_SCHEMA (FAILED_PRECONDITION, from Open), STORE_CORRUPT (DATA_LOSS),
-// STORE_BUSY and STORE_IO (UNAVAILABLE), and those named below.
+// Errors: STORE_CORRUPT (DATA_LOSS), STORE_BUSY and STORE_IO (UNAVAILABLE), STORE_INTERNAL
+// (INTERNAL), and those named below.
 class Store {
  public:
   // Opens or creates `path` (":memory:" for tests) and applies the migrations, after a backup
   // `path`.v<N>.bak where an older schema is there. A corrupt file is moved aside to
   // `path`.corrupt-<time> (never deleted) and a new one begun: `quarantined()` then names it.
+  // FAILED_PRECONDITION, with the file untouched: STORE_NEWER_SCHEMA, STORE_FOREIGN (the database
+  // of another program), STORE_SCHEMA_DIFFERS (made with other migrations of the same number),
+  // STORE_DIRECTORY_MISSING, STORE_NOT_A_FILE.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path, int64_t now_unix_ns);
   // Of the SQLite library: "3.40.1".
   static std::string SqliteVersion();

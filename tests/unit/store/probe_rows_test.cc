@@ -159,7 +159,6 @@ INSTANTIATE_TEST_SUITE_P(
                "probe_instrumentations 1 of probes/shop"},
         Damage{"DELETE FROM probe_instrumentations WHERE position = 0",
                "probe_instrumentations 1 of probes/shop"},
-        Damage{"DELETE FROM probe_instrumentations", "row probes/shop"},
         Damage{"DELETE FROM probes", "probe_instrumentations 0 of probes/shop"},
         Damage{"UPDATE probe_labels SET probe_id = 'gone' WHERE key = 'team'",
                "probe_labels team of probes/gone"}));
