@@ -62,27 +62,6 @@ std::string_view PackageOf(std::string_view type_name) {
   return type_name.substr(0, type_name.find('.', slash == std::string_view::npos ? 0 : slash));
 }
 
-// False where entries of the type's or unit's compilation unit can say where their next sibling is.
-// The Go compiler writes no DW_AT_sibling, and libdw follows one blindly: one that points
-// backwards, in a file made for it, would keep dwarf_siblingof busy for ever. Units of C are
-// skipped by this.
-bool SiblingsAreInOrder(Dwarf_Die entry) {
-  Dwarf_Die unit;
-  if (dwarf_diecu(&entry, &unit, nullptr, nullptr) == nullptr) return false;
-  size_t length = 0;
-  for (Dwarf_Off offset = 0;; offset += length) {
-    Dwarf_Abbrev* abbreviation = dwarf_getabbrev(&unit, offset, &length);
-    if (abbreviation == DWARF_END_ABBREV) return true;
-    size_t count = 0;
-    if (abbreviation == nullptr || dwarf_getattrcnt(abbreviation, &count) != 0) return false;
-    for (size_t i = 0; i < count; ++i) {
-      unsigned name = 0;
-      if (dwarf_getabbrevattr(abbreviation, i, &name, nullptr, nullptr) != 0) return false;
-      if (name == DW_AT_sibling) return false;
-    }
-  }
-}
-
 // The struct behind a member's type, through typedefs; false where it is something else.
 bool StructTypeOf(Dwarf_Die member, Dwarf_Die& result) {
   for (int i = 0; i < kMaxTypedefs; ++i) {
@@ -100,7 +79,6 @@ bool StructTypeOf(Dwarf_Die member, Dwarf_Die& result) {
 
 // The direct member `name` of `type` and its offset.
 std::optional<uint64_t> FindMember(Dwarf_Die type, std::string_view name, Dwarf_Die& member) {
-  if (!SiblingsAreInOrder(type)) return std::nullopt;
   int next = dwarf_child(&type, &member);
   for (; next == 0; next = dwarf_siblingof(&member, &member)) {
     if (dwarf_tag(&member) != DW_TAG_member) continue;
@@ -184,7 +162,6 @@ void Search::ForgetAbsentStructs() {
 }
 
 bool Search::SearchUnit(Dwarf_Die unit) {
-  if (!SiblingsAreInOrder(unit)) return true;
   const size_t missing_before = missing_.size();
   Dwarf_Die entry;
   int next = dwarf_child(&unit, &entry);

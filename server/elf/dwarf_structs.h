@@ -21,7 +21,7 @@ struct StructMember {
 // Byte offsets of those `members` that DWARF knows, keyed "struct_name.member". A member that is
 // not there is not in the result. FAILED_PRECONDITION DWARF_MISSING where the binary has none at
 // all, DWARF_MALFORMED where it can't be read, DWARF_TOO_LARGE where it would take too much memory.
-// Units of other languages than Go are skipped. Stops as soon as all are found.
+// Stops as soon as all are found.
 absl::StatusOr<std::map<std::string, uint32_t>> ReadStructOffsets(
     const ElfFile& file, const std::vector<StructMember>& members);
 
