@@ -4,8 +4,8 @@
 
 #include "bpf/vmlinux.h"
 
-/* Go's register ABI on amd64 (src/cmd/compile/abi-internal.md, Go >= 1.17): integer words go in rax,
- * rbx, rcx, rdi, rsi, r8, r9, r10, r11, in that order, arguments and results alike; r14 is the
+/* Go's register ABI on amd64 (src/cmd/compile/abi-internal.md, Go >= 1.17): integer words go in
+ * rax, rbx, rcx, rdi, rsi, r8, r9, r10, r11, in that order, arguments and results alike; r14 is the
  * current runtime.g. Sites are chosen where these registers still hold what the names below say. */
 
 /* At the call of net/http.serverHandler.ServeHTTP: sh.srv, rw (two words), req. */

@@ -48,7 +48,8 @@ static __always_inline bool is_traceparent_key(uint64_t address) {
   return head == TRACEPARENT_KEY_HEAD && tail == TRACEPARENT_KEY_TAIL;
 }
 
-/* Address of the []string that belongs to the key, or 0. Not inlined: verified once, called often. */
+/* Address of the []string that belongs to the key, or 0. Not inlined: verified once, called often.
+ */
 static __noinline uint64_t find_in_bucket(uint64_t bucket) {
   uint8_t top_hash[GO_SLOTS];
   if (bpf_probe_read_user(top_hash, sizeof(top_hash), (const void*)bucket)) return 0;

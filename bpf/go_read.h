@@ -40,8 +40,8 @@ static __always_inline void mark_unread(struct up_http_event* event, int string)
   event->flags |= UP_FLAG_READ_FAULT;
 }
 
-/* Copies the Go string whose header is at `address` into string number `string` of the event, at most
- * `capacity` bytes, and says in the event whether it was cut or could not be read. */
+/* Copies the Go string whose header is at `address` into string number `string` of the event, at
+ * most `capacity` bytes, and says in the event whether it was cut or could not be read. */
 static __always_inline void copy_string(struct up_http_event* event, int string, char* to,
                                         uint32_t capacity, uint64_t address) {
   struct go_string from;

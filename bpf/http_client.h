@@ -80,8 +80,8 @@ static __always_inline void read_client_response(const struct up_profile_slot* p
 #define X86_SIGN 0x080
 #define X86_OVERFLOW 0x800
 
-/* Whether a jcc with this condition will jump (Intel SDM volume 1, appendix B). The lowest bit of the
- * condition negates it. */
+/* Whether a jcc with this condition will jump (Intel SDM volume 1, appendix B). The lowest bit of
+ * the condition negates it. */
 static __always_inline bool will_jump(uint64_t condition, uint64_t flags) {
   bool less = !(flags & X86_SIGN) != !(flags & X86_OVERFLOW);
   bool met = false;

@@ -100,7 +100,8 @@ static __always_inline void on_server_end(struct pt_regs* regs) {
     return;
   }
   if (address != request->request) {
-    /* What was remembered belongs to a request that never ended, and this one's begin was missed. */
+    /* What was remembered belongs to a request that never ended, and this one's begin was missed.
+     */
     count(hit.counters, UP_COUNTER_LOST_ABANDONED);
     count(hit.counters, UP_COUNTER_LOST_NO_START);
     bpf_map_delete_elem(&server_requests, &hit.key);

@@ -4,8 +4,9 @@
 
 #include "bpf/process.h"
 
-/* Remembers a request that begins. One that is still there for the same goroutine never ended: it is
- * counted as abandoned, unless the site may be hit twice by one call and this is the same request. */
+/* Remembers a request that begins. One that is still there for the same goroutine never ended: it
+ * is counted as abandoned, unless the site may be hit twice by one call and this is the same
+ * request. */
 static __always_inline void begin_request(const struct hit* hit, void* requests, uint64_t cookie,
                                           const struct up_in_flight_request* request) {
   const struct up_in_flight_request* before = bpf_map_lookup_elem(requests, &hit->key);

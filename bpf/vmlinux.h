@@ -2,8 +2,8 @@
 #ifndef UPROBED_BPF_VMLINUX_H_
 #define UPROBED_BPF_VMLINUX_H_
 
-/* The kernel types that the programs need, and no more, so that nothing has to be generated from the
- * BTF of the machine that builds. struct pt_regs of x86-64 is ABI for BPF programs
+/* The kernel types that the programs need, and no more, so that nothing has to be generated from
+ * the BTF of the machine that builds. struct pt_regs of x86-64 is ABI for BPF programs
  * (arch/x86/include/asm/ptrace.h): its layout has not changed since BPF could read it. */
 
 typedef signed char __s8;

@@ -28,8 +28,9 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Create(const Config& config) {
   ASSIGN_OR_RETURN(std::unique_ptr<store::Store> store,
                    store::Store::Open(config.database_path, UnixNanosNow()));
   if (!store->quarantined().empty()) {
-    spdlog::error("the database was corrupt and is kept aside; probes must be created again file={}",
-                  store->quarantined());
+    spdlog::error(
+        "the database was corrupt and is kept aside; probes must be created again file={}",
+        store->quarantined());
   }
   return std::unique_ptr<Daemon>(new Daemon(config, std::move(lock), std::move(store)));
 }
@@ -80,8 +81,8 @@ void Daemon::Stop() {
 
 absl::Status Daemon::StartExporter() {
   if (config_.metrics_address == kMetricsOff) return absl::OkStatus();
-  ASSIGN_OR_RETURN(exporter_, metrics::Exporter::Start(config_.metrics_address,
-                                                       {http_metrics_, self_metrics_}));
+  ASSIGN_OR_RETURN(
+      exporter_, metrics::Exporter::Start(config_.metrics_address, {http_metrics_, self_metrics_}));
   return absl::OkStatus();
 }
 
@@ -92,7 +93,10 @@ absl::Status Daemon::StartServer() {
       .store = *store_,
       .spans = hub_,
       .topology = topology_,
-      .collect_metrics = [this] { return metrics::ToSnapshot({http_metrics_, self_metrics_}); },
+      .collect_metrics =
+          [this] {
+            return metrics::ToSnapshot({http_metrics_, self_metrics_});
+          },
       .describe_node = [this] { return control::DescribeNode(MakeNodeSources()); },
       .diagnose = [this] { return control::RunDiagnostics(MakeNodeSources()); },
   };

@@ -30,8 +30,8 @@ namespace uprobed {
 // Thread: the main thread's only.
 class Daemon {
  public:
-  // Opens the store and loads the BPF programs. Where the kernel does not let them be loaded, that is
-  // logged and the daemon serves profiles and diagnostics all the same.
+  // Opens the store and loads the BPF programs. Where the kernel does not let them be loaded, that
+  // is logged and the daemon serves profiles and diagnostics all the same.
   static absl::StatusOr<std::unique_ptr<Daemon>> Create(const Config& config);
   ~Daemon() { Stop(); }
   Daemon(const Daemon&) = delete;

@@ -23,7 +23,8 @@ namespace uprobed {
 // assemble, hand over. Owned by the Daemon.
 class EventLoop {
  public:
-  // Called in the loop's thread with each span, in the order in which requests ended; must not block.
+  // Called in the loop's thread with each span, in the order in which requests ended; must not
+  // block.
   using OnSpan = std::function<void(std::shared_ptr<const span::Span>)>;
 
   EventLoop(const probe::LibbpfBackend& backend, control::EventDirectory& directory, OnSpan on_span)

@@ -20,10 +20,11 @@ absl::StatusOr<UniqueFd> LockInstance(const std::string& path) {
                                       path));
   }
   if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, "DAEMON_ALREADY_RUNNING",
-                     fmt::format("another uprobed holds {}: stop it, or give this one a database of "
-                                 "its own with --database",
-                                 path));
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, "DAEMON_ALREADY_RUNNING",
+        fmt::format("another uprobed holds {}: stop it, or give this one a database of "
+                    "its own with --database",
+                    path));
   }
   return file;
 }

@@ -28,9 +28,8 @@ void NotifyServiceManager(const std::string& state) {
   if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
   const UniqueFd socket_fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
-  if (!socket_fd.valid() ||
-      sendto(socket_fd.get(), state.data(), state.size(), MSG_NOSIGNAL,
-             reinterpret_cast<const sockaddr*>(&address), size) < 0) {
+  if (!socket_fd.valid() || sendto(socket_fd.get(), state.data(), state.size(), MSG_NOSIGNAL,
+                                   reinterpret_cast<const sockaddr*>(&address), size) < 0) {
     spdlog::warn("cannot notify the service manager: {}", std::strerror(errno));
   }
 }

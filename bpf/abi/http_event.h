@@ -31,18 +31,18 @@
 #define UP_STRING_COUNT 7
 
 /* up_http_event.flags */
-#define UP_FLAG_TLS 0x1             /* server: Request.TLS is set */
-#define UP_FLAG_ERROR 0x2           /* the request ended with a Go error instead of a response */
-#define UP_FLAG_REMOTE_PARENT 0x4   /* parent_span_id and trace_id came from a traceparent header */
-#define UP_FLAG_LOCAL_PARENT 0x8    /* client: parent is the server span of the same goroutine */
-#define UP_FLAG_READ_FAULT 0x10     /* at least one field could not be read: see .unread */
+#define UP_FLAG_TLS 0x1           /* server: Request.TLS is set */
+#define UP_FLAG_ERROR 0x2         /* the request ended with a Go error instead of a response */
+#define UP_FLAG_REMOTE_PARENT 0x4 /* parent_span_id and trace_id came from a traceparent header */
+#define UP_FLAG_LOCAL_PARENT 0x8  /* client: parent is the server span of the same goroutine */
+#define UP_FLAG_READ_FAULT 0x10   /* at least one field could not be read: see .unread */
 
 struct up_http_event {
   uint32_t kind;
-  uint32_t slot;       /* which binary: index of up_profile_slot */
-  uint64_t start_ns;   /* CLOCK_MONOTONIC */
-  uint64_t end_ns;     /* CLOCK_MONOTONIC */
-  uint64_t goroutine;  /* address of runtime.g */
+  uint32_t slot;         /* which binary: index of up_profile_slot */
+  uint64_t start_ns;     /* CLOCK_MONOTONIC */
+  uint64_t end_ns;       /* CLOCK_MONOTONIC */
+  uint64_t goroutine;    /* address of runtime.g */
   int64_t request_size;  /* bytes of the body as declared, -1 when unknown (chunked) */
   int64_t response_size; /* server: bytes written; client: Content-Length, -1 when unknown */
   uint32_t tgid;         /* process id in the daemon's pid namespace */

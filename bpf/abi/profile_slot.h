@@ -41,8 +41,8 @@ enum up_field {
   UP_FIELD_HMAP_BUCKETS = 26,
   UP_FIELD_SWISS_MAP_DIR_PTR = 27, /* Go >= 1.24: internal/runtime/maps.Map */
   UP_FIELD_SWISS_MAP_DIR_LEN = 28,
-  UP_FIELD_SWISS_TABLE_GROUPS = 29,           /* maps.table.groups.data */
-  UP_FIELD_SWISS_TABLE_LENGTH_MASK = 30,      /* maps.table.groups.lengthMask */
+  UP_FIELD_SWISS_TABLE_GROUPS = 29,      /* maps.table.groups.data */
+  UP_FIELD_SWISS_TABLE_LENGTH_MASK = 30, /* maps.table.groups.lengthMask */
   UP_FIELD_COUNT = 31,
 };
 

@@ -18,7 +18,8 @@
 #define UP_COOKIE_RESULT (1ULL << 38)
 /* With UP_COOKIE_RESULT: an error is not the end, the request may be tried again. */
 #define UP_COOKIE_RETRIES (1ULL << 39)
-/* The site lies in the stack check, which runs again for the same call after the stack has grown. */
+/* The site lies in the stack check, which runs again for the same call after the stack has grown.
+ */
 #define UP_COOKIE_MAY_REPEAT (1ULL << 40)
 
 #endif /* UPROBED_BPF_ABI_SITE_COOKIE_H_ */

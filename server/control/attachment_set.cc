@@ -22,6 +22,10 @@ void AttachmentSet::Add(AttachedBinary binary) {
 
 std::vector<AttachedBinary> AttachmentSet::Take(
     const std::function<bool(const AttachedBinary&)>& matches) {
+  // Detached while still in the set, and without the lock: those who read the counters meanwhile
+  // neither wait nor see them go back, and what is counted until the last site is gone is kept.
+  for (probe::Attachment* attachment : Matching(matches)) attachment->Detach();
+
   const absl::MutexLock lock(&mutex_);
   const auto kept_end =
       std::stable_partition(binaries_.begin(), binaries_.end(),
@@ -31,6 +35,16 @@ std::vector<AttachedBinary> AttachmentSet::Take(
   binaries_.erase(kept_end, binaries_.end());
   for (const AttachedBinary& binary : taken) AddTo(past_, binary.attachment->counters());
   return taken;
+}
+
+std::vector<probe::Attachment*> AttachmentSet::Matching(
+    const std::function<bool(const AttachedBinary&)>& matches) {
+  const absl::MutexLock lock(&mutex_);
+  std::vector<probe::Attachment*> matching;
+  for (const AttachedBinary& binary : binaries_) {
+    if (matches(binary)) matching.push_back(binary.attachment.get());
+  }
+  return matching;
 }
 
 void AttachmentSet::SetVersion(const FileVersion& version) {

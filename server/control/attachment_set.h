@@ -43,8 +43,7 @@ class AttachmentSet {
   };
 
   void Add(AttachedBinary binary);
-  // Removes those for which `matches` is true; their counts stay. Whoever destroys the result
-  // detaches them.
+  // Detaches and removes those for which `matches` is true; their counts stay.
   [[nodiscard]] std::vector<AttachedBinary> Take(
       const std::function<bool(const AttachedBinary&)>& matches);
   // The file was written to, with the content it had.
@@ -62,6 +61,9 @@ class AttachmentSet {
   up_counters counters() const;
 
  private:
+  std::vector<probe::Attachment*> Matching(
+      const std::function<bool(const AttachedBinary&)>& matches);
+
   mutable absl::Mutex mutex_;
   std::vector<AttachedBinary> binaries_ ABSL_GUARDED_BY(mutex_);
   up_counters past_ ABSL_GUARDED_BY(mutex_){};  // of attachments that are no more

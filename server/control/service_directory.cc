@@ -32,6 +32,10 @@ void ServiceDirectory::Update(const std::vector<Process>& processes) {
     if (known != announced_.end() && known->second == name) continue;
     on_service_(address.first, address.second, name);
   }
+  // The port may be another program's next time: what is not known is told as an address.
+  for (const auto& [address, name] : announced_) {
+    if (present.count(address) == 0) on_service_(address.first, address.second, "");
+  }
   announced_ = std::move(present);
 }
 

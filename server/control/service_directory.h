@@ -15,7 +15,7 @@ namespace uprobed::control {
 // the probes listen on. Thread: one at a time.
 class ServiceDirectory {
  public:
-  // (network namespace, "127.0.0.1:8080", "shop")
+  // (network namespace, "127.0.0.1:8080", "shop"); an empty name: nobody of ours listens any more.
   using Listener = std::function<void(uint64_t, const std::string&, const std::string&)>;
 
   struct Process {
@@ -27,7 +27,8 @@ class ServiceDirectory {
   // `on_service` may be empty: nothing is read then.
   ServiceDirectory(std::string proc_root, Listener on_service);
 
-  // Reads the sockets of `processes` and announces each address whose service is new or another.
+  // Reads the sockets of `processes` and announces each address whose service is new, another or
+  // gone.
   void Update(const std::vector<Process>& processes);
 
  private:

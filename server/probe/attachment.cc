@@ -67,9 +67,10 @@ absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
     const AttachOptions& options) {
   const std::optional<uint32_t> slot = slots.Take();
   if (!slot.has_value()) {
-    return MakeError(absl::StatusCode::kResourceExhausted, "SLOTS_EXHAUSTED",
-                     fmt::format("{} binaries are attached, which is the limit: delete a probe first",
-                                 UP_MAX_SLOTS));
+    return MakeError(
+        absl::StatusCode::kResourceExhausted, "SLOTS_EXHAUSTED",
+        fmt::format("{} binaries are attached, which is the limit: delete a probe first",
+                    UP_MAX_SLOTS));
   }
   std::unique_ptr<LibbpfAttachment> attachment(new LibbpfAttachment(object, slots, *slot));
   RETURN_IF_ERROR(attachment->FillSlot(profile, options));
@@ -151,9 +152,13 @@ absl::Status LibbpfAttachment::AttachProgram(bpf_program* program, int fd,
   return absl::OkStatus();
 }
 
-LibbpfAttachment::~LibbpfAttachment() {
+void LibbpfAttachment::Detach() {
   // Starts first (they were attached last), so that no request begins that cannot end.
   while (!links_.empty()) links_.pop_back();
+}
+
+LibbpfAttachment::~LibbpfAttachment() {
+  Detach();
   const BpfMaps& maps = object_.maps();
   InFlightRequests(maps).RemoveSlot(slot_);
   for (const uint32_t pid : scoped_pids_) {

@@ -24,6 +24,7 @@ class LibbpfAttachment : public Attachment {
                                                                 const AttachOptions& options);
   ~LibbpfAttachment() override;
 
+  void Detach() override;
   uint32_t slot() const override { return slot_; }
   size_t site_count() const override { return site_count_; }
   size_t single_stepped_site_count() const override { return single_stepped_site_count_; }

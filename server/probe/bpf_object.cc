@@ -22,8 +22,8 @@ namespace {
 // include/linux/proc_ns.h: PROC_PID_INIT_INO, the inode of the initial pid namespace.
 constexpr ino_t kInitialPidNamespaceInode = 0xEFFFFFFC;
 
-// libbpf's messages at their own level; what it calls a warning is told again, with what to do about
-// it, by the status that the failing call returns.
+// libbpf's messages at their own level; what it calls a warning is told again, with what to do
+// about it, by the status that the failing call returns.
 int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
   if (level == LIBBPF_DEBUG && !spdlog::should_log(spdlog::level::trace)) return 0;
   char line[1024];
@@ -37,13 +37,15 @@ int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
 
 absl::Status LoadError(int error_number) {
   if (error_number == EPERM || error_number == EACCES) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, "DAEMON_CAPS_MISSING",
-                     "the kernel does not let the daemon load BPF programs: run it as root or with "
-                     "CAP_BPF and CAP_PERFMON (kernel.unprivileged_bpf_disabled and lockdown apply)");
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, "DAEMON_CAPS_MISSING",
+        "the kernel does not let the daemon load BPF programs: run it as root or with "
+        "CAP_BPF and CAP_PERFMON (kernel.unprivileged_bpf_disabled and lockdown apply)");
   }
-  return MakeErrnoError(error_number, "KERNEL_FEATURE_MISSING",
-                        "the kernel refused the BPF programs; kernel 5.15 or later with BTF and ring "
-                        "buffers is needed, `uprobectl doctor` says what is missing");
+  return MakeErrnoError(
+      error_number, "KERNEL_FEATURE_MISSING",
+      "the kernel refused the BPF programs; kernel 5.15 or later with BTF and ring "
+      "buffers is needed, `uprobectl doctor` says what is missing");
 }
 
 void SetPidNamespace(uprobed_bpf& skeleton) {

@@ -31,7 +31,8 @@ struct BpfMaps {
 // Thread-safe once loaded (everything is constant).
 class BpfObject {
  public:
-  // FAILED_PRECONDITION with DAEMON_CAPS_MISSING or KERNEL_FEATURE_MISSING where the kernel refuses.
+  // FAILED_PRECONDITION with DAEMON_CAPS_MISSING or KERNEL_FEATURE_MISSING where the kernel
+  // refuses.
   static absl::StatusOr<std::unique_ptr<BpfObject>> Load(const BpfObjectOptions& options);
   ~BpfObject();
   BpfObject(const BpfObject&) = delete;

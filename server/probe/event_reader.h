@@ -13,9 +13,8 @@ struct ring_buffer;
 
 namespace uprobed::probe {
 
-// Reads the kernel's ring buffer. `on_record` gets each record, in the order in which requests ended;
-// its bytes are valid during the call only.
-// Thread: the event loop's only.
+// Reads the kernel's ring buffer. `on_record` gets each record, in the order in which requests
+// ended; its bytes are valid during the call only. Thread: the event loop's only.
 class EventReader {
  public:
   using OnRecord = std::function<void(std::span<const std::byte> record)>;

@@ -9,9 +9,8 @@
 
 namespace uprobed::probe {
 
-// The kernel's maps of requests that have begun and not ended. The programs remove an entry when its
-// request ends; these functions remove what no program will come back for.
-// Thread-safe.
+// The kernel's maps of requests that have begun and not ended. The programs remove an entry when
+// its request ends; these functions remove what no program will come back for. Thread-safe.
 class InFlightRequests {
  public:
   explicit InFlightRequests(const BpfMaps& maps) : maps_(maps) {}

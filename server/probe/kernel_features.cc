@@ -36,8 +36,8 @@ Feature RingBuffer() {
 }
 
 Feature BpfCookie() {
-  const bool there = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie,
-                                             nullptr) == 1;
+  const bool there =
+      libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, nullptr) == 1;
   return {.name = "bpf_cookie",
           .available = there,
           .required = true,
@@ -49,8 +49,9 @@ Feature UprobeMulti() {
   return {.name = "uprobe_multi",
           .available = there,
           .required = false,
-          .detail = there ? "many sites in one link"
-                          : "kernel 6.6 attaches many sites at once; one perf event a site is used"};
+          .detail = there
+                        ? "many sites in one link"
+                        : "kernel 6.6 attaches many sites at once; one perf event a site is used"};
 }
 
 uint64_t EffectiveCapabilities() {
@@ -109,8 +110,8 @@ bool KernelHasUprobeMulti() {
   const UniqueFd program(
       bpf_prog_load(BPF_PROG_TYPE_KPROBE, nullptr, "GPL", instructions, 2, &load));
   if (!program.valid()) return false;
-  // A directory cannot be probed: a kernel that knows the link type says so with EBADF, one that does
-  // not says EINVAL.
+  // A directory cannot be probed: a kernel that knows the link type says so with EBADF, one that
+  // does not says EINVAL.
   const unsigned long offset = 0;
   bpf_link_create_opts create{};
   create.sz = sizeof(create);

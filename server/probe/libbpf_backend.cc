@@ -43,9 +43,10 @@ absl::Status CheckSiteBytes(int fd, const profile::Profile& profile) {
     if (size != static_cast<ssize_t>(found.size()) || found != site.bytes) {
       return MakeError(
           absl::StatusCode::kFailedPrecondition, "PROFILE_BYTES_MISMATCH",
-          fmt::format("the binary's bytes at {}+{:#x} are not those of its profile: resolve it anew "
-                      "(uprobectl profile resolve --refresh)",
-                      site.function, site.function_offset),
+          fmt::format(
+              "the binary's bytes at {}+{:#x} are not those of its profile: resolve it anew "
+              "(uprobectl profile resolve --refresh)",
+              site.function, site.function_offset),
           {{"function", site.function}});
     }
   }

@@ -22,11 +22,13 @@ struct AttachOptions {
   std::function<void(uint32_t slot)> on_slot;
 };
 
-// Sites attached in one binary. Destroying it detaches all of them, synchronously, and frees the
-// slot. Thread: one at a time.
+// Sites attached in one binary. Destroying it detaches all of them and frees the slot.
+// Thread: one at a time, but counters() at any time.
 class Attachment {
  public:
   virtual ~Attachment() = default;
+  // Detaches all sites, synchronously: once it returns counters() is final. May be called twice.
+  virtual void Detach() = 0;
   virtual uint32_t slot() const = 0;  // up_http_event.slot of its events; not reused while alive
   virtual size_t site_count() const = 0;
   virtual size_t single_stepped_site_count() const = 0;
@@ -35,7 +37,7 @@ class Attachment {
 
 // One thing the kernel must offer, as `doctor` shows it.
 struct Feature {
-  std::string name;    // "btf", "ring_buffer", "uprobe_multi", "tracefs", "cap_bpf", ...
+  std::string name;  // "btf", "ring_buffer", "uprobe_multi", "tracefs", "cap_bpf", ...
   bool available = false;
   bool required = false;
   std::string detail;  // what was found, or how to get it
@@ -47,9 +49,10 @@ class ProbeBackend {
   virtual ~ProbeBackend() = default;
 
   // Attaches to the open binary `fd` after comparing each site's bytes with it. The slot is filled
-  // before the first site is live. All or nothing. Reasons: PROFILE_BYTES_MISMATCH, SLOTS_EXHAUSTED,
-  // KERNEL_FEATURE_MISSING, DAEMON_CAPS_MISSING, ATTACH_FAILED.
-  virtual absl::StatusOr<std::unique_ptr<Attachment>> Attach(int fd, const profile::Profile& profile,
+  // before the first site is live. All or nothing. Reasons: PROFILE_BYTES_MISMATCH,
+  // SLOTS_EXHAUSTED, KERNEL_FEATURE_MISSING, DAEMON_CAPS_MISSING, ATTACH_FAILED.
+  virtual absl::StatusOr<std::unique_ptr<Attachment>> Attach(int fd,
+                                                             const profile::Profile& profile,
                                                              const AttachOptions& options) = 0;
 
   // Why nothing can be attached on this machine; OK where it can.

@@ -14,6 +14,19 @@ std::string FunctionOf(const Span& server) {
   return server.path.empty() ? kUnknown : server.path;
 }
 
+std::string AuthorityOf(const Span& client) {
+  if (client.server_address.empty()) return kUnknown;
+  return JoinAuthority(client.server_address, client.server_port);
+}
+
+void AddTo(Edge& sum, const Edge& edge) {
+  sum.count += edge.count;
+  sum.errors += edge.errors;
+  sum.latency_sum_ns += edge.latency_sum_ns;
+  sum.latency_max_ns = std::max(sum.latency_max_ns, edge.latency_max_ns);
+  sum.last_seen_unix_ns = std::max(sum.last_seen_unix_ns, edge.last_seen_unix_ns);
+}
+
 }  // namespace
 
 size_t Topology::SpanIdHash::operator()(const SpanId& id) const {
@@ -39,6 +52,7 @@ void Topology::AddServer(const Span& span) {
   const auto [first, last] = pending_by_server_.equal_range(span.span_id);
   if (first == last) {
     Count({.key = {span.service_name, FunctionOf(span), kNone, kNone},
+           .callee_namespace = std::nullopt,
            .is_error = span.is_error(),
            .latency_ns = span.duration_ns(),
            .end_unix_ns = span.end_unix_ns});
@@ -53,12 +67,13 @@ void Topology::AddServer(const Span& span) {
 }
 
 void Topology::AddClient(const Span& span) {
-  Pending request{
-      .server_span_id = span.parent_span_id,
-      .key = {span.service_name, kNone, CalleeOf(span), span.path.empty() ? kUnknown : span.path},
-      .is_error = span.is_error(),
-      .latency_ns = span.duration_ns(),
-      .end_unix_ns = span.end_unix_ns};
+  Pending request{.server_span_id = span.parent_span_id,
+                  .key = {span.service_name, kNone, AuthorityOf(span),
+                          span.path.empty() ? kUnknown : span.path},
+                  .callee_namespace = span.network_namespace,
+                  .is_error = span.is_error(),
+                  .latency_ns = span.duration_ns(),
+                  .end_unix_ns = span.end_unix_ns};
   if (span.parent_source != ParentSource::kGoroutine) {
     Count(request);
     return;
@@ -86,33 +101,37 @@ void Topology::ExpireOldest() {
   ++expired_;
 }
 
-std::string Topology::CalleeOf(const Span& span) const {
-  if (span.server_address.empty()) return kUnknown;
-  std::string authority = JoinAuthority(span.server_address, span.server_port);
-  const auto found = services_.find({span.network_namespace, authority});
-  if (found != services_.end()) return found->second;
-  return authority;
+Topology::CountedKey Topology::Resolve(const Pending& request) const {
+  CountedKey key{.key = request.key, .unresolved_in = request.callee_namespace};
+  if (!request.callee_namespace.has_value()) return key;
+  const auto service = services_.find({*request.callee_namespace, request.key.callee});
+  if (service != services_.end()) {
+    key.key.callee = service->second;
+    key.unresolved_in.reset();
+  }
+  return key;
 }
 
 void Topology::Count(const Pending& request) {
-  auto found = edges_.find(request.key);
+  CountedKey key = Resolve(request);
+  auto found = edges_.find(key);
   if (found == edges_.end()) {
-    EdgeKey key = request.key;
-    const EdgeKey overflow{kOverflow, kOverflow, kOverflow, kOverflow};
+    const CountedKey overflow{.key = {kOverflow, kOverflow, kOverflow, kOverflow},
+                              .unresolved_in = std::nullopt};
     const size_t regular = edges_.size() - edges_.count(overflow);
     if (regular >= limits_.max_edges) {
       key = overflow;
       ++overflowed_;
     }
     found = edges_.try_emplace(key).first;
-    found->second.key = key;
+    found->second.key = key.key;
   }
-  Edge& edge = found->second;
-  ++edge.count;
-  edge.errors += request.is_error ? 1 : 0;
-  edge.latency_sum_ns += request.latency_ns;
-  edge.latency_max_ns = std::max(edge.latency_max_ns, request.latency_ns);
-  edge.last_seen_unix_ns = std::max(edge.last_seen_unix_ns, request.end_unix_ns);
+  AddTo(found->second, {.key = {},
+                        .count = 1,
+                        .errors = request.is_error ? 1U : 0U,
+                        .latency_sum_ns = request.latency_ns,
+                        .latency_max_ns = request.latency_ns,
+                        .last_seen_unix_ns = request.end_unix_ns});
 }
 
 void Topology::SetService(uint64_t network_namespace, const std::string& authority,
@@ -120,16 +139,34 @@ void Topology::SetService(uint64_t network_namespace, const std::string& authori
   const absl::MutexLock lock(&mutex_);
   if (service.empty()) {
     services_.erase({network_namespace, authority});
-  } else {
-    services_[{network_namespace, authority}] = service;
+    return;
+  }
+  services_[{network_namespace, authority}] = service;
+  for (auto edge = edges_.begin(); edge != edges_.end();) {
+    if (edge->first.unresolved_in != network_namespace || edge->first.key.callee != authority) {
+      ++edge;
+      continue;
+    }
+    CountedKey known{.key = edge->first.key, .unresolved_in = std::nullopt};
+    known.key.callee = service;
+    Edge& merged = edges_[known];
+    merged.key = known.key;
+    AddTo(merged, edge->second);
+    edge = edges_.erase(edge);
   }
 }
 
 std::vector<Edge> Topology::Snapshot() const {
   const absl::MutexLock lock(&mutex_);
+  std::map<EdgeKey, Edge> merged;
+  for (const auto& [key, edge] : edges_) {
+    Edge& sum = merged[key.key];
+    sum.key = key.key;
+    AddTo(sum, edge);
+  }
   std::vector<Edge> edges;
-  edges.reserve(edges_.size());
-  for (const auto& [key, edge] : edges_) edges.push_back(edge);
+  edges.reserve(merged.size());
+  for (auto& [key, edge] : merged) edges.push_back(std::move(edge));
   return edges;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <list>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -67,7 +68,8 @@ class Topology {
   // Says that requests to `authority` ("127.0.0.1:8080", "[::1]:8080") from inside a network
   // namespace reach `service`, because a process of that service listens there. An empty `service`
   // forgets it. Authorities are compared as they are: the caller gives each name of an address.
-  // Applies to spans added from now on.
+  // Edges counted under the bare authority before it was known become the service's; edges of a
+  // service stay the service's when it is forgotten.
   void SetService(uint64_t network_namespace, const std::string& authority,
                   const std::string& service);
   std::vector<Edge> Snapshot() const;  // ordered by key
@@ -77,10 +79,20 @@ class Topology {
   // A client span that waits for the server span that it was made for.
   struct Pending {
     SpanId server_span_id{};
-    EdgeKey key;  // caller_function still to come
+    EdgeKey key;  // caller_function still to come, callee as an authority
+    std::optional<uint64_t> callee_namespace;  // where the authority is to be looked up
     bool is_error = false;
     int64_t latency_ns = 0;
     int64_t end_unix_ns = 0;
+  };
+  // An edge whose callee is an authority that is not known to be a service, in one network
+  // namespace; the same authority in another one may be another program.
+  struct CountedKey {
+    EdgeKey key;
+    std::optional<uint64_t> unresolved_in;
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy takes the compiler's comparison for a
+    // pointer
+    auto operator<=>(const CountedKey&) const = default;
   };
   struct SpanIdHash {
     size_t operator()(const SpanId& id) const;
@@ -91,12 +103,12 @@ class Topology {
   void AddClient(const Span& span) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ExpirePending() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ExpireOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::string CalleeOf(const Span& span) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  CountedKey Resolve(const Pending& request) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Count(const Pending& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const TopologyLimits limits_;
   mutable absl::Mutex mutex_;
-  std::map<EdgeKey, Edge> edges_ ABSL_GUARDED_BY(mutex_);
+  std::map<CountedKey, Edge> edges_ ABSL_GUARDED_BY(mutex_);
   std::map<std::pair<uint64_t, std::string>, std::string> services_ ABSL_GUARDED_BY(mutex_);
   PendingList pending_ ABSL_GUARDED_BY(mutex_);  // oldest first
   std::unordered_multimap<SpanId, PendingList::iterator, SpanIdHash> pending_by_server_

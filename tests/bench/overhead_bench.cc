@@ -32,9 +32,9 @@ constexpr int kConnections = 8;
 
 // Requests per second of `total` requests; 0 where the load generator failed.
 double Measure(const std::string& url, int total) {
-  std::optional<testing::ChildProcess> generator = testing::ChildProcess::Start(
-      {(testing::TargetsDir() / "loadgen").string(), "-url", url, "-n", std::to_string(total), "-c",
-       std::to_string(kConnections)});
+  std::optional<testing::ChildProcess> generator =
+      testing::ChildProcess::Start({(testing::TargetsDir() / "loadgen").string(), "-url", url, "-n",
+                                    std::to_string(total), "-c", std::to_string(kConnections)});
   if (!generator.has_value()) return 0;
   const std::string key = "\"seconds\":";
   double seconds = 0;
@@ -71,8 +71,8 @@ void Print(const std::vector<Row>& rows) {
 class Bench {
  public:
   Bench()
-      : loop_(backend_, directory_, [this](const std::shared_ptr<const span::Span>&) { ++spans_; }) {
-  }
+      : loop_(backend_, directory_,
+              [this](const std::shared_ptr<const span::Span>&) { ++spans_; }) {}
 
   absl::Status Run(const std::string& path) {
     RETURN_IF_ERROR(loop_.Start());
@@ -80,8 +80,10 @@ class Bench {
     if (!target.has_value()) {
       return MakeError(absl::StatusCode::kInternal, "BENCH_FAILED", "cannot start " + path);
     }
-    RETURN_IF_ERROR(RunScenario(path, "http://" + target->address + "/hello", "hello", 20000, 2000));
-    return RunScenario(path, "http://" + target->address + "/call", "hello, one call out", 8000, 800);
+    RETURN_IF_ERROR(
+        RunScenario(path, "http://" + target->address + "/hello", "hello", 20000, 2000));
+    return RunScenario(path, "http://" + target->address + "/call", "hello, one call out", 8000,
+                       800);
   }
 
  private:
@@ -101,7 +103,8 @@ class Bench {
   static uint64_t Hits(const up_counters& counters) {
     return counters.value[UP_COUNTER_HITS_SERVER_START] +
            counters.value[UP_COUNTER_HITS_SERVER_END] +
-           counters.value[UP_COUNTER_HITS_CLIENT_START] + counters.value[UP_COUNTER_HITS_CLIENT_END];
+           counters.value[UP_COUNTER_HITS_CLIENT_START] +
+           counters.value[UP_COUNTER_HITS_CLIENT_END];
   }
 
   // The slow placement gets fewer requests, so that a round takes about as long in each state.

@@ -67,16 +67,16 @@ absl::StatusOr<std::unique_ptr<PeerPlacement>> PeerPlacement::Attach(const std::
   options.uprobe_multi.path = open_file.c_str();
   options.uprobe_multi.offsets = offsets.data();
   options.uprobe_multi.cnt = static_cast<__u32>(offsets.size());
-  placement->link_.Reset(bpf_link_create(placement->program_.get(), -1, probe::kTraceUprobeMulti,
-                                         &options));
+  placement->link_.Reset(
+      bpf_link_create(placement->program_.get(), -1, probe::kTraceUprobeMulti, &options));
   if (!placement->link_.valid()) return KernelError("attach");
   return placement;
 }
 
 // counter[0] += 1, atomically; return 0.
 absl::Status PeerPlacement::LoadProgram() {
-  counter_.Reset(bpf_map_create(BPF_MAP_TYPE_ARRAY, "peer_hits", sizeof(uint32_t),
-                                sizeof(uint64_t), 1, nullptr));
+  counter_.Reset(bpf_map_create(BPF_MAP_TYPE_ARRAY, "peer_hits", sizeof(uint32_t), sizeof(uint64_t),
+                                1, nullptr));
   if (!counter_.valid()) return KernelError("create the counter");
   const bpf_insn instructions[] = {
       // r1 = address of the map's first value (16-byte instruction)

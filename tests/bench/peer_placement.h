@@ -12,9 +12,9 @@
 
 namespace uprobed::bench {
 
-// The usual placement of uprobes for a Go HTTP server span: the entry and each `ret` of the functions
-// that tell of requests, header lines, connections and goroutines. Its program only counts, so what
-// is measured is the placement alone.
+// The usual placement of uprobes for a Go HTTP server span: the entry and each `ret` of the
+// functions that tell of requests, header lines, connections and goroutines. Its program only
+// counts, so what is measured is the placement alone.
 class PeerPlacement {
  public:
   static absl::StatusOr<std::unique_ptr<PeerPlacement>> Attach(const std::string& path);

@@ -106,7 +106,7 @@ class Result:
     @property
     def reason(self):
         """The stable reason of an error."""
-        found = re.search(r"reason: (\w+)", self.err)
+        found = re.search(r'"?reason"?: ?"?(\w+)', self.err)
         return found.group(1) if found else None
 
 

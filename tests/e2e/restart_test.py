@@ -71,7 +71,7 @@ class Restart(harness.E2eTest):
         self.stop_daemon()
         self.start_daemon()
         second = self.client("profile", "resolve", harness.hello(), "-o", "json").json()
-        self.assertNotIn("fromStore", first)
+        self.assertFalse(first.get("fromStore"))
         self.assertTrue(second["fromStore"])
         self.assertEqual(first["profile"]["sites"], second["profile"]["sites"])
         self.assertEqual(first["profile"]["fields"], second["profile"]["fields"])

@@ -35,7 +35,8 @@ class GoVersions : public KernelTest, public ::testing::WithParamInterface<Targe
     EXPECT_EQ(backend_.InFlight(), 0U);
   }
 
-  // The client spans of a route that makes one request, and that each is the child of a server span.
+  // The client spans of a route that makes one request, and that each is the child of a server
+  // span.
   void ExpectOneChildEach(const std::string& route, int total) {
     ASSERT_EQ(Load(Url(route), total, 4), 0);
     const auto parents = spans_.Wait(static_cast<size_t>(total), [&route](const span::Span& span) {

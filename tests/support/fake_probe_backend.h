@@ -100,6 +100,11 @@ class FakeProbeBackend : public probe::ProbeBackend {
     during_attach_ = std::move(during_attach);
   }
 
+  // As SetDuringAttach, called within each detach while the sites are still live.
+  void SetDuringDetach(std::function<void(uint32_t slot)> during_detach) {
+    during_detach_ = std::move(during_detach);
+  }
+
   // What is attached now, by slot.
   std::map<uint32_t, Attached> live() const {
     const absl::MutexLock lock(&mutex_);
@@ -121,17 +126,22 @@ class FakeProbeBackend : public probe::ProbeBackend {
     FakeAttachment(FakeProbeBackend& backend, uint32_t slot, uint32_t sites,
                    uint32_t single_stepped)
         : backend_(backend), slot_(slot), sites_(sites), single_stepped_(single_stepped) {}
-    ~FakeAttachment() override {
+    ~FakeAttachment() override { Detach(); }
+    void Detach() override {
+      if (detached_) return;
+      if (backend_.during_detach_) backend_.during_detach_(slot_);
       const absl::MutexLock lock(&backend_.mutex_);
+      final_ = backend_.live_.at(slot_).counters;
       backend_.live_.erase(slot_);
       ++backend_.detaches_;
+      detached_ = true;
     }
     uint32_t slot() const override { return slot_; }
     size_t site_count() const override { return sites_; }
     size_t single_stepped_site_count() const override { return single_stepped_; }
     up_counters counters() const override {
       const absl::MutexLock lock(&backend_.mutex_);
-      return backend_.live_.at(slot_).counters;
+      return detached_ ? final_ : backend_.live_.at(slot_).counters;
     }
 
    private:
@@ -139,10 +149,13 @@ class FakeProbeBackend : public probe::ProbeBackend {
     const uint32_t slot_;
     const uint32_t sites_;
     const uint32_t single_stepped_;
+    bool detached_ = false;
+    up_counters final_{};
   };
 
   mutable absl::Mutex mutex_;
   std::function<void(uint32_t)> during_attach_;
+  std::function<void(uint32_t)> during_detach_;
   absl::Status available_ ABSL_GUARDED_BY(mutex_);
   std::vector<probe::Feature> features_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, absl::Status> refusals_ ABSL_GUARDED_BY(mutex_);

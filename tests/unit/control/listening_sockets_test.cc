@@ -99,15 +99,16 @@ TEST_F(ServiceDirectoryTest, AnnouncesAnAddressOnce) {
   EXPECT_THAT(announced_, ElementsAre("192.168.1.10:80 shop"));
 }
 
-TEST_F(ServiceDirectoryTest, AnnouncesAnotherNameAndAReturn) {
+TEST_F(ServiceDirectoryTest, AnnouncesAnotherNameAnEndAndAReturn) {
   services_.Update({Process()});
   proc_.Write(7, "environ", "OTEL_SERVICE_NAME=front");
   services_.Update({Process()});
   services_.Update({Process("named")});
   services_.Update({});
   services_.Update({Process("named")});
-  EXPECT_THAT(announced_, ElementsAre("192.168.1.10:80 shop", "192.168.1.10:80 front",
-                                      "192.168.1.10:80 named", "192.168.1.10:80 named"));
+  EXPECT_THAT(announced_,
+              ElementsAre("192.168.1.10:80 shop", "192.168.1.10:80 front", "192.168.1.10:80 named",
+                          "192.168.1.10:80 ", "192.168.1.10:80 named"));
 }
 
 TEST_F(ServiceDirectoryTest, DoesNothingWithoutAListener) {

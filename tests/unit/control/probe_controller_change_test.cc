@@ -64,6 +64,17 @@ TEST_F(ChangeTest, AttachesAnewWithOtherOptions) {
   EXPECT_EQ(probe->status.counters.value[UP_COUNTER_EVENTS_SUBMITTED], 3u);
 }
 
+TEST_F(ChangeTest, KeepsWhatIsCountedUntilTheLastSiteIsGone) {
+  backend_.SetDuringDetach(
+      [this](uint32_t slot) { backend_.Count(slot, UP_COUNTER_EVENTS_SUBMITTED, 1); });
+  record_.spec.capture_query = true;
+
+  const absl::StatusOr<Probe> probe = Update();
+
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  EXPECT_EQ(probe->status.counters.value[UP_COUNTER_EVENTS_SUBMITTED], 1u);
+}
+
 TEST_F(ChangeTest, AttachesAReplacedFileAnewToo) {
   proc_.AddProcess(40, Replace(shop_));
   ASSERT_EQ(Reconciled("web").attached_binaries, 2u);

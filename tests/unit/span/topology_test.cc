@@ -111,6 +111,24 @@ TEST(Topology, NamesServiceThatListensInSameNamespaceOnly) {
                                           EdgeKey{"shop", "none", "stock:8081", "/reserve"}));
 }
 
+TEST(Topology, NamesServiceOfEdgesCountedBeforeItWasKnown) {
+  Topology topology;
+  Span elsewhere = Client(0);
+  elsewhere.network_namespace = 8;
+  topology.Add(Client(0));
+  topology.Add(elsewhere);
+
+  topology.SetService(7, "stock:8081", "stock-service");
+  topology.Add(Client(0));
+
+  const std::vector<Edge> edges = topology.Snapshot();
+  ASSERT_EQ(edges.size(), 2U);
+  EXPECT_EQ(edges[0].key.callee, "stock-service");
+  EXPECT_EQ(edges[0].count, 2U);
+  EXPECT_EQ(edges[1].key.callee, "stock:8081");
+  EXPECT_EQ(edges[1].count, 1U);
+}
+
 TEST(Topology, ForgetsService) {
   Topology topology;
   topology.SetService(7, "stock:8081", "stock-service");
