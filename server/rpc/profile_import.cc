@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "server/base/errors.h"
-#include "server/elf/elf_file.h"
+#include "server/control/target.h"
 #include "server/profile/resolver.h"
 #include "server/rpc/convert_probe.h"
 #include "server/rpc/convert_profile.h"
@@ -40,21 +40,22 @@ absl::Status ProfileImport::CheckAbsent(const std::string& id) const {
       {{"name", ProfileName(id)}});
 }
 
-absl::Status ProfileImport::CheckBinary(const std::string& path) const {
+absl::Status ProfileImport::CheckBinary(const std::string& path) {
   RETURN_IF_ERROR(CheckPath(path, "verify_binary_path"));
-  ASSIGN_OR_RETURN(const elf::ElfFile file, elf::ElfFile::Open(path));
-  ASSIGN_OR_RETURN(const profile::BinaryIdentity identity, profile::ReadIdentity(file));
-  const auto same =
-      std::find_if(checked_.begin(), checked_.end(), [&identity](const profile::Profile& profile) {
-        return profile.identity.sha256 == identity.sha256;
-      });
+  ASSIGN_OR_RETURN(const control::Target target, control::OpenPath(path));
+  ASSIGN_OR_RETURN(const profile::BinaryIdentity identity, profile::ReadIdentity(target.file));
+  const auto same = std::find_if(
+      checked_.begin(), checked_.end(),
+      [&identity](const profile::Profile& profile) { return profile.identity == identity; });
   if (same == checked_.end()) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "PROFILE_BINARY_MISMATCH",
-                     fmt::format("none of the profiles is that of {}: its profile is {}", path,
-                                 ProfileName(identity.Id())),
+                     fmt::format("none of the profiles is that of {}, whose content differs", path),
                      {{"path", path}});
   }
-  return profile::Verify(*same, file);
+  RETURN_IF_ERROR(profile::Verify(*same, target.file));
+  verified_id_ = identity.Id();
+  verified_path_ = path;
+  return absl::OkStatus();
 }
 
 absl::Status ProfileImport::Check(const v1::ImportProfilesRequest& request) {
@@ -110,7 +111,9 @@ absl::Status ProfileImport::Store() {
     absl::StatusOr<std::optional<Replaced>> replaced = Find(id);
     // Check has asked for existing profiles and for the caller's consent to replace them.
     const absl::Status status =
-        replaced.ok() ? profiles_.Import(profile, "", /*force=*/true) : replaced.status();
+        replaced.ok()
+            ? profiles_.Import(profile, id == verified_id_ ? verified_path_ : "", /*force=*/true)
+            : replaced.status();
     if (!status.ok()) {
       for (const auto& [stored_id, before] : stored) PutBack(stored_id, before);
       return Annotate(status, "nothing was imported");

@@ -44,13 +44,15 @@ class ProfileImport {
   };
 
   absl::Status CheckAbsent(const std::string& id) const;
-  absl::Status CheckBinary(const std::string& path) const;
+  absl::Status CheckBinary(const std::string& path);
   absl::StatusOr<std::optional<Replaced>> Find(const std::string& id) const;
   void PutBack(const std::string& id, const std::optional<Replaced>& replaced);
 
   control::ProfileCatalog& profiles_;
   store::Store& store_;
   std::vector<profile::Profile> checked_;
+  std::string verified_id_;  // of the profile whose binary is at verified_path_
+  std::string verified_path_;
 };
 
 }  // namespace uprobed::rpc

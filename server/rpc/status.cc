@@ -11,6 +11,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "server/base/errors.h"
+#include "server/rpc/resource_name.h"
 #include "server/rpc/utf8.h"
 
 namespace uprobed::rpc {
@@ -43,7 +44,11 @@ std::string ResourceName(const std::string& type,
                          const std::map<std::string, std::string>& metadata) {
   for (const std::string& key :
        {std::string("name"), type, std::string("id"), std::string("path"), std::string("pid")}) {
-    if (const auto found = metadata.find(key); found != metadata.end()) return found->second;
+    const auto found = metadata.find(key);
+    if (found == metadata.end()) continue;
+    if (type == "probe" && IsProbeId(found->second)) return ProbeName(found->second);
+    if (type == "profile" && IsProfileId(found->second)) return ProfileName(found->second);
+    return found->second;
   }
   return "";
 }

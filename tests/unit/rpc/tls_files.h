@@ -1,0 +1,20 @@
+#ifndef UPROBED_TESTS_UNIT_RPC_TLS_FILES_H_
+#define UPROBED_TESTS_UNIT_RPC_TLS_FILES_H_
+
+#include <string>
+
+namespace uprobed::rpc {
+
+// A fresh key and a certificate that it signed itself, so that the certificate is its own
+// authority.
+struct TlsPair {
+  std::string certificate_pem;
+  std::string key_pem;
+};
+
+// Valid for "localhost" and 127.0.0.1, for a day.
+TlsPair MakeTlsPair();
+
+}  // namespace uprobed::rpc
+
+#endif  // UPROBED_TESTS_UNIT_RPC_TLS_FILES_H_
