@@ -23,6 +23,12 @@ bool MeansAll(const FieldMask& mask) {
          std::find(mask.paths().begin(), mask.paths().end(), "*") != mask.paths().end();
 }
 
+// FieldMaskUtil overlooks empty parts: "spec..pid", "spec.".
+bool HasEmptyPart(const std::string& path) {
+  return path.empty() || path.front() == '.' || path.back() == '.' ||
+         path.find("..") != std::string::npos;
+}
+
 absl::Status Invalid(std::string_view field, std::string_view path, std::string_view allowed) {
   const std::string quoted = ToUtf8(path, kMaxQuotedBytes);
   return MakeError(absl::StatusCode::kInvalidArgument, "FIELD_MASK_INVALID",
@@ -35,7 +41,7 @@ absl::Status Invalid(std::string_view field, std::string_view path, std::string_
 absl::Status CheckReadMask(const FieldMask& mask, const google::protobuf::Descriptor& descriptor) {
   for (const std::string& path : mask.paths()) {
     if (path == "*") continue;
-    if (path.empty() || !FieldMaskUtil::GetFieldDescriptors(&descriptor, path, nullptr)) {
+    if (HasEmptyPart(path) || !FieldMaskUtil::GetFieldDescriptors(&descriptor, path, nullptr)) {
       return Invalid("read_mask", path,
                      fmt::format("give paths of fields of {}, or \"*\"", descriptor.full_name()));
     }

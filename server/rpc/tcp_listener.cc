@@ -10,7 +10,7 @@
 #include <charconv>
 #include <cstdint>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
@@ -67,15 +67,16 @@ bool IsLoopback(const std::string& host) {
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file.is_open() || file.bad() || content.empty()) {
+  const std::ifstream file(path, std::ios::binary);
+  std::ostringstream content;
+  // Fails where nothing could be read, for whatever reason.
+  if (!file.is_open() || !(content << file.rdbuf())) {
     return MakeError(
         absl::StatusCode::kFailedPrecondition, "TLS_FILE_UNREADABLE",
         fmt::format("{} is empty or cannot be read: check the path and its mode", path),
         {{"path", path}});
   }
-  return content;
+  return content.str();
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeTls(const ServerOptions& options) {
