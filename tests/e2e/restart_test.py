@@ -114,7 +114,12 @@ class Restart(harness.E2eTest):
         connection.close()
 
     def test_corrupt_database_is_kept_aside(self):
-        self.database.write_bytes(b"SQLite format 3\0" + b"\xff" * 8192)
+        self.start_daemon()
+        self.attach(harness.hello())
+        self.stop_daemon()
+        with open(self.database, "r+b") as database:
+            database.seek(100)  # behind the header, which says whose database it is
+            database.write(b"\xff" * 8192)
         self.start_daemon()
         self.assertEqual(len(list(self.directory.glob("state.db.corrupt-*"))), 1)
         self.assertIn("corrupt", self.daemon_log())

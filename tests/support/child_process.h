@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -93,6 +95,18 @@ struct RunningTarget {
     const std::string line = process->ReadLine();
     if (!line.starts_with(greeting)) return std::nullopt;
     return RunningTarget{std::move(*process), line.substr(greeting.size())};
+  }
+
+  // Whether somebody is connected: the program then has one socket more than the one it listens on.
+  bool HasConnection() const {
+    int sockets = 0;
+    std::error_code error;
+    const std::string descriptors = "/proc/" + std::to_string(process.pid()) + "/fd";
+    for (const auto& entry : std::filesystem::directory_iterator(descriptors, error)) {
+      const std::string target = std::filesystem::read_symlink(entry.path(), error).string();
+      if (target.starts_with("socket:")) ++sockets;
+    }
+    return sockets > 1;
   }
 };
 

@@ -1,0 +1,163 @@
+// What the kernel side does around a request: refuses, scopes, counts what it loses, forgets.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/base/errors.h"
+#include "tests/kernel/kernel_fixture.h"
+
+namespace uprobed::testing {
+namespace {
+
+class AttachTest : public KernelTest {
+ protected:
+  explicit AttachTest(const probe::BpfObjectOptions& options = {}) : KernelTest(options) {}
+
+  void SetUp() override {
+    KernelTest::SetUp();
+    if (IsSkipped()) return;
+    const std::vector<TargetProgram> targets = AvailableTargets("hello");
+    if (targets.empty()) GTEST_SKIP() << "no Go program to probe: run scripts/build_targets";
+    path_ = targets.back().path.string();
+  }
+
+  static std::string Url(const RunningTarget& target, const std::string& path) {
+    return "http://" + target.address + path;
+  }
+
+  std::string path_;
+};
+
+TEST_F(AttachTest, RefusesAFileWhoseBytesAreNotTheProfiles) {
+  const absl::StatusOr<elf::ElfFile> file = elf::ElfFile::Open(path_);
+  ASSERT_TRUE(file.ok());
+  profile::Profile profile = *profile::Resolve(*file, *profile::ReadIdentity(*file));
+  profile.sites.back().bytes.back() ^= 1;
+
+  probe::AttachOptions options;
+  options.instrumentations = {profile::Instrumentation::kHttpServer};
+  const auto attachment = backend_.Attach(file->fd(), profile, options);
+
+  EXPECT_EQ(ReasonOf(attachment.status()), "PROFILE_BYTES_MISMATCH");
+}
+
+TEST_F(AttachTest, ScopeObservesOneProcessOnly) {
+  const std::optional<RunningTarget> watched = RunningTarget::Start(path_);
+  const std::optional<RunningTarget> ignored = RunningTarget::Start(path_);
+  ASSERT_TRUE(watched.has_value() && ignored.has_value());
+  const auto attachment = Attach(path_, {static_cast<uint32_t>(watched->process.pid())});
+  ASSERT_NE(attachment, nullptr);
+
+  ASSERT_EQ(Load(Url(*ignored, "/hello"), 20), 0);
+  ASSERT_EQ(Load(Url(*watched, "/hello"), 20), 0);
+
+  EXPECT_EQ(spans_.Wait(20, IsServer).size(), 20U);
+  EXPECT_EQ(attachment->counters().value[UP_COUNTER_OUT_OF_SCOPE], 40U);
+}
+
+TEST_F(AttachTest, NothingIsSeenAfterDetach) {
+  const std::optional<RunningTarget> target = RunningTarget::Start(path_);
+  ASSERT_TRUE(target.has_value());
+  const auto attachment = Attach(path_);
+  ASSERT_NE(attachment, nullptr);
+  ASSERT_EQ(Load(Url(*target, "/hello"), 10), 0);
+
+  attachment->Detach();
+  ASSERT_EQ(Load(Url(*target, "/hello"), 10), 0);
+
+  EXPECT_EQ(spans_.Wait(10, IsServer).size(), 10U);
+  EXPECT_EQ(attachment->counters().value[UP_COUNTER_HITS_SERVER_START], 10U);
+}
+
+TEST_F(AttachTest, DetachForgetsRequestsThatNeverEnded) {
+  const std::optional<RunningTarget> target = RunningTarget::Start(path_);
+  ASSERT_TRUE(target.has_value());
+  auto attachment = Attach(path_);
+  ASSERT_NE(attachment, nullptr);
+  Load(Url(*target, "/panic"), 3);
+  ASSERT_GT(backend_.InFlight(), 0U);
+
+  attachment.reset();
+
+  EXPECT_EQ(backend_.InFlight(), 0U);
+}
+
+TEST_F(AttachTest, RequestsOfExitedProcessesAreForgotten) {
+  std::optional<RunningTarget> target = RunningTarget::Start(path_);
+  ASSERT_TRUE(target.has_value());
+  const auto attachment = Attach(path_);
+  ASSERT_NE(attachment, nullptr);
+  Load(Url(*target, "/panic"), 3);
+  const size_t left = backend_.InFlight();
+  ASSERT_GT(left, 0U);
+  ASSERT_EQ(backend_.ForgetExitedProcesses(), 0U);
+
+  target.reset();
+
+  EXPECT_EQ(backend_.ForgetExitedProcesses(), left);
+  EXPECT_EQ(backend_.InFlight(), 0U);
+}
+
+TEST_F(AttachTest, EndWithoutItsStartIsCounted) {
+  const std::optional<RunningTarget> target = RunningTarget::Start(path_);
+  ASSERT_TRUE(target.has_value());
+  std::optional<ChildProcess> request = ChildProcess::Start(
+      {(TargetsDir() / "loadgen").string(), "-url", Url(*target, "/slow?ms=1500"), "-n", "1"});
+  ASSERT_TRUE(request.has_value());
+  // The request is being served once the program has accepted its connection.
+  while (!target->HasConnection()) std::this_thread::yield();
+
+  const auto attachment = Attach(path_);
+  ASSERT_NE(attachment, nullptr);
+  ASSERT_EQ(request->Wait(), 0);
+
+  EXPECT_EQ(attachment->counters().value[UP_COUNTER_LOST_NO_START], 1U);
+  EXPECT_EQ(attachment->counters().value[UP_COUNTER_EVENTS_SUBMITTED], 0U);
+}
+
+// One page holds four records, and nobody reads it.
+class FullRingTest : public AttachTest {
+ protected:
+  FullRingTest() : AttachTest({.ring_bytes = 4096}) {}
+};
+
+TEST_F(FullRingTest, WhatFindsNoRoomIsCounted) {
+  const std::optional<RunningTarget> target = RunningTarget::Start(path_);
+  ASSERT_TRUE(target.has_value());
+  const auto attachment = Attach(path_);
+  ASSERT_NE(attachment, nullptr);
+  loop_.Stop();
+
+  ASSERT_EQ(Load(Url(*target, "/hello"), 100), 0);
+
+  const up_counters counters = attachment->counters();
+  EXPECT_EQ(counters.value[UP_COUNTER_HITS_SERVER_END], 100U);
+  EXPECT_GT(counters.value[UP_COUNTER_LOST_RING_FULL], 0U);
+  EXPECT_EQ(counters.value[UP_COUNTER_EVENTS_SUBMITTED] + counters.value[UP_COUNTER_LOST_RING_FULL],
+            100U);
+  EXPECT_EQ(backend_.InFlight(), 0U);
+}
+
+// As on kernels before 6.6.
+class PerfEventsTest : public AttachTest {
+ protected:
+  PerfEventsTest() : AttachTest({.allow_uprobe_multi = false}) {}
+};
+
+TEST_F(PerfEventsTest, SeeTheSame) {
+  const std::optional<RunningTarget> target = RunningTarget::Start(path_);
+  ASSERT_TRUE(target.has_value());
+  ASSERT_FALSE(backend_.uprobe_multi());
+  const auto attachment = Attach(path_);
+  ASSERT_NE(attachment, nullptr);
+
+  ASSERT_EQ(Load(Url(*target, "/call"), 50, 4), 0);
+
+  EXPECT_EQ(spans_.Wait(100, IsServer).size(), 100U);
+  EXPECT_EQ(spans_.Wait(50, IsClient).size(), 50U);
+}
+
+}  // namespace
+}  // namespace uprobed::testing
