@@ -65,7 +65,7 @@ DiagnosticResult DiagnoseFeature(const probe::Feature& feature) {
   return {.check = check,
           .verdict = feature.required ? Verdict::kFail : Verdict::kWarning,
           .message = feature.required ? "missing, and nothing can be attached without it"
-                                      : "missing: a slower way is taken instead",
+                                      : "missing: useful, but not needed to attach",
           .remedy = feature.detail};
 }
 

@@ -94,6 +94,12 @@ absl::Status Rename(const std::string& from, const std::string& to) {
   return absl::OkStatus();
 }
 
+// Whether a file with this begin is or was a database: its magic text as far as it goes, or the
+// zeros that a lost write leaves. Anything else is somebody's file under a mistaken path.
+bool LooksLikeSqlite(std::string_view begin) {
+  return kMagic.starts_with(begin) || begin.find_first_not_of('\0') == std::string_view::npos;
+}
+
 }  // namespace
 
 absl::StatusOr<FileState> InspectFile(const std::string& path) {
@@ -113,6 +119,7 @@ absl::StatusOr<FileState> InspectFile(const std::string& path) {
   ASSIGN_OR_RETURN(const size_t size, ReadHeader(path, header));
   if (size == 0) return FileState::kNew;
   const std::string_view magic(reinterpret_cast<const char*>(header.data()), kMagic.size());
+  if (!LooksLikeSqlite(magic.substr(0, size))) return FileState::kForeign;
   if (size < header.size() || magic != kMagic) return FileState::kDamaged;
   // The id is written before the database enters WAL mode, so it is never only in the WAL.
   return BigEndian32(header, kApplicationIdOffset) == kApplicationId ? FileState::kOurs

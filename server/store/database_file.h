@@ -18,8 +18,8 @@ inline constexpr int64_t kApplicationId = 0x75707262;
 enum class FileState : uint8_t {
   kNew,      // not there, or without a byte
   kOurs,     // a SQLite database with our application id
-  kForeign,  // a SQLite database of another program
-  kDamaged,  // no SQLite database (any more)
+  kForeign,  // a SQLite database of another program, or no database at all
+  kDamaged,  // the remains of a SQLite database
 };
 
 // Looks at the file's header; changes nothing. FAILED_PRECONDITION STORE_DIRECTORY_MISSING where

@@ -26,7 +26,7 @@ bool IsCorrupt(const absl::Status& status) { return ReasonOf(status) == "STORE_C
 
 absl::Status ForeignError(const std::string& path) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "STORE_FOREIGN",
-                   fmt::format("{} is the SQLite database of another program and was left alone; "
+                   fmt::format("{} is not a database of uprobed and was left alone; "
                                "choose another database path",
                                path),
                    {{"path", path}});

@@ -176,6 +176,6 @@ absl::Status Store::CheckIntegrity() {
   return impl_->Read([&] { return impl_->database.CheckIntegrity(); });
 }
 
-std::string Store::SqliteVersion() { return SQLite::VERSION; }
+std::string Store::SqliteVersion() { return SQLite::getLibVersion(); }
 
 }  // namespace uprobed::store

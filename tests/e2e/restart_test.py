@@ -120,7 +120,9 @@ class Restart(harness.E2eTest):
         with open(self.database, "r+b") as database:
             database.seek(100)  # behind the header, which says whose database it is
             database.write(b"\xff" * 8192)
-        self.start_daemon()
+        self.start_daemon(wait=False)
+        degraded = 3  # it serves, and says that it lost its memory
+        harness.wait_until(lambda: self.run_client("status").code == degraded, "it serves")
         self.assertEqual(len(list(self.directory.glob("state.db.corrupt-*"))), 1)
         self.assertIn("corrupt", self.daemon_log())
         self.attach(harness.hello())

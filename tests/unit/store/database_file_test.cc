@@ -36,6 +36,7 @@ TEST(InspectFile, TellsTheStates) {
   const TempDir directory;
   WriteFile(directory.Path("empty"), "");
   WriteFile(directory.Path("short"), "SQLite format 3");
+  WriteFile(directory.Path("zeros"), std::string(4096, '\0'));
   WriteFile(directory.Path("text"), std::string(4096, 'x'));
   RunSql(directory.Path("foreign"), "CREATE TABLE t (number INTEGER)");
   RunSql(directory.Path("other"), "PRAGMA application_id = 7");
@@ -44,7 +45,8 @@ TEST(InspectFile, TellsTheStates) {
   EXPECT_EQ(*InspectFile(directory.Path("none")), FileState::kNew);
   EXPECT_EQ(*InspectFile(directory.Path("empty")), FileState::kNew);
   EXPECT_EQ(*InspectFile(directory.Path("short")), FileState::kDamaged);
-  EXPECT_EQ(*InspectFile(directory.Path("text")), FileState::kDamaged);
+  EXPECT_EQ(*InspectFile(directory.Path("zeros")), FileState::kDamaged);
+  EXPECT_EQ(*InspectFile(directory.Path("text")), FileState::kForeign);
   EXPECT_EQ(*InspectFile(directory.Path("foreign")), FileState::kForeign);
   EXPECT_EQ(*InspectFile(directory.Path("other")), FileState::kForeign);
   EXPECT_EQ(*InspectFile(directory.Path("ours")), FileState::kOurs);

@@ -139,16 +139,16 @@ TEST(OpenDatabase, RefusesTheDatabaseOfAnotherProgramAndLeavesItAsItIs) {
   EXPECT_EQ(directory.Listing(), "state.db");
 }
 
-TEST(OpenDatabase, SetsAsideAFileThatIsNoDatabase) {
+TEST(OpenDatabase, SetsAsideTheRemainsOfADatabase) {
   const TempDir directory;
   const std::string path = directory.Path("state.db");
-  WriteFile(path, "garbage");
+  WriteFile(path, "SQLite format 3");
 
   absl::StatusOr<OpenedDatabase> opened = OpenDatabase(path, FirstSteps(1), kNow);
 
   ASSERT_TRUE(opened.ok()) << opened.status();
   EXPECT_EQ(opened->quarantined, path + ".corrupt-1700000000");
-  EXPECT_EQ(ReadFile(opened->quarantined), "garbage");
+  EXPECT_EQ(ReadFile(opened->quarantined), "SQLite format 3");
   EXPECT_EQ(*opened->database.Integer("SELECT count(*) FROM one"), 0);
 }
 

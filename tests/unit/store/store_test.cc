@@ -116,7 +116,7 @@ TEST(Store, FindsASoundDatabaseSound) { EXPECT_TRUE(OpenStore()->CheckIntegrity(
 TEST(Store, NamesTheFileItSetAside) {
   const TempDir directory;
   const std::string path = directory.Path("state.db");
-  WriteFile(path, "garbage");
+  WriteFile(path, "SQLite format 3");
 
   const std::unique_ptr<Store> store = OpenStore(path);
 
