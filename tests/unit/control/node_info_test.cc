@@ -90,7 +90,7 @@ TEST_F(NodeInfoTest, StoreReadySaysThatADamagedDatabaseWasSetAside) {
   Open(dir_.File("sound.db"));
   EXPECT_TRUE(Find("StoreReady").ok);
   controller_.reset();
-  Open(dir_.Write("damaged.db", std::string(8192, 'x')));
+  Open(dir_.Write("damaged.db", std::string(8192, '\0')));
   const Condition condition = Find("StoreReady");
   EXPECT_FALSE(condition.ok);
   EXPECT_EQ(condition.reason, "STORE_QUARANTINED");
