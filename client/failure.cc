@@ -48,6 +48,8 @@ Failure ReadFailure(const grpc::Status& status) {
         failure.metadata = {info.metadata().begin(), info.metadata().end()};
       } else if (detail.UnpackTo(&request)) {
         for (const auto& violation : request.field_violations()) {
+          // Mostly the one sentence is said at both places.
+          if (violation.description() == failure.message) continue;
           failure.violations.push_back(
               fmt::format("{}: {}", violation.field(), violation.description()));
         }

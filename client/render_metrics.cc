@@ -47,8 +47,10 @@ std::string HistogramText(const std::string& family, const Histogram& histogram)
   const double mean = histogram.sum() / static_cast<double>(histogram.count());
   text += " mean=" + InUnit(family, mean);
   for (const int percent : {50, 95, 99}) {
-    const std::optional<double> value = EstimateQuantile(histogram, percent / 100.0);
-    if (value) text += fmt::format(" p{}={}", percent, InUnit(family, *value));
+    const std::optional<QuantileBound> quantile = BoundQuantile(histogram, percent / 100.0);
+    if (!quantile) continue;
+    text += fmt::format(" p{}{}{}", percent,
+                        quantile->above ? ">" : "<=", InUnit(family, quantile->bound));
   }
   return text;
 }
@@ -66,24 +68,16 @@ std::string ValueOf(const v1::MetricFamily& family, const Metric& metric) {
 
 }  // namespace
 
-std::optional<double> EstimateQuantile(const Histogram& histogram, double quantile) {
+std::optional<QuantileBound> BoundQuantile(const Histogram& histogram, double quantile) {
   const int buckets = histogram.upper_bounds_size();
-  if (histogram.count() == 0 || buckets == 0 || histogram.cumulative_counts_size() != buckets) {
-    return std::nullopt;
-  }
+  if (histogram.count() == 0 || histogram.cumulative_counts_size() != buckets) return std::nullopt;
   const double rank = quantile * static_cast<double>(histogram.count());
-  double lower_bound = 0;
-  double below = 0;
   for (int i = 0; i < buckets; ++i) {
-    const double upper_bound = histogram.upper_bounds(i);
-    const auto up_to = static_cast<double>(histogram.cumulative_counts(i));
-    if (up_to >= rank && up_to > below) {
-      // Nothing bounds the last bucket: its lower bound is all that is known.
-      if (std::isinf(upper_bound)) return lower_bound;
-      return lower_bound + (upper_bound - lower_bound) * (rank - below) / (up_to - below);
-    }
-    below = up_to;
-    lower_bound = upper_bound;
+    if (static_cast<double>(histogram.cumulative_counts(i)) < rank) continue;
+    if (!std::isinf(histogram.upper_bounds(i))) return QuantileBound{histogram.upper_bounds(i)};
+    // With no finite bucket there is nothing to say.
+    if (i == 0) return std::nullopt;
+    return QuantileBound{histogram.upper_bounds(i - 1), true};
   }
   return std::nullopt;
 }

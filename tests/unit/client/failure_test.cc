@@ -23,6 +23,12 @@ TEST(Failure, CarriesReasonMetadataAndViolationsOfTheStatus) {
   EXPECT_THAT(failure.violations, ElementsAre("probe.spec: is wrong"));
 }
 
+TEST(Failure, SaysNothingTwice) {
+  const Failure failure =
+      ReadFailure(DaemonError(grpc::StatusCode::INVALID_ARGUMENT, "X", "is wrong"));
+  EXPECT_TRUE(failure.violations.empty());
+}
+
 TEST(Failure, WithoutDetailsStillHasCodeAndMessage) {
   const Failure failure = ReadFailure({grpc::StatusCode::INTERNAL, ""});
   EXPECT_EQ(failure.message, "INTERNAL");

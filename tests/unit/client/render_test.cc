@@ -1,4 +1,5 @@
 #include <limits>
+#include <optional>
 
 #include "client/render_json.h"
 #include "client/render_metrics.h"
@@ -24,19 +25,30 @@ Histogram MakeHistogram(const std::vector<uint64_t>& cumulative_counts) {
   return histogram;
 }
 
-TEST(EstimateQuantile, InterpolatesWithinTheBucket) {
-  EXPECT_DOUBLE_EQ(*EstimateQuantile(MakeHistogram({0, 10, 10}), 0.5), 1.5);
-  EXPECT_DOUBLE_EQ(*EstimateQuantile(MakeHistogram({10, 10, 10}), 0.9), 0.9);
+TEST(BoundQuantile, IsTheUpperBoundOfItsBucket) {
+  const std::optional<QuantileBound> median = BoundQuantile(MakeHistogram({4, 10, 10}), 0.5);
+  ASSERT_TRUE(median.has_value());
+  EXPECT_DOUBLE_EQ(median->bound, 2.0);
+  EXPECT_FALSE(median->above);
+  EXPECT_DOUBLE_EQ(BoundQuantile(MakeHistogram({5, 10, 10}), 0.5)->bound, 1.0);
 }
 
-TEST(EstimateQuantile, IsTheLastFiniteBoundAboveIt) {
-  EXPECT_DOUBLE_EQ(*EstimateQuantile(MakeHistogram({0, 0, 10}), 0.5), 2.0);
+TEST(BoundQuantile, IsAboveTheLastFiniteBound) {
+  const std::optional<QuantileBound> median = BoundQuantile(MakeHistogram({0, 0, 10}), 0.5);
+  ASSERT_TRUE(median.has_value());
+  EXPECT_DOUBLE_EQ(median->bound, 2.0);
+  EXPECT_TRUE(median->above);
 }
 
-TEST(EstimateQuantile, IsUnknownWithoutObservationsOrMalformed) {
-  EXPECT_FALSE(EstimateQuantile(MakeHistogram({0, 0, 0}), 0.5).has_value());
-  EXPECT_FALSE(EstimateQuantile(Histogram(), 0.5).has_value());
-  EXPECT_FALSE(EstimateQuantile(MakeHistogram({1, 2}), 0.5).has_value());
+TEST(BoundQuantile, IsUnknownWithoutObservationsOrMalformed) {
+  EXPECT_FALSE(BoundQuantile(MakeHistogram({0, 0, 0}), 0.5).has_value());
+  EXPECT_FALSE(BoundQuantile(Histogram(), 0.5).has_value());
+  EXPECT_FALSE(BoundQuantile(MakeHistogram({1, 2}), 0.5).has_value());
+  Histogram infinite;
+  infinite.add_upper_bounds(std::numeric_limits<double>::infinity());
+  infinite.add_cumulative_counts(1);
+  infinite.set_count(1);
+  EXPECT_FALSE(BoundQuantile(infinite, 0.5).has_value());
 }
 
 TEST(ToJsonLine, ShowsDefaultsOnOneLine) {
