@@ -117,8 +117,7 @@ grpc::Status ReadProfiles(const std::string& path, std::istream& standard_input,
   const bool from_stdin = path == "-";
   const std::string name = from_stdin ? "stdin" : path;
   std::string text;
-  const grpc::Status status =
-      from_stdin ? ReadAll(standard_input, name, &text) : ReadFile(path, &text);
+  grpc::Status status = from_stdin ? ReadAll(standard_input, name, &text) : ReadFile(path, &text);
   if (!status.ok()) return status;
   if (const absl::Status parsed = FromJson(text, profiles); !parsed.ok()) {
     return MakeFailure(

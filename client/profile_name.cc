@@ -25,7 +25,7 @@ grpc::Status ListAllProfiles(Session& session, v1::ListProfilesResponse* all) {
   v1::ListProfilesRequest request;
   do {
     v1::ListProfilesResponse page;
-    const grpc::Status status = connection.Unary([&](grpc::ClientContext* context) {
+    grpc::Status status = connection.Unary([&](grpc::ClientContext* context) {
       return connection.profiles().ListProfiles(context, request, &page);
     });
     if (!status.ok()) return status;

@@ -22,7 +22,7 @@ std::string Pad(std::string text, size_t width) {
   return text;
 }
 
-std::string OrDash(std::string text) { return text.empty() ? "-" : text; }
+std::string OrDash(const std::string& text) { return text.empty() ? "-" : text; }
 
 std::string KindName(v1::Span::Kind kind) {
   switch (kind) {
@@ -60,7 +60,7 @@ std::string PathOf(const v1::Span& span) {
 
 // The status code, else why there is none.
 std::string StatusOf(const v1::Span& span) {
-  const std::string code = AttributeText(span.attributes(), "http.response.status_code");
+  std::string code = AttributeText(span.attributes(), "http.response.status_code");
   if (!code.empty()) return code;
   return span.status() == v1::Span::STATUS_ERROR ? "ERR" : "-";
 }

@@ -58,7 +58,7 @@ absl::Status Daemon::Start() {
   if (const absl::Status available = backend_.Available(); available.ok()) {
     RETURN_IF_ERROR(event_loop_.Start());
   } else {
-    spdlog::error("{}", std::string(available.message()));
+    spdlog::error("{}", MessageOf(available));
   }
   RETURN_IF_ERROR(StartExporter());
   RETURN_IF_ERROR(StartServer());

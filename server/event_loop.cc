@@ -42,13 +42,13 @@ void EventLoop::Run(const std::stop_token& stop) {
   pthread_setname_np(pthread_self(), "event-loop");
   while (!stop.stop_requested()) {
     if (const absl::Status status = reader_->Poll(kPollTimeout); !status.ok()) {
-      spdlog::error("no more spans: {}", std::string(status.message()));
+      spdlog::error("no more spans: {}", MessageOf(status));
       return;
     }
     Maintain(MonotonicNanosNow());
   }
   if (const absl::Status status = reader_->Drain(); !status.ok()) {
-    spdlog::error("the last spans are lost: {}", std::string(status.message()));
+    spdlog::error("the last spans are lost: {}", MessageOf(status));
   }
 }
 

@@ -24,7 +24,7 @@ int ExitCodeOf(const absl::Status& status) {
 }
 
 int Fail(const absl::Status& status) {
-  spdlog::error("{} (reason: {})", std::string(status.message()), uprobed::ReasonOf(status));
+  spdlog::error("{} (reason: {})", uprobed::MessageOf(status), uprobed::ReasonOf(status));
   return ExitCodeOf(status);
 }
 
@@ -36,7 +36,7 @@ int main(int argc, char** argv) {
   const auto& config = std::get<uprobed::Config>(parsed);
   if (const absl::Status status = uprobed::SetUpLog(config.log_level, config.log_format);
       !status.ok()) {
-    std::fprintf(stderr, "uprobed: %s\n", std::string(status.message()).c_str());
+    std::fprintf(stderr, "uprobed: %s\n", uprobed::MessageOf(status).c_str());
     return kUsageError;
   }
 

@@ -51,6 +51,8 @@ std::map<std::string, std::string> MetadataOf(const absl::Status& status) {
   return metadata;
 }
 
+std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
+
 absl::Status Annotate(const absl::Status& status, std::string_view context) {
   if (status.ok()) return status;
   const std::string_view message(status.message().data(), status.message().size());

@@ -30,6 +30,9 @@ std::string ReasonOf(const absl::Status& status);
 // The metadata given to MakeError; empty where there is none.
 std::map<std::string, std::string> MetadataOf(const absl::Status& status);
 
+// The sentence of `status`, as a string of our own.
+std::string MessageOf(const absl::Status& status);
+
 // `status` with "context: " before its message; code, reason and metadata stay.
 absl::Status Annotate(const absl::Status& status, std::string_view context);
 

@@ -12,7 +12,8 @@ namespace uprobed::control {
 struct FileId {
   uint64_t device = 0;
   uint64_t inode = 0;
-  auto operator<=>(const FileId&) const = default;
+  // clang-tidy 14 takes the comparison with 0 that the compiler writes for a null pointer.
+  auto operator<=>(const FileId&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 // A file as of one moment: differs after its content was changed.
@@ -20,7 +21,7 @@ struct FileVersion {
   FileId id;
   int64_t size = 0;              // bytes
   int64_t modified_unix_ns = 0;  // st_mtim
-  auto operator<=>(const FileVersion&) const = default;
+  auto operator<=>(const FileVersion&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 inline FileVersion VersionOf(const struct stat& status) {

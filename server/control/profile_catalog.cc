@@ -21,8 +21,6 @@ constexpr size_t kMaxIdentities = 4096;
 constexpr int64_t kSettledNs = 2'000'000'000;
 constexpr size_t kPage = 1000;
 
-std::string Message(const absl::Status& status) { return std::string(status.message()); }
-
 bool IsSha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
@@ -46,7 +44,7 @@ absl::StatusOr<ResolvedProfile> ProfileCatalog::Resolve(const elf::ElfFile& file
   const absl::Status put = store_.PutProfile(fresh, file.name(), false, UnixNanosNow());
   if (!put.ok()) {
     spdlog::warn("cannot keep profile={} path={}, resolved anew next time: {}", identity.Id(),
-                 file.name(), Message(put));
+                 file.name(), MessageOf(put));
   }
   return ResolvedProfile{.profile = std::move(fresh), .from_store = false};
 }
@@ -57,7 +55,7 @@ std::optional<profile::Profile> ProfileCatalog::FindStored(
   if (!stored.ok()) {
     if (stored.status().code() != absl::StatusCode::kNotFound) {
       spdlog::warn("cannot read profile={} from the store, resolving it anew: {}", identity.Id(),
-                   Message(stored.status()));
+                   MessageOf(stored.status()));
     }
     return std::nullopt;
   }
@@ -67,7 +65,7 @@ std::optional<profile::Profile> ProfileCatalog::FindStored(
   // It may come from elsewhere, imported before its binary was here.
   if (const absl::Status verified = profile::Verify(*stored, file); !verified.ok()) {
     spdlog::warn("stored profile={} does not fit path={}, resolving it anew: {}", identity.Id(),
-                 file.name(), Message(verified));
+                 file.name(), MessageOf(verified));
     return std::nullopt;
   }
   return *std::move(stored);

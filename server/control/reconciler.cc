@@ -18,8 +18,6 @@ namespace {
 constexpr uint64_t kFirstRetryNs = 1'000'000'000;
 constexpr uint64_t kLastRetryNs = 300'000'000'000;
 
-std::string Message(const absl::Status& status) { return std::string(status.message()); }
-
 // Whether a process that the probe observes runs `file`.
 bool StillRuns(const store::ProbeSpec& spec, const ProcessTable& processes, const FileId& file) {
   return spec.pid != 0 ? processes.Runs(spec.pid, file) : !processes.PidsOf(file).empty();
@@ -187,7 +185,7 @@ void Reconciler::ApplyOptions(const store::ProbeRecord& record, Runtime& runtime
     const std::string profile_id = binary.profile.identity.Id();
     if (const absl::Status attached = Attach(record, std::move(binary), runtime); !attached.ok()) {
       spdlog::warn("detached probe={} profile={}: with its new options: {}", record.id, profile_id,
-                   Message(attached));
+                   MessageOf(attached));
     }
   }
   if (runtime.service_name != record.spec.service_name) {
@@ -211,7 +209,8 @@ void Reconciler::NoteFailure(const store::ProbeRecord& record, const FileVersion
   const int count = again ? std::min(failure->count + 1, std::numeric_limits<int>::max() - 1) : 1;
   const uint64_t delay_ns = RetryDelayNs(count);
   spdlog::warn("cannot attach probe={} path={} reason={} retry_in_s={}: {}", record.id,
-               record.spec.binary_path, ReasonOf(error), delay_ns / kFirstRetryNs, Message(error));
+               record.spec.binary_path, ReasonOf(error), delay_ns / kFirstRetryNs,
+               MessageOf(error));
   failure = Failure{.error = std::move(error),
                     .generation = record.generation,
                     .version = version,

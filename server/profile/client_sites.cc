@@ -129,6 +129,7 @@ class ExitPlanner {
         before_result_(flow.Reaching(results)),
         before_return_(flow.Reaching(flow.Returns())) {
     std::vector<size_t> successes;
+    successes.reserve(results.size());
     for (const size_t result : results) successes.push_back(NoErrorSide(flow, result));
     after_success_ = flow.ReachableFrom(successes);
   }

@@ -55,6 +55,7 @@ bool NeverEndsEarly(const ControlFlow& flow, const std::vector<SitePlan>& plans)
   const std::vector<size_t> errors = NodesOf(plans, SiteKind::kClientError);
   const NodeSet before_result = flow.Reaching(results);
   std::vector<size_t> successes;
+  successes.reserve(results.size());
   for (const size_t result : results) successes.push_back(NoErrorSide(flow, result));
   for (const SitePlan& plan : plans) {
     if (plan.kind == SiteKind::kClientBranch && before_result[EndSide(flow, plan)]) return false;

@@ -5,7 +5,7 @@
 namespace uprobed::rpc {
 namespace {
 
-v1::MetricFamily::Type ToProto(metrics::FamilyType type) {
+v1::MetricFamily::Type TypeToProto(metrics::FamilyType type) {
   switch (type) {
     case metrics::FamilyType::kCounter:
       return v1::MetricFamily::TYPE_COUNTER;
@@ -22,7 +22,7 @@ v1::MetricFamily::Type ToProto(metrics::FamilyType type) {
 void FillFamily(const metrics::FamilySnapshot& from, v1::MetricFamily& to) {
   to.set_name(ToUtf8(from.name));
   to.set_help(ToUtf8(from.help));
-  to.set_type(ToProto(from.type));
+  to.set_type(TypeToProto(from.type));
   for (const metrics::MetricSnapshot& metric : from.metrics) {
     auto* out = to.add_metrics();
     for (const auto& [label, value] : metric.labels) {

@@ -10,7 +10,7 @@
 namespace uprobed::rpc {
 namespace {
 
-v1::Profile::Source ToProto(profile::Source source) {
+v1::Profile::Source SourceToProto(profile::Source source) {
   switch (source) {
     case profile::Source::kSymtab:
       return v1::Profile::SOURCE_SYMTAB;
@@ -73,13 +73,13 @@ v1::Profile ToProto(const profile::Profile& profile) {
   }
   result.set_position_independent(profile.position_independent);
   result.set_stripped(profile.stripped);
-  result.set_symbol_source(ToProto(profile.symbol_source));
+  result.set_symbol_source(SourceToProto(profile.symbol_source));
   result.set_map_kind(std::string(profile::Name(profile.map_kind)));
   for (const profile::Site& site : profile.sites) FillSite(site, *result.add_sites());
   for (const auto& [name, field] : profile.fields) {
     auto& out = (*result.mutable_fields())[ToUtf8(name)];
     out.set_offset(field.offset);
-    out.set_source(ToProto(field.source));
+    out.set_source(SourceToProto(field.source));
   }
   for (const profile::Absence& absence : profile.absences) {
     auto* out = result.add_absences();

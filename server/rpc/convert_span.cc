@@ -16,7 +16,7 @@ std::string Bytes(const std::array<uint8_t, kSize>& id) {
   return {id.begin(), id.end()};
 }
 
-v1::Span::ParentSource ToProto(span::ParentSource source) {
+v1::Span::ParentSource ParentSourceToProto(span::ParentSource source) {
   switch (source) {
     case span::ParentSource::kNone:
       return v1::Span::PARENT_SOURCE_UNSPECIFIED;
@@ -53,7 +53,7 @@ void FillSpan(const span::Span& from, v1::Span& to) {
   to.set_trace_id(Bytes(from.trace_id));
   to.set_span_id(Bytes(from.span_id));
   if (from.has_parent()) to.set_parent_span_id(Bytes(from.parent_span_id));
-  to.set_parent_source(ToProto(from.parent_source));
+  to.set_parent_source(ParentSourceToProto(from.parent_source));
   to.set_trace_flags(from.trace_flags);
   to.set_name(ToUtf8(span::SpanName(from)));
   to.set_kind(from.kind == span::Kind::kServer ? v1::Span::KIND_SERVER : v1::Span::KIND_CLIENT);

@@ -16,8 +16,6 @@ namespace {
 using google::protobuf::FieldMask;
 using google::protobuf::util::FieldMaskUtil;
 
-constexpr size_t kMaxQuotedBytes = 100;
-
 bool MeansAll(const FieldMask& mask) {
   return mask.paths().empty() ||
          std::find(mask.paths().begin(), mask.paths().end(), "*") != mask.paths().end();

@@ -15,8 +15,6 @@ namespace {
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
-constexpr size_t kMaxQuotedBytes = 100;
-
 HealthCheckResponse::ServingStatus ToProto(std::optional<bool> serving) {
   if (!serving) return HealthCheckResponse::SERVICE_UNKNOWN;
   return *serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;

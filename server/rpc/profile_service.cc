@@ -149,7 +149,7 @@ grpc::Status ProfileService::DeleteProfile(grpc::ServerContext* context,
                                            google::protobuf::Empty* /*response*/) {
   const absl::Status status = CatchExceptions([&]() -> absl::Status {
     ASSIGN_OR_RETURN(const std::string id, ParseProfileName(request->name()));
-    const absl::Status deleted = profiles_.Delete(id);
+    absl::Status deleted = profiles_.Delete(id);
     if (request->allow_missing() && absl::IsNotFound(deleted)) return absl::OkStatus();
     return deleted;
   });
@@ -220,7 +220,7 @@ absl::Status ProfileService::Verify(const v1::VerifyProfileRequest& request,
   if (!request.binary_path().empty()) {
     RETURN_IF_ERROR(CheckPath(request.binary_path(), "binary_path"));
   }
-  const absl::Status status = profiles_.Verify(id, request.binary_path());
+  absl::Status status = profiles_.Verify(id, request.binary_path());
   if (!status.ok() && !IsMismatch(status)) return status;
   response.set_matches(status.ok());
   if (!status.ok()) {

@@ -14,8 +14,6 @@ constexpr std::string_view kProbes = "probes/";
 constexpr std::string_view kProfiles = "profiles/";
 constexpr size_t kMaxProbeIdLength = 63;
 constexpr size_t kProfileIdLength = 32;
-constexpr size_t kMaxQuotedBytes = 100;
-
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 

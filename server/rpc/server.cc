@@ -1,10 +1,12 @@
 #include "server/rpc/server.h"
 
 #include <fmt/format.h>
+#include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <spdlog/spdlog.h>
 
 #include <mutex>
 #include <optional>
@@ -36,10 +38,21 @@ constexpr int kMaxReceiveBytes = 4 << 20;
 constexpr int kThreadsBesideStreams = 32;
 constexpr int kMaxStreamsPerConnection = 256;
 
-void InstallReflection() {
-  // It registers with the library for all servers of the process, and must not do so twice.
+// Without it the library writes to standard error in a form of its own.
+void LogLibraryMessage(gpr_log_func_args* message) {
+  const auto level = message->severity == GPR_LOG_SEVERITY_ERROR  ? spdlog::level::warn
+                     : message->severity == GPR_LOG_SEVERITY_INFO ? spdlog::level::info
+                                                                  : spdlog::level::debug;
+  spdlog::log(level, "grpc: {}", message->message);
+}
+
+// Both hold for all servers of the process; the reflection must not be registered twice.
+void SetUpLibrary() {
   static std::once_flag once;
-  std::call_once(once, [] { grpc::reflection::InitProtoReflectionServerBuilderPlugin(); });
+  std::call_once(once, [] {
+    gpr_set_log_function(LogLibraryMessage);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  });
 }
 
 }  // namespace
@@ -103,7 +116,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Dependencies& depend
     return MakeError(absl::StatusCode::kInvalidArgument, "LISTENER_MISSING",
                      "nobody could command the daemon: give a unix socket or a TCP address");
   }
-  InstallReflection();
+  SetUpLibrary();
   auto impl = std::make_unique<Impl>(dependencies, options.max_streams);
   grpc::ServerBuilder builder;
   impl->Configure(builder, options.max_streams);

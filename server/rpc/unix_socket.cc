@@ -139,7 +139,7 @@ absl::StatusOr<UnixSocket> UnixSocket::Listen(const std::string& path, const std
   // bind() gives the file the mode of the socket less the umask (net/unix/af_unix.c,
   // unix_bind_bsd), so no umask, which all threads share, has to change. Nobody can connect before
   // listen().
-  if (::fchmod(fd.get(), group.empty() ? kMode : kMode & ~S_IRWXG) != 0) {
+  if (::fchmod(fd.get(), group.empty() ? kMode : kMode & ~mode_t{S_IRWXG}) != 0) {
     return Failed(errno, "set the mode of", path);
   }
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {

@@ -7,6 +7,9 @@
 
 namespace uprobed::rpc {
 
+// How much of a request's text an error message quotes.
+inline constexpr size_t kMaxQuotedBytes = 100;
+
 // Copies `text` with each byte that is no part of valid UTF-8 replaced by U+FFFD. A proto3 string
 // must be valid UTF-8, or the receiver refuses the whole message; paths of files and of requests
 // may hold any byte.

@@ -32,7 +32,7 @@ struct EdgeKey {
   std::string callee;           // service.name where it is a probed service, else host:port
   std::string callee_function;  // path called
   // clang-tidy 14 takes the comparison with 0 that the compiler writes for a null pointer.
-  auto operator<=>(const EdgeKey&) const = default;  // NOLINT(modernize-use-nullptr)
+  auto operator<=>(const EdgeKey&) const = default;
 };
 
 struct Edge {
@@ -90,8 +90,6 @@ class Topology {
   struct CountedKey {
     EdgeKey key;
     std::optional<uint64_t> unresolved_in;
-    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy takes the compiler's comparison for a
-    // pointer
     auto operator<=>(const CountedKey&) const = default;
   };
   struct SpanIdHash {

@@ -1,4 +1,3 @@
-#include "server/base/errors.h"
 #include "tests/unit/rpc/server_fixture.h"
 
 namespace uprobed::rpc {

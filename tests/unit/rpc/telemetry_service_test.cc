@@ -2,7 +2,6 @@
 #include <limits>
 #include <thread>
 
-#include "server/base/errors.h"
 #include "tests/unit/rpc/server_fixture.h"
 
 namespace uprobed::rpc {
