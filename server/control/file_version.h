@@ -19,8 +19,8 @@ struct FileId {
 // A file as of one moment: differs after its content was changed.
 struct FileVersion {
   FileId id;
-  int64_t size = 0;              // bytes
-  int64_t modified_unix_ns = 0;  // st_mtim
+  int64_t size = 0;                                      // bytes
+  int64_t modified_unix_ns = 0;                          // st_mtim
   auto operator<=>(const FileVersion&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
