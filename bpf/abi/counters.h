@@ -26,6 +26,6 @@ enum up_counter {
 struct up_counters {
   uint64_t value[UP_COUNTER_COUNT];
 };
-UP_ABI_ASSERT(sizeof(struct up_counters) == 8 * UP_COUNTER_COUNT);
+UP_ABI_ASSERT(sizeof(struct up_counters) == sizeof(uint64_t) * UP_COUNTER_COUNT);
 
 #endif /* UPROBED_BPF_ABI_COUNTERS_H_ */

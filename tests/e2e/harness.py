@@ -127,11 +127,12 @@ class E2eTest(unittest.TestCase):
         self.daemon = None
         self.metrics_port = free_port()
 
-    def start_daemon(self, *options, wait=True):
+    def start_daemon(self, *options, wait=True, under=()):
+        """Starts the daemon, with `under` as the command that starts it."""
         log = open(self.directory / "daemon.log", "a", encoding="utf-8")
         self.daemon = subprocess.Popen(
-            [DAEMON, "--socket", self.socket, "--database", self.database, "--metrics-address",
-             f"127.0.0.1:{self.metrics_port}", *options], stdout=log, stderr=log)
+            [*under, DAEMON, "--socket", self.socket, "--database", self.database,
+             "--metrics-address", f"127.0.0.1:{self.metrics_port}", *options], stdout=log, stderr=log)
         log.close()
         self.cleanup.callback(end, self.daemon)
         if wait:
