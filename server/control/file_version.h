@@ -13,15 +13,15 @@ struct FileId {
   uint64_t device = 0;
   uint64_t inode = 0;
   // clang-tidy 14 takes the comparison with 0 that the compiler writes for a null pointer.
-  auto operator<=>(const FileId&) const = default;  // NOLINT(modernize-use-nullptr)
+  auto operator<=>(const FileId&) const = default;
 };
 
 // A file as of one moment: differs after its content was changed.
 struct FileVersion {
   FileId id;
-  int64_t size = 0;                                      // bytes
-  int64_t modified_unix_ns = 0;                          // st_mtim
-  auto operator<=>(const FileVersion&) const = default;  // NOLINT(modernize-use-nullptr)
+  int64_t size = 0;              // bytes
+  int64_t modified_unix_ns = 0;  // st_mtim
+  auto operator<=>(const FileVersion&) const = default;
 };
 
 inline FileVersion VersionOf(const struct stat& status) {

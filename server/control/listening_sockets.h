@@ -14,7 +14,7 @@ struct ListeningAddress {
   uint64_t network_namespace = 0;  // inode of /proc/<pid>/ns/net
   std::string authority;           // "127.0.0.1:8080", "localhost:8080", "[::1]:8080"
   // clang-tidy 14 takes the comparison with 0 that the compiler writes for a null pointer.
-  auto operator<=>(const ListeningAddress&) const = default;  // NOLINT(modernize-use-nullptr)
+  auto operator<=>(const ListeningAddress&) const = default;
 };
 
 // The authorities that reach a listening socket, by the inode of the socket, from the content of
