@@ -11,7 +11,7 @@ namespace {
 
 using Diagnostic = v1::RunDiagnosticsResponse::Diagnostic;
 
-Diagnostic::Verdict ToProto(control::DiagnosticResult::Verdict verdict) {
+Diagnostic::Verdict VerdictToProto(control::DiagnosticResult::Verdict verdict) {
   switch (verdict) {
     case control::DiagnosticResult::Verdict::kPass:
       return Diagnostic::VERDICT_PASS;
@@ -66,7 +66,7 @@ grpc::Status AdminService::RunDiagnostics(grpc::ServerContext* /*context*/,
     for (const control::DiagnosticResult& result : diagnose_()) {
       auto* out = response->add_diagnostics();
       out->set_check(result.check);
-      out->set_verdict(ToProto(result.verdict));
+      out->set_verdict(VerdictToProto(result.verdict));
       out->set_message(ToUtf8(result.message));
       out->set_remedy(ToUtf8(result.remedy));
     }
