@@ -56,14 +56,19 @@ TEST(Completion, ForBashParses) {
   EXPECT_EQ(RunShell("bash -n " + directory.Write("s", Script("bash"))).exit_code, 0);
 }
 
-TEST(Completion, ForZshAndFishParsesWhereTheyAreInstalled) {
-  const testing::TempDir directory;
-  for (const std::string shell : {"zsh", "fish"}) {
-    const std::string script = directory.Write(shell, Script(shell));
-    if (RunShell("command -v " + shell).exit_code != 0) continue;
-    EXPECT_EQ(RunShell(shell + " -n " + script + " 2>&1").exit_code, 0) << shell;
+class CompletionForShell : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(CompletionForShell, Parses) {
+  if (RunShell("command -v " + GetParam()).exit_code != 0) {
+    GTEST_SKIP() << GetParam() << " is not installed";
   }
+  const testing::TempDir directory;
+  const std::string script = directory.Write("script", Script(GetParam()));
+
+  EXPECT_EQ(RunShell(GetParam() + " -n " + script + " 2>&1").exit_code, 0);
 }
+
+INSTANTIATE_TEST_SUITE_P(Completion, CompletionForShell, ::testing::Values("zsh", "fish"));
 
 TEST(Completion, OffersCommandsOptionsAndValues) {
   EXPECT_EQ(Complete({"att"}), "attach\n");
