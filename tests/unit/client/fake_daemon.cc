@@ -11,6 +11,7 @@
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
+#include "grpcpp/support/server_interceptor.h"
 #include "uprobed/v1/admin.grpc.pb.h"
 #include "uprobed/v1/probe.grpc.pb.h"
 #include "uprobed/v1/profile.grpc.pb.h"
@@ -170,11 +171,36 @@ class HealthService : public grpc::health::v1::Health::Service {
   Script& script_;
 };
 
+// Each call takes the script over from the test when it begins, and hands it back when it ends.
+class TakesScriptOver : public grpc::experimental::Interceptor {
+ public:
+  explicit TakesScriptOver(Handover& handover) : handover_(handover) {}
+  void Intercept(grpc::experimental::InterceptorBatchMethods* call) override {
+    handover_.Pass();
+    call->Proceed();
+  }
+
+ private:
+  Handover& handover_;
+};
+
+class TakesScriptOverFactory : public grpc::experimental::ServerInterceptorFactoryInterface {
+ public:
+  explicit TakesScriptOverFactory(Handover& handover) : handover_(handover) {}
+  grpc::experimental::Interceptor* CreateServerInterceptor(
+      grpc::experimental::ServerRpcInfo* /*info*/) override {
+    return new TakesScriptOver(handover_);
+  }
+
+ private:
+  Handover& handover_;
+};
+
 }  // namespace
 
 class FakeDaemon::Services {
  public:
-  Services(Script& script, const std::string& address)
+  Services(Script& script, Handover& handover, const std::string& address)
       : probes_(script), profiles_(script), telemetry_(script), admin_(script), health_(script) {
     grpc::ServerBuilder builder;
     builder.AddListeningPort(address, grpc::InsecureServerCredentials());
@@ -183,6 +209,9 @@ class FakeDaemon::Services {
     builder.RegisterService(&telemetry_);
     builder.RegisterService(&admin_);
     builder.RegisterService(&health_);
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> factories;
+    factories.push_back(std::make_unique<TakesScriptOverFactory>(handover));
+    builder.experimental().SetInterceptorCreators(std::move(factories));
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) throw std::runtime_error("listen on " + address);
   }
@@ -197,7 +226,7 @@ class FakeDaemon::Services {
   std::unique_ptr<grpc::Server> server_;
 };
 
-FakeDaemon::FakeDaemon() : services_(std::make_unique<Services>(script, address())) {}
+FakeDaemon::FakeDaemon() : services_(std::make_unique<Services>(script, handover_, address())) {}
 FakeDaemon::~FakeDaemon() = default;
 
 CommandResult RunCommand(const std::vector<std::string>& arguments, const CommandOptions& options) {
@@ -213,7 +242,9 @@ CommandResult RunCommand(const std::vector<std::string>& arguments, const Comman
 CommandResult RunCommand(const FakeDaemon& daemon, std::vector<std::string> arguments,
                          const CommandOptions& options) {
   arguments.insert(arguments.begin(), {"--address", daemon.address()});
-  return RunCommand(arguments, options);
+  CommandResult result = RunCommand(arguments, options);
+  daemon.CallsHaveEnded();
+  return result;
 }
 
 grpc::Status DaemonError(grpc::StatusCode code, const std::string& reason,

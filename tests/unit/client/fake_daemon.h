@@ -1,6 +1,7 @@
 #ifndef UPROBED_TESTS_UNIT_CLIENT_FAKE_DAEMON_H_
 #define UPROBED_TESTS_UNIT_CLIENT_FAKE_DAEMON_H_
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -62,21 +63,37 @@ struct Script {
   v1::ListAuditEventsRequest list_audit;
 };
 
+// Where one thread hands memory over to another with nothing but a socket between them: that orders
+// their accesses, but ThreadSanitizer does not know.
+class Handover {
+ public:
+  void Pass() { passed_.fetch_add(1, std::memory_order_acq_rel); }
+
+ private:
+  std::atomic<int> passed_ = 0;
+};
+
 // A gRPC server on a unix socket that answers by `script`.
 class FakeDaemon {
  public:
   FakeDaemon();
   ~FakeDaemon();
 
-  // "unix:/tmp/.../s"
-  std::string address() const { return "unix:" + directory_.File("s"); }
+  // "unix:/tmp/.../s"; to be asked for after the answers were set.
+  std::string address() const {
+    handover_.Pass();
+    return "unix:" + directory_.File("s");
+  }
   const testing::TempDir& directory() const { return directory_; }
+  // To be called before the questions are read; RunCommand does.
+  void CallsHaveEnded() const { handover_.Pass(); }
 
   Script script;
 
  private:
   class Services;
   testing::TempDir directory_;
+  mutable Handover handover_;
   std::unique_ptr<Services> services_;
 };
 
