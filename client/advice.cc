@@ -18,6 +18,7 @@ constexpr std::array kByReason = {
                  "`systemctl restart uprobed`: the socket is there, but nobody listens on it"},
     ReasonAdvice{"SOCKET_PERMISSION",
                  "join the group that owns the socket, or run the command with sudo"},
+    ReasonAdvice{"TLS_INCOMPLETE", "--tls-cert FILE with --tls-key FILE"},
     ReasonAdvice{"CONNECTION_LOST",
                  "`uprobectl status`: the daemon was stopped or restarted; then start the command "
                  "again"},

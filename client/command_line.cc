@@ -9,6 +9,7 @@
 #include "CLI/Formatter.hpp"
 #include "client/commands.h"
 #include "client/connection.h"
+#include "client/credentials.h"
 #include "client/failure.h"
 #include "client/parse.h"
 #include "client/session.h"
@@ -24,6 +25,7 @@ struct GlobalOptions {
   std::string timeout = "10s";
   std::string output = "table";
   bool no_color = false;
+  TlsOptions tls;
 };
 
 void SetUp(CLI::App& app, GlobalOptions& options, Command& chosen) {
@@ -32,6 +34,12 @@ void SetUp(CLI::App& app, GlobalOptions& options, Command& chosen) {
   app.add_option("--address", options.address,
                  "Where the daemon is: unix:PATH or host:port (env UPROBED_ADDRESS)")
       ->capture_default_str();
+  app.add_flag("--tls", options.tls.enabled, "The daemon's certificate is signed for the public");
+  app.add_option("--tls-ca", options.tls.ca_path,
+                 "PEM certificate of the authority that signed the daemon's");
+  app.add_option("--tls-cert", options.tls.certificate_path,
+                 "PEM certificate to show to the daemon");
+  app.add_option("--tls-key", options.tls.key_path, "PEM key of --tls-cert");
   app.add_option("--timeout", options.timeout, "How long a call may take; streams have no limit")
       ->capture_default_str();
   app.add_option("-o,--output", options.output,
@@ -102,7 +110,11 @@ ExitCode Run(const GlobalOptions& options, bool topology, const Command& command
   if (!timeout.ok()) {
     return ReportFailure(terminal, json, FromAbsl(timeout.status(), "--timeout"));
   }
-  Connection connection(*address, *timeout, interrupt);
+  std::shared_ptr<grpc::ChannelCredentials> credentials;
+  if (const grpc::Status status = MakeCredentials(options.tls, &credentials); !status.ok()) {
+    return ReportFailure(terminal, json, status);
+  }
+  Connection connection(*address, credentials, *timeout, interrupt);
   Session session(connection, terminal, format, interrupt, std::chrono::system_clock::now());
   return CheckOutput(terminal, json, command(session));
 }

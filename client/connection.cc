@@ -10,7 +10,6 @@
 #include "client/failure.h"
 #include "fmt/format.h"
 #include "grpcpp/create_channel.h"
-#include "grpcpp/security/credentials.h"
 
 namespace uprobed::client {
 namespace {
@@ -19,12 +18,13 @@ constexpr std::string_view kUnixScheme = "unix:";
 // Profiles with many sites and spans in large batches are bigger than gRPC's default of 4 MiB.
 constexpr int kMaxMessageBytes = 64 * 1024 * 1024;
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+std::shared_ptr<grpc::Channel> MakeChannel(
+    const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   // The daemon is on this machine or named on purpose: a proxy for web pages is not meant.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
 // The path in "unix:/run/x.sock" or "unix:///run/x.sock"; empty for another kind of address.
@@ -53,9 +53,11 @@ grpc::Status ExplainSocket(const std::string& address, const std::string& path,
 
 }  // namespace
 
-Connection::Connection(std::string address, std::chrono::milliseconds timeout, Interrupt& interrupt)
+Connection::Connection(std::string address,
+                       const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+                       std::chrono::milliseconds timeout, Interrupt& interrupt)
     : address_(std::move(address)), timeout_(timeout), interrupt_(interrupt) {
-  const std::shared_ptr<grpc::Channel> channel = MakeChannel(address_);
+  const std::shared_ptr<grpc::Channel> channel = MakeChannel(address_, credentials);
   probes_ = v1::ProbeService::NewStub(channel);
   profiles_ = v1::ProfileService::NewStub(channel);
   telemetry_ = v1::TelemetryService::NewStub(channel);

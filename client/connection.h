@@ -9,6 +9,7 @@
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/client_context.h"
+#include "grpcpp/security/credentials.h"
 #include "grpcpp/support/status.h"
 #include "uprobed/v1/admin.grpc.pb.h"
 #include "uprobed/v1/probe.grpc.pb.h"
@@ -21,7 +22,8 @@ namespace uprobed::client {
 class Connection {
  public:
   // `address` as ParseAddress returns it. `interrupt` ends calls and outlives the connection.
-  Connection(std::string address, std::chrono::milliseconds timeout, Interrupt& interrupt);
+  Connection(std::string address, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+             std::chrono::milliseconds timeout, Interrupt& interrupt);
 
   const std::string& address() const { return address_; }
   v1::ProbeService::StubInterface& probes() { return *probes_; }

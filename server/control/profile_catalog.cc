@@ -19,7 +19,6 @@ constexpr size_t kMaxIdentities = 4096;
 // A file that was written to this lately may be written to again within the same tick of its
 // timestamp, and look unchanged.
 constexpr int64_t kSettledNs = 2'000'000'000;
-constexpr size_t kPage = 1000;
 
 bool IsSha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
@@ -117,50 +116,58 @@ absl::Status ProfileCatalog::Verify(const std::string& id, const std::string& pa
   return profile::Verify(stored, target.file);
 }
 
-absl::Status ProfileCatalog::Import(const profile::Profile& profile, const std::string& verify_path,
-                                    bool force) {
+absl::StatusOr<store::ProfileRecord> ProfileCatalog::CheckImport(const ProfileToImport& import,
+                                                                 bool force) {
+  const auto& [profile, binary_path] = import;
   if (!IsSha256(profile.identity.sha256)) {
     return MakeError(absl::StatusCode::kInvalidArgument, "PROFILE_INVALID",
                      "the profile does not say which binary it is of: its sha256 must be 64 "
                      "lower-case hexadecimal digits");
   }
   RETURN_IF_ERROR(profile::CheckConsistency(profile));
-  if (!verify_path.empty()) {
-    ASSIGN_OR_RETURN(const Target target, OpenPath(verify_path));
+  if (!binary_path.empty()) {
+    ASSIGN_OR_RETURN(const Target target, OpenPath(binary_path));
     ASSIGN_OR_RETURN(const profile::BinaryIdentity identity, Identify(target.file));
-    if (identity != profile.identity) return MismatchError(verify_path);
+    if (identity != profile.identity) return MismatchError(binary_path);
     RETURN_IF_ERROR(profile::Verify(profile, target.file));
   }
-  const std::string id = profile.identity.Id();
-  const absl::StatusOr<store::ProfileSummary> present = FindSummary(id);
-  if (!present.ok() && present.status().code() != absl::StatusCode::kNotFound) {
-    return present.status();
-  }
-  if (present.ok() && !present->imported && !force) {
+  const absl::StatusOr<store::ProfileSummary> present = FindSummary(profile.identity.Id());
+  if (absl::IsNotFound(present.status())) return store::ProfileRecord{profile, binary_path, true};
+  RETURN_IF_ERROR(present.status());
+  if (!present->imported && !force) {
     return MakeError(absl::StatusCode::kAlreadyExists, "PROFILE_EXISTS",
-                     "this binary's profile was resolved here: import with force to replace it",
-                     {{"profile", id}});
+                     fmt::format("profiles/{} was resolved here from its binary: import with force "
+                                 "to replace it",
+                                 present->id),
+                     {{"profile", present->id}});
   }
-  const std::string last_seen =
-      verify_path.empty() && present.ok() ? present->binary_path : verify_path;
-  return store_.PutProfile(profile, last_seen, true, UnixNanosNow());
+  return store::ProfileRecord{profile, binary_path.empty() ? present->binary_path : binary_path,
+                              true};
+}
+
+absl::Status ProfileCatalog::Import(const std::vector<ProfileToImport>& profiles, bool force,
+                                    bool validate_only) {
+  std::vector<store::ProfileRecord> records;
+  for (size_t i = 0; i < profiles.size(); ++i) {
+    absl::StatusOr<store::ProfileRecord> record = CheckImport(profiles[i], force);
+    if (!record.ok()) return Annotate(record.status(), fmt::format("profiles[{}]", i));
+    records.push_back(*std::move(record));
+  }
+  if (validate_only) return absl::OkStatus();
+  return store_.PutProfiles(records, UnixNanosNow());
 }
 
 absl::StatusOr<store::ProfileSummary> ProfileCatalog::FindSummary(const std::string& id) {
-  std::string after_id;
-  while (true) {
-    ASSIGN_OR_RETURN(const std::vector<store::ProfileSummary> page,
-                     store_.ListProfiles(after_id, kPage));
-    const auto found =
-        std::find_if(page.begin(), page.end(),
-                     [&id](const store::ProfileSummary& summary) { return summary.id == id; });
-    if (found != page.end()) return *found;
-    if (page.size() < kPage || page.back().id > id) break;
-    after_id = page.back().id;
-  }
+  // The greatest text below every id that begins like this one, and above every id before it.
+  std::string before = id;
+  if (!before.empty()) before.back() = static_cast<char>(before.back() - 1);
+  ASSIGN_OR_RETURN(const std::vector<store::ProfileSummary> found, store_.ListProfiles(before, 1));
+  if (!found.empty() && found.front().id == id) return found.front();
   return MakeError(absl::StatusCode::kNotFound, "PROFILE_NOT_FOUND",
-                   "there is no profile " + id + ": list the profiles to see their ids",
-                   {{"profile", id}});
+                   fmt::format("there is no profiles/{}; resolve the binary, or list the profiles "
+                               "for those there are",
+                               id),
+                   {{"profile", "profiles/" + id}});
 }
 
 absl::StatusOr<profile::Profile> ProfileCatalog::Get(const std::string& id) {

@@ -23,6 +23,12 @@ struct ResolvedProfile {
   bool from_store = false;  // the binary's DWARF was not read
 };
 
+struct ProfileToImport {
+  profile::Profile profile;
+  // Its binary, to be compared with it; empty: none is here.
+  std::string binary_path;
+};
+
 // Profiles by binary: from the store where the content is known, else resolved and stored.
 // Thread-safe.
 class ProfileCatalog {
@@ -42,23 +48,26 @@ class ProfileCatalog {
   // FAILED_PRECONDITION PROFILE_BINARY_MISMATCH where that is another binary.
   absl::Status Verify(const std::string& id, const std::string& path);
 
-  // Stores a profile from elsewhere after profile::CheckConsistency, and after profile::Verify
-  // where a binary with its content hash is given. Never overwrites a profile resolved here unless
-  // `force`: ALREADY_EXISTS PROFILE_EXISTS.
-  absl::Status Import(const profile::Profile& profile, const std::string& verify_path, bool force);
+  // Stores profiles from elsewhere, all or none, after profile::CheckConsistency, and after
+  // profile::Verify where its binary is given. Never overwrites a profile resolved here unless
+  // `force`: ALREADY_EXISTS PROFILE_EXISTS. With `validate_only` the checks are all it does.
+  absl::Status Import(const std::vector<ProfileToImport>& profiles, bool force,
+                      bool validate_only = false);
 
   absl::StatusOr<profile::Profile> Get(const std::string& id);
   absl::StatusOr<std::vector<store::ProfileSummary>> List(const std::string& after_id,
                                                           size_t limit);
+  // Without its sites and fields. NOT_FOUND PROFILE_NOT_FOUND.
+  absl::StatusOr<store::ProfileSummary> FindSummary(const std::string& id);
   absl::Status Delete(const std::string& id);
 
  private:
+  // What is to be stored for one profile, after every check.
+  absl::StatusOr<store::ProfileRecord> CheckImport(const ProfileToImport& import, bool force);
   absl::StatusOr<profile::BinaryIdentity> Identify(const elf::ElfFile& file);
   // What the store has and still holds for the binary; nullopt where it must be resolved.
   std::optional<profile::Profile> FindStored(const elf::ElfFile& file,
                                              const profile::BinaryIdentity& identity);
-  // NOT_FOUND PROFILE_NOT_FOUND.
-  absl::StatusOr<store::ProfileSummary> FindSummary(const std::string& id);
 
   store::Store& store_;
   const std::string proc_root_;

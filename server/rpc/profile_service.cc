@@ -54,7 +54,7 @@ absl::StatusOr<v1::Profile> ProfileService::Load(const store::ProfileSummary& su
 }
 
 absl::StatusOr<v1::Profile> ProfileService::Load(const std::string& id) {
-  ASSIGN_OR_RETURN(const store::ProfileSummary summary, FindSummary(profiles_, id));
+  ASSIGN_OR_RETURN(const store::ProfileSummary summary, profiles_.FindSummary(id));
   return Load(summary);
 }
 
@@ -84,7 +84,7 @@ absl::Status ProfileService::Resolve(const v1::ResolveProfileRequest& request,
   *response.mutable_profile() = ToProto(resolved.profile);
   response.set_from_store(resolved.from_store);
   ASSIGN_OR_RETURN(const store::ProfileSummary summary,
-                   FindSummary(profiles_, resolved.profile.identity.Id()));
+                   profiles_.FindSummary(resolved.profile.identity.Id()));
   FillSummary(summary, *response.mutable_profile());
   return absl::OkStatus();
 }
@@ -194,10 +194,11 @@ grpc::Status ProfileService::ImportProfiles(grpc::ServerContext* context,
                                             const v1::ImportProfilesRequest* request,
                                             v1::ImportProfilesResponse* response) {
   const absl::Status status = CatchExceptions([&]() -> absl::Status {
-    ProfileImport import(profiles_, store_);
-    RETURN_IF_ERROR(import.Check(*request));
-    if (!request->validate_only()) RETURN_IF_ERROR(import.Store());
-    for (const std::string& name : import.names()) response->add_names(name);
+    ASSIGN_OR_RETURN(const std::vector<control::ProfileToImport> imports, ReadImport(*request));
+    RETURN_IF_ERROR(profiles_.Import(imports, request->force(), request->validate_only()));
+    for (const control::ProfileToImport& import : imports) {
+      response->add_names(ProfileName(import.profile.identity.Id()));
+    }
     return absl::OkStatus();
   });
   if (!request->validate_only()) {

@@ -16,9 +16,8 @@ namespace uprobed::rpc {
 // Thread-safe.
 class ProfileService final : public v1::ProfileService::Service {
  public:
-  // `store` serves to put back what a failed import had replaced.
-  ProfileService(control::ProfileCatalog& profiles, store::Store& store, Auditor& auditor)
-      : profiles_(profiles), store_(store), auditor_(auditor) {}
+  ProfileService(control::ProfileCatalog& profiles, Auditor& auditor)
+      : profiles_(profiles), auditor_(auditor) {}
 
   grpc::Status ResolveProfile(grpc::ServerContext* context,
                               const v1::ResolveProfileRequest* request,
@@ -50,7 +49,6 @@ class ProfileService final : public v1::ProfileService::Service {
   absl::StatusOr<v1::Profile> Load(const std::string& id);
 
   control::ProfileCatalog& profiles_;
-  store::Store& store_;
   Auditor& auditor_;
 };
 

@@ -66,7 +66,7 @@ struct Server::Impl {
         streams(max_streams),
         auditor(dependencies.store),
         probe_service(dependencies.probes, auditor, streams),
-        profile_service(dependencies.profiles, dependencies.store, auditor),
+        profile_service(dependencies.profiles, auditor),
         telemetry_service(dependencies.spans, dependencies.topology, dependencies.collect_metrics,
                           streams),
         admin_service(dependencies.describe_node, dependencies.diagnose, dependencies.store),

@@ -19,9 +19,9 @@ namespace uprobed::store {
 // Profiles as rows: `profiles` and its children profile_modules, profile_sites,
 // profile_site_arguments, profile_fields and profile_absences. Each function is one transaction.
 
-// Replaces the profile of the same id.
-absl::Status WriteProfile(Database& database, const profile::Profile& profile,
-                          const std::string& binary_path, bool imported, int64_t now_unix_ns);
+// Replaces those of the same ids.
+absl::Status WriteProfiles(Database& database, const std::vector<ProfileRecord>& profiles,
+                           int64_t now_unix_ns);
 
 // nullopt: not there. DATA_LOSS STORE_CORRUPT: a row of it does not decode.
 absl::StatusOr<std::optional<profile::Profile>> ReadProfile(Database& database,

@@ -17,8 +17,8 @@ std::string NameOf(Enum value) {
 
 int64_t Bits(uint64_t value) { return static_cast<int64_t>(value); }
 
-absl::Status InsertProfile(Database& database, const Profile& profile,
-                           const std::string& binary_path, bool imported, int64_t now_unix_ns) {
+absl::Status InsertProfile(Database& database, const ProfileRecord& record, int64_t now_unix_ns) {
+  const Profile& profile = record.profile;
   return database
       .Execute(
           "INSERT INTO profiles (id, go_build_id, gnu_build_id, sha256, size, resolver_revision,"
@@ -29,7 +29,7 @@ absl::Status InsertProfile(Database& database, const Profile& profile,
            profile.identity.sha256, Bits(profile.identity.size), profile.resolver_revision,
            profile.go_version, profile.architecture, profile.main_module,
            profile.position_independent, profile.stripped, NameOf(profile.symbol_source),
-           NameOf(profile.map_kind), binary_path, imported, now_unix_ns})
+           NameOf(profile.map_kind), record.binary_path, record.imported, now_unix_ns})
       .status();
 }
 
@@ -102,18 +102,26 @@ absl::Status InsertAbsences(Database& database, const std::string& id, const Pro
   return absl::OkStatus();
 }
 
+absl::Status WriteProfile(Database& database, const ProfileRecord& record, int64_t now_unix_ns) {
+  const Profile& profile = record.profile;
+  const std::string id = profile.identity.Id();
+  RETURN_IF_ERROR(DeleteProfileRows(database, id).status());
+  RETURN_IF_ERROR(InsertProfile(database, record, now_unix_ns));
+  RETURN_IF_ERROR(InsertModules(database, id, profile));
+  RETURN_IF_ERROR(InsertSites(database, id, profile));
+  RETURN_IF_ERROR(InsertFields(database, id, profile));
+  return InsertAbsences(database, id, profile);
+}
+
 }  // namespace
 
-absl::Status WriteProfile(Database& database, const Profile& profile,
-                          const std::string& binary_path, bool imported, int64_t now_unix_ns) {
-  const std::string id = profile.identity.Id();
+absl::Status WriteProfiles(Database& database, const std::vector<ProfileRecord>& profiles,
+                           int64_t now_unix_ns) {
   return database.Transaction(Database::TransactionKind::kWrite, [&]() -> absl::Status {
-    RETURN_IF_ERROR(DeleteProfileRows(database, id).status());
-    RETURN_IF_ERROR(InsertProfile(database, profile, binary_path, imported, now_unix_ns));
-    RETURN_IF_ERROR(InsertModules(database, id, profile));
-    RETURN_IF_ERROR(InsertSites(database, id, profile));
-    RETURN_IF_ERROR(InsertFields(database, id, profile));
-    return InsertAbsences(database, id, profile);
+    for (const ProfileRecord& record : profiles) {
+      RETURN_IF_ERROR(WriteProfile(database, record, now_unix_ns));
+    }
+    return absl::OkStatus();
   });
 }
 

@@ -108,9 +108,12 @@ const std::string& Store::quarantined() const { return impl_->quarantined; }
 
 absl::Status Store::PutProfile(const profile::Profile& profile, const std::string& binary_path,
                                bool imported, int64_t now_unix_ns) {
-  RETURN_IF_ERROR(CheckIdentity(profile));
-  return impl_->Write(
-      [&] { return WriteProfile(impl_->database, profile, binary_path, imported, now_unix_ns); });
+  return PutProfiles({{profile, binary_path, imported}}, now_unix_ns);
+}
+
+absl::Status Store::PutProfiles(const std::vector<ProfileRecord>& profiles, int64_t now_unix_ns) {
+  for (const ProfileRecord& record : profiles) RETURN_IF_ERROR(CheckIdentity(record.profile));
+  return impl_->Write([&] { return WriteProfiles(impl_->database, profiles, now_unix_ns); });
 }
 
 absl::StatusOr<profile::Profile> Store::GetProfile(const std::string& id) {

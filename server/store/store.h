@@ -24,6 +24,13 @@ struct ProfileSummary {
   bool imported = false;
 };
 
+// A profile to be kept.
+struct ProfileRecord {
+  profile::Profile profile;
+  std::string binary_path;  // where its binary was last seen; empty: never
+  bool imported = false;
+};
+
 struct StoreStats {
   uint64_t reads = 0;
   uint64_t writes = 0;
@@ -56,7 +63,8 @@ class Store {
 
   const std::string& quarantined() const;  // empty: the file was sound
 
-  // Profiles, by Profile::identity.Id(). Put replaces.
+  // Profiles, by Profile::identity.Id(). Put replaces. Several are put all or none.
+  absl::Status PutProfiles(const std::vector<ProfileRecord>& profiles, int64_t now_unix_ns);
   absl::Status PutProfile(const profile::Profile& profile, const std::string& binary_path,
                           bool imported, int64_t now_unix_ns);
   // NOT_FOUND PROFILE_NOT_FOUND.

@@ -161,7 +161,7 @@ TEST_F(ProfileCatalogTest, ImportsWhatIsConsistent) {
   const std::string id = profile.identity.Id();
   ASSERT_TRUE(catalog_->Delete(id).ok());
 
-  EXPECT_TRUE(catalog_->Import(profile, "", false).ok());
+  EXPECT_TRUE(catalog_->Import({{profile, ""}}, false).ok());
 
   EXPECT_TRUE(Imported(id));
   EXPECT_EQ(*catalog_->Get(id), profile);
@@ -173,11 +173,11 @@ TEST_F(ProfileCatalogTest, ImportNeverReplacesWhatWasResolvedHere) {
   const profile::Profile profile = Resolved(shop_);
   const std::string id = profile.identity.Id();
 
-  EXPECT_EQ(ReasonOf(catalog_->Import(profile, "", false)), "PROFILE_EXISTS");
+  EXPECT_EQ(ReasonOf(catalog_->Import({{profile, ""}}, false)), "PROFILE_EXISTS");
   EXPECT_FALSE(Imported(id));
-  EXPECT_TRUE(catalog_->Import(profile, "", true).ok());
+  EXPECT_TRUE(catalog_->Import({{profile, ""}}, true).ok());
   EXPECT_TRUE(Imported(id));
-  EXPECT_TRUE(catalog_->Import(profile, "", false).ok()) << "an imported one may be replaced";
+  EXPECT_TRUE(catalog_->Import({{profile, ""}}, false).ok()) << "an imported one may be replaced";
   EXPECT_EQ(catalog_->List("", 10)->front().binary_path, shop_);
 }
 
@@ -187,17 +187,17 @@ TEST_F(ProfileCatalogTest, ImportRefusesWhatDoesNotVerify) {
 
   profile::Profile wrong = right;
   wrong.sites.front().bytes.front() ^= 0xff;
-  EXPECT_FALSE(catalog_->Import(wrong, shop_, true).ok());
-  EXPECT_EQ(ReasonOf(catalog_->Import(right, other_, true)), "PROFILE_BINARY_MISMATCH");
-  EXPECT_EQ(ReasonOf(catalog_->Import(right, "/nonexistent", true)), "BINARY_NOT_FOUND");
+  EXPECT_FALSE(catalog_->Import({{wrong, shop_}}, true).ok());
+  EXPECT_EQ(ReasonOf(catalog_->Import({{right, other_}}, true)), "PROFILE_BINARY_MISMATCH");
+  EXPECT_EQ(ReasonOf(catalog_->Import({{right, "/nonexistent"}}, true)), "BINARY_NOT_FOUND");
   for (const std::string& sha256 : {std::string(), std::string("abc"), std::string(64, 'X')}) {
     profile::Profile nameless = right;
     nameless.identity.sha256 = sha256;
-    EXPECT_EQ(ReasonOf(catalog_->Import(nameless, "", true)), "PROFILE_INVALID") << sha256;
+    EXPECT_EQ(ReasonOf(catalog_->Import({{nameless, ""}}, true)), "PROFILE_INVALID") << sha256;
   }
   profile::Profile empty;
   empty.identity = right.identity;
-  EXPECT_FALSE(catalog_->Import(empty, "", true).ok());
+  EXPECT_FALSE(catalog_->Import({{empty, ""}}, true).ok());
   EXPECT_TRUE(catalog_->List("", 10)->empty());
 }
 

@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "server/base/errors.h"
+#include "tests/support/tls_files.h"
 #include "tests/unit/rpc/server_fixture.h"
-#include "tests/unit/rpc/tls_files.h"
 
 namespace uprobed::rpc {
 namespace {
@@ -60,7 +60,7 @@ class TcpTest : public ServerTest {
     return grpc::SslCredentials(options);
   }
 
-  const TlsPair pair_ = MakeTlsPair();
+  const testing::TlsPair pair_ = testing::MakeTlsPair();
   std::unique_ptr<Server> tcp_server_;
 };
 

@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 void Put(Database& database, const profile::Profile& profile) {
-  EXPECT_TRUE(WriteProfile(database, profile, "/srv/shop", false, kNow).ok());
+  EXPECT_TRUE(WriteProfiles(database, {{profile, "/srv/shop", false}}, kNow).ok());
 }
 
 std::vector<std::string> Ids(const std::vector<ProfileSummary>& summaries) {
@@ -115,7 +115,7 @@ TEST(ProfileRows, AreListedPageByPage) {
 
 TEST(ProfileRows, AreSummarised) {
   Database database = OpenSchema();
-  ASSERT_TRUE(WriteProfile(database, FullProfile(), "/srv/shop", true, kNow).ok());
+  ASSERT_TRUE(WriteProfiles(database, {{FullProfile(), "/srv/shop", true}}, kNow).ok());
 
   const auto summaries = ListProfileRows(database, "", 10);
 
@@ -154,10 +154,29 @@ TEST(ProfileRows, AreWrittenWhollyOrNotAtAll) {
   profile::Profile changed = FullProfile();
   changed.go_version = "go1.26.0";
 
-  const absl::Status status = WriteProfile(database, changed, "/srv/shop", false, kNow);
+  const absl::Status status = WriteProfiles(database, {{changed, "/srv/shop", false}}, kNow);
 
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
   EXPECT_EQ(**ReadProfile(database, ProfileId('a')), FullProfile());
+}
+
+TEST(ProfileRows, AreWrittenForAllProfilesOrForNone) {
+  Database database = OpenSchema();
+  Put(database, FullProfile());
+  ASSERT_TRUE(database
+                  .ExecuteScript("CREATE TRIGGER refuse BEFORE INSERT ON profiles"
+                                 " WHEN new.go_version = 'go1.26.1'"
+                                 " BEGIN SELECT RAISE(ABORT, 'refused'); END")
+                  .ok());
+  profile::Profile changed = FullProfile();
+  changed.go_version = "go1.26.0";
+  profile::Profile refused = FullProfile('b');
+  refused.go_version = "go1.26.1";
+
+  EXPECT_FALSE(WriteProfiles(database, {{changed, "", false}, {refused, "", false}}, kNow).ok());
+
+  EXPECT_EQ(**ReadProfile(database, ProfileId('a')), FullProfile());
+  EXPECT_FALSE(ReadProfile(database, ProfileId('b'))->has_value());
 }
 
 struct Damage {

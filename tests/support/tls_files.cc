@@ -1,4 +1,4 @@
-#include "tests/unit/rpc/tls_files.h"
+#include "tests/support/tls_files.h"
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
@@ -10,7 +10,7 @@
 
 #include "server/base/c_handle.h"
 
-namespace uprobed::rpc {
+namespace uprobed::testing {
 namespace {
 
 using Key = CHandle<EVP_PKEY, EVP_PKEY_free>;
@@ -64,4 +64,4 @@ TlsPair MakeTlsPair() {
   return {.certificate_pem = Text(*certificate_bio), .key_pem = Text(*key_bio)};
 }
 
-}  // namespace uprobed::rpc
+}  // namespace uprobed::testing

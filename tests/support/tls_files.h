@@ -1,9 +1,9 @@
-#ifndef UPROBED_TESTS_UNIT_RPC_TLS_FILES_H_
-#define UPROBED_TESTS_UNIT_RPC_TLS_FILES_H_
+#ifndef UPROBED_TESTS_SUPPORT_TLS_FILES_H_
+#define UPROBED_TESTS_SUPPORT_TLS_FILES_H_
 
 #include <string>
 
-namespace uprobed::rpc {
+namespace uprobed::testing {
 
 // A fresh key and a certificate that it signed itself, so that the certificate is its own
 // authority.
@@ -15,6 +15,6 @@ struct TlsPair {
 // Valid for "localhost" and 127.0.0.1, for a day.
 TlsPair MakeTlsPair();
 
-}  // namespace uprobed::rpc
+}  // namespace uprobed::testing
 
-#endif  // UPROBED_TESTS_UNIT_RPC_TLS_FILES_H_
+#endif  // UPROBED_TESTS_SUPPORT_TLS_FILES_H_
