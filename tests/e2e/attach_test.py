@@ -85,9 +85,8 @@ class Attach(harness.E2eTest):
 
         # Twenty more headers, so that the map of headers is more than one bucket or group.
         for extra in (0, 20):
-            headers = [f"-HX-Filler-{number}: {number}" for number in range(extra)]
-            subprocess.run(["curl", "-s", *headers, "-H", f"traceparent: 00-{trace}-{parent}-01",
-                            program.url("/hello")], check=True, stdout=subprocess.DEVNULL)
+            program.get("/hello", {"traceparent": f"00-{trace}-{parent}-01"} |
+                        {f"X-Filler-{number}": str(number) for number in range(extra)})
 
         harness.wait_until(lambda: len(spans()) >= 2, "two spans")
         for span in spans():
@@ -106,8 +105,7 @@ class Attach(harness.E2eTest):
                        "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
                        "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
                        "rubbish"):
-            subprocess.run(["curl", "-s", "-H", f"traceparent: {header}", program.url("/hello")],
-                           check=True, stdout=subprocess.DEVNULL)
+            program.get("/hello", {"traceparent": header})
 
         harness.wait_until(lambda: len(spans()) >= 5, "five spans")
         for span in spans():
@@ -137,7 +135,7 @@ class Attach(harness.E2eTest):
         spans = self.subscribe()
         path = "/" + "x" * 400
 
-        subprocess.run(["curl", "-s", program.url(path)], check=True, stdout=subprocess.DEVNULL)
+        program.get(path)
 
         harness.wait_until(lambda: len(spans()) >= 1, "a span")
         self.assertEqual(spans()[0]["attributes"]["url.path"], path[:256])

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -83,6 +84,16 @@ class Program:
         line = self.process.stdout.readline()
         self.address = line.strip().removeprefix("listening on ")
         self.pid = self.process.pid
+
+    def get(self, path, headers=None):
+        """The status of one request."""
+        request = urllib.request.Request(self.url(path), headers=headers or {})
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=30) as response:
+                return response.status
+        except urllib.error.HTTPError as error:
+            return error.code
 
     def url(self, path):
         return f"http://{self.address}{path}"
