@@ -4,7 +4,6 @@
 
 /* HTTP requests made through net/http.Transport: from the begin of (*Transport).roundTrip to the
  * response's headers or the error (src/net/http/transport.go). */
-#include "bpf/go_abi.h"
 #include "bpf/go_read.h"
 #include "bpf/in_flight.h"
 #include "bpf/trace_context.h"
@@ -26,10 +25,10 @@ static __always_inline void inherit_trace(const struct hit* hit,
 static __always_inline void on_client_start(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
-  if (!begin_hit(&hit, cookie, GO_CURRENT_GOROUTINE(regs), UP_COUNTER_HITS_CLIENT_START)) return;
+  if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_CLIENT_START)) return;
   struct up_in_flight_request request = {};
   request.start_ns = bpf_ktime_get_ns();
-  request.request = GO_ROUND_TRIP_REQUEST(regs);
+  request.request = GO_ROUND_TRIP_REQUEST(hit.profile, regs);
   request.slot = hit.slot;
   new_span_id(&request);
   inherit_trace(&hit, &request);
@@ -115,20 +114,21 @@ static __always_inline bool will_jump(uint64_t condition, uint64_t flags) {
 }
 
 /* Whether the request ends at this hit. */
-static __always_inline bool ends_here(const struct pt_regs* regs, uint64_t cookie) {
+static __always_inline bool ends_here(const struct up_profile_slot* profile,
+                                      const struct pt_regs* regs, uint64_t cookie) {
   if (cookie & UP_COOKIE_BRANCH) {
     uint64_t condition = cookie >> UP_COOKIE_CONDITION_SHIFT & UP_COOKIE_CONDITION_MASK;
     bool when_taken = cookie & UP_COOKIE_ENDS_WHEN_TAKEN;
     if (will_jump(condition, regs->flags) != when_taken) return false;
   }
-  return !((cookie & UP_COOKIE_RETRIES) && GO_RESULT_ERROR(regs));
+  return !((cookie & UP_COOKIE_RETRIES) && GO_RESULT_ERROR(profile, regs));
 }
 
 static __always_inline void on_client_end(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
-  if (!begin_hit(&hit, cookie, GO_CURRENT_GOROUTINE(regs), UP_COUNTER_HITS_CLIENT_END)) return;
-  if (!ends_here(regs, cookie)) return;
+  if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_CLIENT_END)) return;
+  if (!ends_here(hit.profile, regs, cookie)) return;
   const struct up_in_flight_request* request = bpf_map_lookup_elem(&client_requests, &hit.key);
   if (!request) {
     count(hit.counters, UP_COUNTER_LOST_NO_START);
@@ -138,8 +138,8 @@ static __always_inline void on_client_end(struct pt_regs* regs) {
   struct up_http_event* event = end_request(&hit, &client_requests, request, UP_EVENT_HTTP_CLIENT);
   if (!event) return;
   read_client_request(hit.profile, address, event);
-  if ((cookie & UP_COOKIE_RESULT) && !GO_RESULT_ERROR(regs))
-    read_client_response(hit.profile, GO_RESULT_RESPONSE(regs), event);
+  if ((cookie & UP_COOKIE_RESULT) && !GO_RESULT_ERROR(hit.profile, regs))
+    read_client_response(hit.profile, GO_RESULT_RESPONSE(hit.profile, regs), event);
   else
     event->flags |= UP_FLAG_ERROR;
   submit(&hit, event);

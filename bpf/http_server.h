@@ -4,7 +4,6 @@
 
 /* HTTP/1 requests served by net/http: from the call of serverHandler.ServeHTTP to the call of
  * (*response).finishRequest, both in (*conn).serve (src/net/http/server.go). */
-#include "bpf/go_abi.h"
 #include "bpf/go_map.h"
 #include "bpf/go_read.h"
 #include "bpf/in_flight.h"
@@ -27,10 +26,10 @@ static __always_inline void read_traceparent(const struct up_profile_slot* profi
 static __always_inline void on_server_start(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
-  if (!begin_hit(&hit, cookie, GO_CURRENT_GOROUTINE(regs), UP_COUNTER_HITS_SERVER_START)) return;
+  if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_SERVER_START)) return;
   struct up_in_flight_request request = {};
   request.start_ns = bpf_ktime_get_ns();
-  request.request = GO_SERVE_HTTP_REQUEST(regs);
+  request.request = GO_SERVE_HTTP_REQUEST(hit.profile, regs);
   request.slot = hit.slot;
   new_trace_id(&request);
   new_span_id(&request);
@@ -86,13 +85,13 @@ static __always_inline void read_server_response(const struct up_profile_slot* p
 static __always_inline void on_server_end(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
-  if (!begin_hit(&hit, cookie, GO_CURRENT_GOROUTINE(regs), UP_COUNTER_HITS_SERVER_END)) return;
+  if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_SERVER_END)) return;
   const struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
   if (!request) {
     count(hit.counters, UP_COUNTER_LOST_NO_START);
     return;
   }
-  uint64_t response = GO_FINISH_REQUEST_RESPONSE(regs);
+  uint64_t response = GO_FINISH_REQUEST_RESPONSE(hit.profile, regs);
   uint64_t address;
   if (!read_field(hit.profile, UP_FIELD_SERVER_RESPONSE_REQ, response, &address)) {
     count(hit.counters, UP_COUNTER_LOST_READ_FAULT);

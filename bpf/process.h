@@ -4,6 +4,7 @@
 
 #include "bpf/abi/site_cookie.h"
 #include "bpf/counting.h"
+#include "bpf/go_abi.h"
 #include "bpf/maps.h"
 
 struct process {
@@ -45,7 +46,7 @@ struct hit {
   struct up_in_flight_key key;
 };
 
-static __always_inline bool begin_hit(struct hit* hit, uint64_t cookie, uint64_t goroutine,
+static __always_inline bool begin_hit(struct hit* hit, const struct pt_regs* regs, uint64_t cookie,
                                       enum up_counter counter) {
   hit->slot = cookie & UP_COOKIE_SLOT_MASK;
   hit->profile = bpf_map_lookup_elem(&profile_slots, &hit->slot);
@@ -56,7 +57,7 @@ static __always_inline bool begin_hit(struct hit* hit, uint64_t cookie, uint64_t
     return false;
   }
   count(hit->counters, counter);
-  hit->key.goroutine = goroutine;
+  hit->key.goroutine = go_current_goroutine(hit->profile, regs);
   hit->key.tgid = hit->process.tgid;
   hit->key.reserved = 0;
   return true;

@@ -68,6 +68,15 @@ struct pt_regs {
   unsigned long ss;
 };
 
+/* Found by name in the BTF of the running kernel, wherever they lie there. */
+struct thread_struct {
+  unsigned long fsbase;
+} __attribute__((preserve_access_index));
+
+struct task_struct {
+  struct thread_struct thread;
+} __attribute__((preserve_access_index));
+
 struct bpf_pidns_info {
   __u32 pid;
   __u32 tgid;

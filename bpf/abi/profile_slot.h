@@ -54,6 +54,7 @@ enum up_field {
 /* up_profile_slot.flags */
 #define UP_SLOT_SCOPED 0x1        /* only processes in the scope map are observed */
 #define UP_SLOT_CAPTURE_QUERY 0x2 /* copy URL.RawQuery of client requests */
+#define UP_SLOT_STACK_ABI 0x4     /* Go <= 1.16: arguments and results are on the stack */
 
 struct up_profile_slot {
   uint64_t present;

@@ -14,7 +14,7 @@
 #define UP_COOKIE_BRANCH (1ULL << 36)
 /* With UP_COOKIE_BRANCH: it ends where the jump is taken. */
 #define UP_COOKIE_ENDS_WHEN_TAKEN (1ULL << 37)
-/* The registers hold (*http.Response, error). Without it the request ended in an unknown error. */
+/* A call has returned (*http.Response, error). Without it the request ended in an unknown error. */
 #define UP_COOKIE_RESULT (1ULL << 38)
 /* With UP_COOKIE_RESULT: an error is not the end, the request may be tried again. */
 #define UP_COOKIE_RETRIES (1ULL << 39)

@@ -17,7 +17,7 @@ import (
 	"reflect"
 )
 
-const firstMinor = 19
+const firstMinor = 15
 
 // builder builds the subject with each toolchain at most once.
 type builder struct {

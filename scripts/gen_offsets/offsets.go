@@ -35,14 +35,16 @@ func builtOffsets(r release, experiment, directory string) (map[string]int64, er
 	if err := os.WriteFile(filepath.Join(directory, "main.go"), subject, 0o644); err != nil {
 		return nil, err
 	}
-	module := []byte("module subject\n\ngo 1.19\n")
+	module := []byte("module subject\n\ngo 1.15\n")
 	if err := os.WriteFile(filepath.Join(directory, "go.mod"), module, 0o644); err != nil {
 		return nil, err
 	}
 	build := exec.Command("go", "build", "-o", "subject", ".")
 	build.Dir = directory
 	build.Env = append(os.Environ(), "GOTOOLCHAIN="+r.toolchain(), "GOEXPERIMENT="+experiment,
-		"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=")
+		"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0", "GOWORK=off",
+		// Not empty, or flags that a user has set for good would hold, which old releases do not know.
+		"GOFLAGS=-mod=mod")
 	if r.minor <= 20 {
 		// The module index of Go 1.19 and early 1.20 fails where GOROOT lies in the module cache.
 		build.Env = append(build.Env, "GODEBUG=goindex=0")

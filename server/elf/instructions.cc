@@ -33,6 +33,7 @@ class Decoder {
   Flow FlowOf() const;
   std::optional<uint64_t> TargetOf(Flow flow) const;
   absl::StatusOr<std::vector<std::string>> WrittenBy() const;
+  bool Stores() const;
 
   csh handle_;
   cs_insn* insn_;  // Capstone's, reused for each instruction
@@ -137,6 +138,16 @@ absl::StatusOr<std::vector<std::string>> Decoder::WrittenBy() const {
   return names;
 }
 
+// The destination comes first. Capstone 4 does not know of each instruction whether it writes it,
+// so that only those that never do are taken out.
+bool Decoder::Stores() const {
+  const cs_x86& detail = insn_->detail->x86;
+  const bool only_reads = insn_->id == X86_INS_CMP || insn_->id == X86_INS_TEST ||
+                          insn_->id == X86_INS_CALL || insn_->id == X86_INS_JMP ||
+                          insn_->id == X86_INS_PUSH || insn_->id == X86_INS_NOP;
+  return detail.op_count > 0 && detail.operands[0].type == X86_OP_MEM && !only_reads;
+}
+
 absl::StatusOr<Instruction> Decoder::Next(std::span<const std::byte> code, uint64_t address) {
   const auto* cursor = reinterpret_cast<const uint8_t*>(code.data());
   size_t left = code.size();
@@ -148,7 +159,8 @@ absl::StatusOr<Instruction> Decoder::Next(std::span<const std::byte> code, uint6
                        .target = std::nullopt,
                        .bytes = {std::to_integer<uint8_t>(code.front())},
                        .text = {},
-                       .written = {}};
+                       .written = {},
+                       .stores = true};
   }
   Instruction result;
   result.address = address;
@@ -159,6 +171,7 @@ absl::StatusOr<Instruction> Decoder::Next(std::span<const std::byte> code, uint6
   result.text = insn_->mnemonic;
   if (insn_->op_str[0] != '\0') result.text += fmt::format(" {}", insn_->op_str);
   ASSIGN_OR_RETURN(result.written, WrittenBy());
+  result.stores = Stores();
   return result;
 }
 

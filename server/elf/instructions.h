@@ -29,6 +29,7 @@ struct Instruction {
   std::vector<uint8_t> bytes;
   std::string text;                  // "call 0x4644a0"
   std::vector<std::string> written;  // 64-bit names of the registers it writes: "rax"
+  bool stores = false;               // to memory that an operand names
 };
 
 // Decodes [address, address + size) of an amd64 `file`. An instruction that does not decode becomes

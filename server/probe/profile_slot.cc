@@ -19,6 +19,12 @@ bool HasArgument(const Site& site, const std::string& name) {
                      [&name](const auto& argument) { return argument.name == name; });
 }
 
+bool HasArgumentsOnStack(const Site& site) {
+  return std::any_of(site.arguments.begin(), site.arguments.end(), [](const auto& argument) {
+    return argument.kind == profile::ArgumentLocation::Kind::kStack;
+  });
+}
+
 // The stack check is the only jump that a client's start can be; the other place is a push.
 bool MayRepeat(const Site& site) {
   return site.kind == SiteKind::kClientStart && site.instruction.starts_with('j');
@@ -30,6 +36,9 @@ up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& opt
   up_profile_slot slot{};
   if (!options.scoped_pids.empty()) slot.flags |= UP_SLOT_SCOPED;
   if (options.capture_query) slot.flags |= UP_SLOT_CAPTURE_QUERY;
+  if (std::any_of(profile.sites.begin(), profile.sites.end(), HasArgumentsOnStack)) {
+    slot.flags |= UP_SLOT_STACK_ABI;
+  }
   slot.map_kind = profile.map_kind == profile::MapKind::kSwiss ? UP_MAP_SWISS : UP_MAP_BUCKETS;
   for (const profile::FieldSpec& field : profile::AllFields()) {
     const auto found = profile.fields.find(fmt::format("{}.{}", field.struct_name, field.member));

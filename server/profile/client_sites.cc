@@ -5,6 +5,7 @@
 
 #include "fmt/format.h"
 #include "server/base/errors.h"
+#include "server/profile/call_results.h"
 #include "server/profile/coverage.h"
 #include "server/profile/sites.h"
 
@@ -16,53 +17,14 @@ namespace {
 // meet in one test of the error.
 constexpr std::string_view kExchangeFunction = "net/http.(*persistConn).roundTrip";
 
-// Longer straight lines than this between a call and the test of its result, or between the entry
-// and the stack check, have not been seen in Go 1.17 to 1.27 (they are at most 3).
-constexpr int kMaxStraightLine = 12;
-
 absl::Status NotFound(const ControlFlow& flow, std::string_view what) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "SITE_NOT_FOUND",
                    fmt::format("{} {}; please report the Go version and how the program was built",
                                flow.function(), what));
 }
 
-bool Writes(const elf::Instruction& instruction, std::string_view register_name) {
-  return std::find(instruction.written.begin(), instruction.written.end(), register_name) !=
-         instruction.written.end();
-}
-
-// rax and rbx hold the first two words of arguments and of results.
-bool KeepsFirstTwoWords(const elf::Instruction& instruction) {
-  return !Writes(instruction, "rax") && !Writes(instruction, "rbx");
-}
-
-bool IsTestOfRbx(const elf::Instruction& instruction) {
-  return instruction.bytes == std::vector<uint8_t>{0x48, 0x85, 0xdb};
-}
-
-bool IsEqualityJump(const elf::Instruction& instruction) {
-  const std::vector<uint8_t>& bytes = instruction.bytes;
-  if (bytes[0] == 0x74 || bytes[0] == 0x75) return true;
-  return bytes.size() > 1 && bytes[0] == 0x0f && (bytes[1] == 0x84 || bytes[1] == 0x85);
-}
-
 bool IsInterfaceCall(const elf::Instruction& instruction) {
   return instruction.flow == elf::Flow::kCall && !instruction.target;
-}
-
-// The nodes from behind `node` on that control must pass, as long as rax and rbx keep their values:
-// up to and including the first that is not a plain instruction or an unconditional jump.
-std::vector<size_t> StraightLineBehind(const ControlFlow& flow, size_t node) {
-  std::vector<size_t> line;
-  while (static_cast<int>(line.size()) < kMaxStraightLine && flow.successors(node).size() == 1) {
-    node = flow.successors(node).front();
-    line.push_back(node);
-    const elf::Instruction& instruction = flow.at(node);
-    const bool passes =
-        instruction.flow == elf::Flow::kNext || instruction.flow == elf::Flow::kJump;
-    if (!passes || !KeepsFirstTwoWords(instruction)) break;
-  }
-  return line;
 }
 
 bool LeadsToMoreStack(const ControlFlow& flow, size_t node) {
@@ -77,17 +39,18 @@ bool LeadsToMoreStack(const ControlFlow& flow, size_t node) {
 // The place in the prologue where the arguments are still in their registers. The push of the frame
 // pointer behind the stack check (Go >= 1.21) is hit once for a call; the check's own jump is hit
 // again when the function restarts on a larger stack.
-absl::StatusOr<SitePlan> PlanStart(const ControlFlow& flow) {
-  const std::vector<ArgumentLocation> arguments = ArgumentsOf(SiteKind::kClientStart);
+absl::StatusOr<SitePlan> PlanStart(const ControlFlow& flow, CallAbi abi) {
+  const std::vector<ArgumentLocation> arguments = ArgumentsOf(SiteKind::kClientStart, abi);
   for (size_t node = 0; node < flow.size() && node < kMaxStraightLine; ++node) {
     const elf::Instruction& instruction = flow.at(node);
-    if (!KeepsFirstTwoWords(instruction)) break;
+    if (!KeepsFirstTwoWords(instruction, abi)) break;
     if (instruction.flow == elf::Flow::kNext) continue;
     if (instruction.flow != elf::Flow::kConditional || !LeadsToMoreStack(flow, flow.Taken(node))) {
       break;
     }
     const size_t behind = flow.FallThrough(node);
-    const bool pushes = flow.at(behind).bytes == std::vector<uint8_t>{0x55};
+    const bool pushes =
+        abi == CallAbi::kRegisters && flow.at(behind).bytes == std::vector<uint8_t>{0x55};
     const bool only_way = flow.predecessors(behind).size() == 1;
     return SitePlan{SiteKind::kClientStart, pushes && only_way ? behind : node, false, arguments};
   }
@@ -95,11 +58,9 @@ absl::StatusOr<SitePlan> PlanStart(const ControlFlow& flow) {
 }
 
 // The jcc that tests the error which `call` returned.
-absl::StatusOr<size_t> FindResult(const ControlFlow& flow, size_t call) {
-  const std::vector<size_t> line = StraightLineBehind(flow, call);
-  const bool tested = line.size() >= 2 && IsTestOfRbx(flow.at(line[line.size() - 2]));
-  if (!tested || flow.at(line.back()).flow != elf::Flow::kConditional ||
-      !IsEqualityJump(flow.at(line.back()))) {
+absl::StatusOr<size_t> FindResult(const ControlFlow& flow, size_t call, CallAbi abi) {
+  const std::vector<size_t> line = StraightLineBehind(flow, call, abi);
+  if (!EndsInTestOfError(flow, line, abi)) {
     return NotFound(flow, "does not test the error right behind the exchange");
   }
   return line.back();
@@ -107,11 +68,11 @@ absl::StatusOr<size_t> FindResult(const ControlFlow& flow, size_t call) {
 
 // Without this a successful HTTP/2 exchange with a test of its own would look like a path that can
 // only end in an error.
-bool InterfaceCallJoins(const ControlFlow& flow, const std::vector<size_t>& results) {
+bool InterfaceCallJoins(const ControlFlow& flow, const std::vector<size_t>& results, CallAbi abi) {
   const NodeSet reachable = flow.ReachableFrom({0});
   for (size_t node = 0; node < flow.size(); ++node) {
     if (!reachable[node] || !IsInterfaceCall(flow.at(node))) continue;
-    const std::vector<size_t> line = StraightLineBehind(flow, node);
+    const std::vector<size_t> line = StraightLineBehind(flow, node, abi);
     if (!line.empty() && std::find(results.begin(), results.end(), line.back()) != results.end()) {
       return true;
     }
@@ -122,8 +83,9 @@ bool InterfaceCallJoins(const ControlFlow& flow, const std::vector<size_t>& resu
 // Chooses the sites on the ways out of roundTrip that pass no kClientResult.
 class ExitPlanner {
  public:
-  ExitPlanner(const ControlFlow& flow, const std::vector<size_t>& results)
+  ExitPlanner(const ControlFlow& flow, const std::vector<size_t>& results, CallAbi abi)
       : flow_(flow),
+        abi_(abi),
         results_(results.begin(), results.end()),
         reachable_(flow.ReachableFrom({0})),
         before_result_(flow.Reaching(results)),
@@ -201,17 +163,17 @@ class ExitPlanner {
   }
 
   void PlanError(size_t node) {
-    plans_[node] = {SiteKind::kClientError, node, false, ArgumentsOf(SiteKind::kClientError)};
+    plans_[node] = {SiteKind::kClientError, node, false, ArgumentsOf(SiteKind::kClientError, abi_)};
   }
 
   void PlanBranch(size_t from, size_t to) {
     SitePlan plan{SiteKind::kClientBranch, from, flow_.Taken(from) == to, {}};
-    if (FollowsInterfaceCall(from)) plan.arguments = ArgumentsOf(SiteKind::kClientBranch);
+    if (FollowsInterfaceCall(from)) plan.arguments = ArgumentsOf(SiteKind::kClientBranch, abi_);
     plans_[from] = std::move(plan);
   }
 
-  // Whether rax and rbx are what an interface call returned (altRT.RoundTrip: response and error),
-  // on the only way to `node`.
+  // Whether the words at hand are what an interface call returned (altRT.RoundTrip: response and
+  // error), on the only way to `node`.
   bool FollowsInterfaceCall(size_t node) const {
     for (int step = 0; step < kMaxStraightLine; ++step) {
       const std::vector<size_t>& before = flow_.predecessors(node);
@@ -219,12 +181,15 @@ class ExitPlanner {
       node = before.front();
       const elf::Instruction& instruction = flow_.at(node);
       if (IsInterfaceCall(instruction)) return true;
-      if (instruction.flow != elf::Flow::kNext || !KeepsFirstTwoWords(instruction)) return false;
+      if (instruction.flow != elf::Flow::kNext || !KeepsFirstTwoWords(instruction, abi_)) {
+        return false;
+      }
     }
     return false;
   }
 
   const ControlFlow& flow_;
+  const CallAbi abi_;
   std::set<size_t> results_;
   NodeSet reachable_;
   NodeSet before_result_;
@@ -235,26 +200,27 @@ class ExitPlanner {
 
 }  // namespace
 
-absl::StatusOr<std::vector<SitePlan>> PlanClientSites(const ControlFlow& flow) {
+absl::StatusOr<std::vector<SitePlan>> PlanClientSites(const ControlFlow& flow, CallAbi abi) {
   std::vector<SitePlan> plans;
-  ASSIGN_OR_RETURN(SitePlan start, PlanStart(flow));
+  ASSIGN_OR_RETURN(SitePlan start, PlanStart(flow, abi));
   plans.push_back(std::move(start));
 
   std::vector<size_t> results;
   for (const size_t call : flow.CallsTo(std::string(kExchangeFunction))) {
-    ASSIGN_OR_RETURN(const size_t result, FindResult(flow, call));
+    ASSIGN_OR_RETURN(const size_t result, FindResult(flow, call, abi));
     if (std::find(results.begin(), results.end(), result) != results.end()) continue;
     results.push_back(result);
-    plans.push_back({SiteKind::kClientResult, result, false, ArgumentsOf(SiteKind::kClientResult)});
+    plans.push_back(
+        {SiteKind::kClientResult, result, false, ArgumentsOf(SiteKind::kClientResult, abi)});
   }
   if (results.empty()) {
     return NotFound(flow, fmt::format("does not call {} directly", kExchangeFunction));
   }
-  if (!InterfaceCallJoins(flow, results)) {
+  if (!InterfaceCallJoins(flow, results, abi)) {
     return NotFound(flow, "does not test the results of HTTP/1 and HTTP/2 in one place");
   }
 
-  const std::vector<SitePlan> exits = ExitPlanner(flow, results).Plan();
+  const std::vector<SitePlan> exits = ExitPlanner(flow, results, abi).Plan();
   plans.insert(plans.end(), exits.begin(), exits.end());
   if (!EndsOnEveryPath(flow, plans) || !NeverEndsEarly(flow, plans)) {
     return NotFound(flow, "has a way out on which the end of a request cannot be seen");

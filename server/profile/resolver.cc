@@ -18,6 +18,8 @@
 namespace uprobed::profile {
 namespace {
 
+// The layout of structs and of code is known from here on.
+constexpr int kFirstSupportedMinor = 15;
 // Go passes arguments in registers on amd64 since 1.17.
 constexpr int kFirstRegisterAbiMinor = 17;
 
@@ -31,9 +33,9 @@ absl::Status CheckArchitecture(const elf::ElfFile& file) {
 
 absl::StatusOr<GoVersion> SupportedVersion(const std::string& text) {
   const std::optional<GoVersion> version = ParseGoVersion(text);
-  if (version && version->major == 1 && version->minor >= kFirstRegisterAbiMinor) return *version;
+  if (version && version->major == 1 && version->minor >= kFirstSupportedMinor) return *version;
   return MakeError(absl::StatusCode::kFailedPrecondition, "GO_VERSION_UNSUPPORTED",
-                   fmt::format("the binary was built with \"{}\"; build it with Go 1.19 or newer "
+                   fmt::format("the binary was built with \"{}\"; build it with Go 1.15 or newer "
                                "to observe it",
                                text),
                    {{"go_version", text}});
@@ -111,8 +113,10 @@ absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& 
   profile.position_independent = file.position_independent();
   profile.symbol_source = functions.from_symtab() ? Source::kSymtab : Source::kPclntab;
 
-  absl::StatusOr<std::vector<Site>> server = FindServerSites(file, functions);
-  absl::StatusOr<std::vector<Site>> client = FindClientSites(file, functions);
+  const CallAbi abi =
+      version.minor < kFirstRegisterAbiMinor ? CallAbi::kStack : CallAbi::kRegisters;
+  absl::StatusOr<std::vector<Site>> server = FindServerSites(file, functions, abi);
+  absl::StatusOr<std::vector<Site>> client = FindClientSites(file, functions, abi);
   if (server.ok() || client.ok()) {
     ASSIGN_OR_RETURN(Offsets offsets, ReadOffsets(file, version, ExperimentsOf(info)));
     profile.fields = std::move(offsets.fields);

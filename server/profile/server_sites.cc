@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view kHandlerFunction = "net/http.serverHandler.ServeHTTP";
 constexpr std::string_view kFinishFunction = "net/http.(*response).finishRequest";
 
-absl::Status PlanCalls(const ControlFlow& flow, std::string_view callee, SiteKind kind,
+absl::Status PlanCalls(const ControlFlow& flow, std::string_view callee, SiteKind kind, CallAbi abi,
                        std::vector<SitePlan>* plans) {
   const std::vector<size_t> calls = flow.CallsTo(std::string(callee));
   if (calls.empty()) {
@@ -20,16 +20,16 @@ absl::Status PlanCalls(const ControlFlow& flow, std::string_view callee, SiteKin
                                  "the server",
                                  flow.function(), callee));
   }
-  for (const size_t call : calls) plans->push_back({kind, call, false, ArgumentsOf(kind)});
+  for (const size_t call : calls) plans->push_back({kind, call, false, ArgumentsOf(kind, abi)});
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<SitePlan>> PlanServerSites(const ControlFlow& flow) {
+absl::StatusOr<std::vector<SitePlan>> PlanServerSites(const ControlFlow& flow, CallAbi abi) {
   std::vector<SitePlan> plans;
-  RETURN_IF_ERROR(PlanCalls(flow, kHandlerFunction, SiteKind::kServerStart, &plans));
-  RETURN_IF_ERROR(PlanCalls(flow, kFinishFunction, SiteKind::kServerEnd, &plans));
+  RETURN_IF_ERROR(PlanCalls(flow, kHandlerFunction, SiteKind::kServerStart, abi, &plans));
+  RETURN_IF_ERROR(PlanCalls(flow, kFinishFunction, SiteKind::kServerEnd, abi, &plans));
   return plans;
 }
 

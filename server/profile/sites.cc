@@ -15,6 +15,17 @@ ArgumentLocation InRegister(std::string name, std::string register_name) {
   return location;
 }
 
+constexpr int32_t kWordBytes = 8;
+
+// At the site's stack pointer: behind a return address where the site is in the callee.
+ArgumentLocation OnStack(std::string name, int32_t offset) {
+  ArgumentLocation location;
+  location.name = std::move(name);
+  location.kind = ArgumentLocation::Kind::kStack;
+  location.stack_offset = offset;
+  return location;
+}
+
 absl::StatusOr<ControlFlow> ReadFunction(const elf::ElfFile& file,
                                          const elf::GoFunctions& functions, std::string_view name) {
   const std::vector<elf::GoFunction> found = functions.Find(name);
@@ -73,6 +84,24 @@ absl::StatusOr<std::vector<Site>> MakeSites(const elf::ElfFile& file, const Cont
   return sites;
 }
 
+// With the stack ABI the kernel side finds the goroutine 8 bytes below the thread pointer. Every
+// function with a stack check begins with loading it from where the linker has put it.
+absl::Status CheckGoroutine(const ControlFlow& flow, CallAbi abi) {
+  if (abi == CallAbi::kRegisters) return absl::OkStatus();
+  const std::vector<uint8_t> direct = {0x64, 0x48, 0x8b, 0x0c, 0x25, 0xf8, 0xff, 0xff, 0xff};
+  // What the linker makes of a load through the global offset table.
+  const std::vector<uint8_t> offset_to_rcx = {0x48, 0xc7, 0xc1, 0xf8, 0xff, 0xff, 0xff};
+  const std::vector<uint8_t> load_at_rcx = {0x64, 0x48, 0x8b, 0x09};
+  if (flow.size() > 0 && flow.at(0).bytes == direct) return absl::OkStatus();
+  if (flow.size() > 1 && flow.at(0).bytes == offset_to_rcx && flow.at(1).bytes == load_at_rcx) {
+    return absl::OkStatus();
+  }
+  return MakeError(absl::StatusCode::kFailedPrecondition, "SITE_NOT_FOUND",
+                   fmt::format("{} does not load the goroutine from where Go keeps it; please "
+                               "report the Go version and how the program was built",
+                               flow.function()));
+}
+
 }  // namespace
 
 std::string_view FunctionOf(SiteKind kind) {
@@ -80,17 +109,21 @@ std::string_view FunctionOf(SiteKind kind) {
                                                                  : kRoundTripFunction;
 }
 
-std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind) {
+std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
+  const auto at = [abi](const char* name, const char* register_name, int32_t word_on_stack) {
+    return abi == CallAbi::kRegisters ? InRegister(name, register_name)
+                                      : OnStack(name, word_on_stack * kWordBytes);
+  };
   switch (kind) {
     case SiteKind::kServerStart:  // serverHandler.ServeHTTP(rw ResponseWriter, req *Request)
-      return {InRegister("request", "rdi"), InRegister("response", "rcx")};
+      return {at("request", "rdi", 3), at("response", "rcx", 2)};
     case SiteKind::kServerEnd:  // (w *response) finishRequest()
-      return {InRegister("response", "rax")};
-    case SiteKind::kClientStart:  // (t *Transport) roundTrip(req *Request)
-      return {InRegister("request", "rbx")};
-    case SiteKind::kClientResult:  // returned (*Response, error)
+      return {at("response", "rax", 0)};
+    case SiteKind::kClientStart:  // (t *Transport) roundTrip(req *Request), in the callee
+      return {at("request", "rbx", 2)};
+    case SiteKind::kClientResult:  // returned (*Response, error), behind receiver and request
     case SiteKind::kClientBranch:
-      return {InRegister("response", "rax"), InRegister("error", "rbx")};
+      return {at("response", "rax", 2), at("error", "rbx", 3)};
     case SiteKind::kClientError:
       return {};
   }
@@ -98,16 +131,18 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind) {
 }
 
 absl::StatusOr<std::vector<Site>> FindServerSites(const elf::ElfFile& file,
-                                                  const elf::GoFunctions& functions) {
+                                                  const elf::GoFunctions& functions, CallAbi abi) {
   ASSIGN_OR_RETURN(const ControlFlow flow, ReadFunction(file, functions, kServeFunction));
-  ASSIGN_OR_RETURN(const std::vector<SitePlan> plans, PlanServerSites(flow));
+  RETURN_IF_ERROR(CheckGoroutine(flow, abi));
+  ASSIGN_OR_RETURN(const std::vector<SitePlan> plans, PlanServerSites(flow, abi));
   return MakeSites(file, flow, plans);
 }
 
 absl::StatusOr<std::vector<Site>> FindClientSites(const elf::ElfFile& file,
-                                                  const elf::GoFunctions& functions) {
+                                                  const elf::GoFunctions& functions, CallAbi abi) {
   ASSIGN_OR_RETURN(const ControlFlow flow, ReadFunction(file, functions, kRoundTripFunction));
-  ASSIGN_OR_RETURN(const std::vector<SitePlan> plans, PlanClientSites(flow));
+  RETURN_IF_ERROR(CheckGoroutine(flow, abi));
+  ASSIGN_OR_RETURN(const std::vector<SitePlan> plans, PlanClientSites(flow, abi));
   return MakeSites(file, flow, plans);
 }
 

@@ -1,6 +1,7 @@
 #ifndef UPROBED_SERVER_PROFILE_SITES_H_
 #define UPROBED_SERVER_PROFILE_SITES_H_
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,9 @@ inline constexpr std::string_view kRoundTripFunction = "net/http.(*Transport).ro
 // The function in which a site of this kind lies.
 std::string_view FunctionOf(SiteKind kind);
 
+// How Go on amd64 passes arguments and results: on the stack up to Go 1.16, in registers since.
+enum class CallAbi : uint8_t { kStack, kRegisters };
+
 // A site as chosen in the control flow of a function, before it has addresses and bytes.
 struct SitePlan {
   SiteKind kind = SiteKind::kServerStart;
@@ -31,18 +35,18 @@ struct SitePlan {
 
 // The arguments that the kernel side reads at a site of this kind; a kClientBranch has either these
 // or none.
-std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind);
+std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi);
 
 // The sites of the two instrumentations. FAILED_PRECONDITION SYMBOL_NOT_FOUND where the function
 // that holds them is not in the binary, SITE_NOT_FOUND where its code offers no certain place.
 absl::StatusOr<std::vector<Site>> FindServerSites(const elf::ElfFile& file,
-                                                  const elf::GoFunctions& functions);
+                                                  const elf::GoFunctions& functions, CallAbi abi);
 absl::StatusOr<std::vector<Site>> FindClientSites(const elf::ElfFile& file,
-                                                  const elf::GoFunctions& functions);
+                                                  const elf::GoFunctions& functions, CallAbi abi);
 
 // The choice itself, apart from any file.
-absl::StatusOr<std::vector<SitePlan>> PlanServerSites(const ControlFlow& flow);
-absl::StatusOr<std::vector<SitePlan>> PlanClientSites(const ControlFlow& flow);
+absl::StatusOr<std::vector<SitePlan>> PlanServerSites(const ControlFlow& flow, CallAbi abi);
+absl::StatusOr<std::vector<SitePlan>> PlanClientSites(const ControlFlow& flow, CallAbi abi);
 
 }  // namespace uprobed::profile
 

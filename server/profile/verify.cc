@@ -119,7 +119,9 @@ absl::Status CheckSite(const Profile& profile, const Site& site) {
   if (!branches && (site.condition != 0 || site.ends_when_taken)) {
     return InvalidSite(site, "has a condition, which only client_branch has");
   }
-  if (site.arguments != ArgumentsOf(site.kind) && !(branches && site.arguments.empty())) {
+  const bool known = site.arguments == ArgumentsOf(site.kind, CallAbi::kRegisters) ||
+                     site.arguments == ArgumentsOf(site.kind, CallAbi::kStack);
+  if (!known && !(branches && site.arguments.empty())) {
     return InvalidSite(site, "has arguments where the kernel side does not read them");
   }
   return absl::OkStatus();
@@ -131,6 +133,7 @@ absl::Status CheckSites(const Profile& profile) {
     return Invalid(fmt::format("it has {} sites, more than {}", profile.sites.size(), kMaxSites));
   }
   std::set<SiteKind> kinds;
+  std::set<ArgumentLocation::Kind> locations;
   for (size_t i = 0; i < profile.sites.size(); ++i) {
     const Site& site = profile.sites[i];
     RETURN_IF_ERROR(CheckSite(profile, site));
@@ -138,6 +141,10 @@ absl::Status CheckSites(const Profile& profile) {
       return InvalidSite(site, "does not come in ascending order of file offset");
     }
     kinds.insert(site.kind);
+    for (const ArgumentLocation& argument : site.arguments) locations.insert(argument.kind);
+  }
+  if (locations.size() > 1) {
+    return Invalid("some sites have their arguments in registers and some on the stack");
   }
   const bool server = kinds.contains(SiteKind::kServerStart);
   if (server != kinds.contains(SiteKind::kServerEnd)) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -73,6 +74,27 @@ inline std::vector<TargetProgram> AvailableTargets(const std::string& program) {
     return release_a != release_b ? release_a < release_b : a.stripped < b.stripped;
   });
   return found;
+}
+
+// What AvailableTargets has of `program` and its further builds, by release and by how it was
+// built: "default", "stripped", "trimpath", "pie", "cgo".
+inline std::map<std::string, std::map<std::string, std::filesystem::path>> BuildMatrix(
+    const std::string& program) {
+  std::map<std::string, std::map<std::string, std::filesystem::path>> matrix;
+  for (const TargetProgram& target : AvailableTargets(program)) {
+    matrix[target.go_version][target.stripped ? "stripped" : "default"] = target.path;
+  }
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(TargetsDir() / "matrix", error), end;
+       !error && entry != end; entry.increment(error)) {
+    // hello-go1.24.12-pie
+    const std::string name = entry->path().filename().string();
+    const size_t cut = name.rfind('-');
+    if (!name.starts_with(program + "-go") || cut <= program.size()) continue;
+    matrix[name.substr(program.size() + 1, cut - program.size() - 1)][name.substr(cut + 1)] =
+        entry->path();
+  }
+  return matrix;
 }
 
 // One helper program without a version in its name ("loadgen", "shop"); empty when it is not built.

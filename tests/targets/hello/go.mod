@@ -1,3 +1,3 @@
 module example.com/uprobed/hello
 
-go 1.19
+go 1.15

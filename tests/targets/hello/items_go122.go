@@ -1,6 +1,7 @@
 //go:build go1.22
+// +build go1.22
 
-// go.mod says 1.19, which would otherwise give the ServeMux of Go 1.21.
+// go.mod says 1.15, and that would otherwise give the ServeMux of Go 1.21.
 //go:debug httpmuxgo121=0
 
 package main

@@ -183,11 +183,14 @@ TEST(GoBuildInfo, IsReadFromGoPrograms) {
     SCOPED_TRACE(target.path);
     const auto file = ElfFile::Open(target.path);
     ASSERT_TRUE(file.ok()) << file.status();
-    const auto info = ReadGoBuildInfo(*file);
+    auto info = ReadGoBuildInfo(*file);
     ASSERT_TRUE(info.ok()) << info.status();
     EXPECT_EQ(info->go_version, target.go_version);
     EXPECT_NE(info->main_package, "");
-    EXPECT_EQ(info->settings.at("GOARCH"), file->architecture());
+    // The settings came with Go 1.18.
+    const std::string architecture =
+        target.go_version < "go1.18" ? "" : std::string(file->architecture());
+    EXPECT_EQ(info->settings["GOARCH"], architecture);
     // Go 1.19 and later record the linker's flags, except with -trimpath.
     if (target.stripped && info->settings.contains("-ldflags")) {
       EXPECT_EQ(info->settings.at("-ldflags"), "-s -w");

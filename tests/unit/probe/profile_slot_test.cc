@@ -49,6 +49,16 @@ TEST(MakeProfileSlot, CarriesScopeAndCaptureOptions) {
   EXPECT_EQ(slot.flags, static_cast<uint32_t>(UP_SLOT_SCOPED | UP_SLOT_CAPTURE_QUERY));
 }
 
+TEST(MakeProfileSlot, SaysThatArgumentsAreOnTheStack) {
+  Profile profile;
+  profile.sites.push_back(MakeSite(SiteKind::kServerEnd, "call 0x10", {"response"}));
+  EXPECT_EQ(MakeProfileSlot(profile, {}).flags, 0U);
+
+  profile.sites[0].arguments[0].kind = profile::ArgumentLocation::Kind::kStack;
+
+  EXPECT_EQ(MakeProfileSlot(profile, {}).flags, static_cast<uint32_t>(UP_SLOT_STACK_ABI));
+}
+
 TEST(MakeSiteCookie, OfAResultSaysThatAnErrorMayBeRetried) {
   const Site site = MakeSite(SiteKind::kClientResult, "je 0x10", {"response", "error"});
 

@@ -25,6 +25,16 @@ class Code {
   Code& Mov(std::vector<std::string> written = {}) {
     return Add(elf::Flow::kNext, {0x48, 0x89, 0xc8}, "mov", std::move(written));
   }
+  Code& Store() {
+    Add(elf::Flow::kNext, {0x48, 0x89, 0x44, 0x24, 0x18}, "mov [rsp + 0x18], rax");
+    instructions_.back().stores = true;
+    return *this;
+  }
+  // mov rcx, [rsp + offset]
+  Code& LoadRcxFromStack(uint8_t offset) {
+    return Add(elf::Flow::kNext, {0x48, 0x8b, 0x4c, 0x24, offset}, "mov rcx, [rsp]", {"rcx"});
+  }
+  Code& TestRcx() { return Add(elf::Flow::kNext, {0x48, 0x85, 0xc9}, "test rcx, rcx"); }
   Code& TestRbx() { return Add(elf::Flow::kNext, {0x48, 0x85, 0xdb}, "test rbx, rbx"); }
   Code& Nop() { return Add(elf::Flow::kNext, {0x90}, "nop"); }
   Code& PushRbp() { return Add(elf::Flow::kNext, {0x55}, "push rbp", {"rsp"}); }

@@ -102,9 +102,9 @@ TEST_F(SpoiledCopy, IsRefusedForAnotherArchitecture) {
   EXPECT_EQ(ReasonOf(profile.status()), "BINARY_ARCHITECTURE_UNSUPPORTED");
 }
 
-TEST_F(SpoiledCopy, IsRefusedForAGoWithoutRegisterArguments) {
+TEST_F(SpoiledCopy, IsRefusedForAGoBeforeTheOldestKnown) {
   if (!Take(false)) GTEST_SKIP() << kNoTargets;
-  SetVersion("go1.16.9");
+  SetVersion("go1.14.9");
 
   EXPECT_EQ(ReasonOf(ResolveCopy().status()), "GO_VERSION_UNSUPPORTED");
 }

@@ -12,7 +12,7 @@ constexpr char kFinish[] = "net/http.(*response).finishRequest";
 
 absl::StatusOr<std::vector<SitePlan>> Plan(const Code& code) {
   ASSIGN_OR_RETURN(const ControlFlow flow, code.Build(std::string(kServeFunction)));
-  return PlanServerSites(flow);
+  return PlanServerSites(flow, CallAbi::kRegisters);
 }
 
 TEST(ServerSites, AreTheCallsOfHandlerAndFinish) {
@@ -20,10 +20,10 @@ TEST(ServerSites, AreTheCallsOfHandlerAndFinish) {
 
   ASSERT_TRUE(plans.ok()) << plans.status();
   ASSERT_EQ(plans->size(), 2u);
-  EXPECT_EQ((*plans)[0],
-            (SitePlan{SiteKind::kServerStart, 1, false, ArgumentsOf(SiteKind::kServerStart)}));
-  EXPECT_EQ((*plans)[1],
-            (SitePlan{SiteKind::kServerEnd, 3, false, ArgumentsOf(SiteKind::kServerEnd)}));
+  EXPECT_EQ((*plans)[0], (SitePlan{SiteKind::kServerStart, 1, false,
+                                   ArgumentsOf(SiteKind::kServerStart, CallAbi::kRegisters)}));
+  EXPECT_EQ((*plans)[1], (SitePlan{SiteKind::kServerEnd, 3, false,
+                                   ArgumentsOf(SiteKind::kServerEnd, CallAbi::kRegisters)}));
 }
 
 TEST(ServerSites, AreRefusedWhereTheHandlerIsInlined) {

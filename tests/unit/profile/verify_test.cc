@@ -22,7 +22,7 @@ Site MakeSite(SiteKind kind, uint32_t function_offset, std::vector<uint8_t> byte
   site.function_offset = function_offset;
   site.bytes = std::move(bytes);
   site.cost = CostClass::kEmulated;
-  site.arguments = ArgumentsOf(kind);
+  site.arguments = ArgumentsOf(kind, CallAbi::kRegisters);
   return site;
 }
 
@@ -81,6 +81,16 @@ const Spoiled kIdentityRules[] = {
     {"revision", [](Profile& p) { p.resolver_revision = kResolverRevision + 1; }},
     {"symbols", [](Profile& p) { p.symbol_source = Source::kTable; }},
 };
+TEST(CheckConsistency, KnowsArgumentsOnTheStackButNotOfSomeSitesOnly) {
+  Profile profile = ValidProfile();
+  for (Site& site : profile.sites) site.arguments = ArgumentsOf(site.kind, CallAbi::kStack);
+  EXPECT_TRUE(CheckConsistency(profile).ok()) << CheckConsistency(profile);
+
+  profile.sites[0].arguments = ArgumentsOf(profile.sites[0].kind, CallAbi::kRegisters);
+
+  EXPECT_EQ(ReasonOf(CheckConsistency(profile)), "PROFILE_INVALID");
+}
+
 INSTANTIATE_TEST_SUITE_P(Identity, CheckConsistencyRule, ::testing::ValuesIn(kIdentityRules));
 
 const Spoiled kSiteRules[] = {

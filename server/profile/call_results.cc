@@ -1,0 +1,87 @@
+#include "server/profile/call_results.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace uprobed::profile {
+namespace {
+
+bool Writes(const elf::Instruction& instruction, std::string_view register_name) {
+  return std::find(instruction.written.begin(), instruction.written.end(), register_name) !=
+         instruction.written.end();
+}
+
+bool IsEqualityJump(const elf::Instruction& instruction) {
+  const std::vector<uint8_t>& bytes = instruction.bytes;
+  if (instruction.flow != elf::Flow::kConditional) return false;
+  if (bytes[0] == 0x74 || bytes[0] == 0x75) return true;
+  return bytes.size() > 1 && bytes[0] == 0x0f && (bytes[1] == 0x84 || bytes[1] == 0x85);
+}
+
+// A register's number in the encoding: 0 for rax, 15 for r15.
+using RegisterNumber = int;
+
+// The register that `test r, r` tests (Intel SDM volume 2, TEST: REX.W 85 /r).
+std::optional<RegisterNumber> TestedForZero(const elf::Instruction& instruction) {
+  const std::vector<uint8_t>& bytes = instruction.bytes;
+  if (bytes.size() != 3 || bytes[1] != 0x85 || bytes[2] < 0xc0) return std::nullopt;
+  const bool high = bytes[0] == 0x4d;
+  if (!high && bytes[0] != 0x48) return std::nullopt;
+  const int first = bytes[2] >> 3 & 7;
+  if (first != (bytes[2] & 7)) return std::nullopt;
+  return first + (high ? 8 : 0);
+}
+
+// The register that `mov offset(%rsp), r` loads (Intel SDM volume 2, MOV: REX.W 8B /r, with a SIB
+// byte for rsp and an 8-bit displacement).
+std::optional<RegisterNumber> LoadedFromStack(const elf::Instruction& instruction, uint8_t offset) {
+  const std::vector<uint8_t>& bytes = instruction.bytes;
+  if (bytes.size() != 5 || bytes[1] != 0x8b || (bytes[2] & 0xc7) != 0x44 || bytes[3] != 0x24 ||
+      bytes[4] != offset) {
+    return std::nullopt;
+  }
+  const bool high = bytes[0] == 0x4c;
+  if (!high && bytes[0] != 0x48) return std::nullopt;
+  return (bytes[2] >> 3 & 7) + (high ? 8 : 0);
+}
+
+constexpr RegisterNumber kRbx = 3;
+
+// Where a call of a method that takes one word has put the type word of the error: behind the
+// receiver, the argument and the pointer.
+constexpr uint8_t kErrorOnStack = 24;
+
+}  // namespace
+
+bool KeepsFirstTwoWords(const elf::Instruction& instruction, CallAbi abi) {
+  if (abi == CallAbi::kRegisters) {
+    return !Writes(instruction, "rax") && !Writes(instruction, "rbx");
+  }
+  return !Writes(instruction, "rsp") && !instruction.stores;
+}
+
+std::vector<size_t> StraightLineBehind(const ControlFlow& flow, size_t node, CallAbi abi) {
+  std::vector<size_t> line;
+  while (static_cast<int>(line.size()) < kMaxStraightLine && flow.successors(node).size() == 1) {
+    node = flow.successors(node).front();
+    line.push_back(node);
+    const elf::Instruction& instruction = flow.at(node);
+    const bool passes =
+        instruction.flow == elf::Flow::kNext || instruction.flow == elf::Flow::kJump;
+    if (!passes || !KeepsFirstTwoWords(instruction, abi)) break;
+  }
+  return line;
+}
+
+bool EndsInTestOfError(const ControlFlow& flow, const std::vector<size_t>& line, CallAbi abi) {
+  if (line.size() < 2 || !IsEqualityJump(flow.at(line.back()))) return false;
+  const std::optional<RegisterNumber> tested = TestedForZero(flow.at(line[line.size() - 2]));
+  if (!tested || abi == CallAbi::kRegisters) return tested == kRbx;
+  return std::any_of(line.begin(), line.end(), [&](size_t node) {
+    return LoadedFromStack(flow.at(node), kErrorOnStack) == tested;
+  });
+}
+
+}  // namespace uprobed::profile
