@@ -1,0 +1,61 @@
+// The sites of each Go release are kept as text, so that a change of the resolver shows what it
+// changes. UPROBED_WRITE_SITE_TABLES=1 writes them anew.
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "gtest/gtest.h"
+#include "tests/support/targets.h"
+#include "tests/unit/profile/resolved.h"
+
+namespace uprobed::profile {
+namespace {
+
+std::string Where(const ArgumentLocation& argument) {
+  return argument.kind == ArgumentLocation::Kind::kRegister
+             ? fmt::format("{}={}", argument.name, argument.register_name)
+             : fmt::format("{}=[rsp+{}]", argument.name, argument.stack_offset);
+}
+
+// Without addresses, which depend on the rest of the program.
+std::string Table(const Profile& profile) {
+  std::string table;
+  for (const Site& site : profile.sites) {
+    const std::string mnemonic = site.instruction.substr(0, site.instruction.find(' '));
+    const bool names_callee = mnemonic == "call";
+    table += fmt::format("{:<14} {:<14} {}+{:#x} {}", Name(site.kind), Name(site.cost),
+                         site.function, site.function_offset,
+                         names_callee ? site.instruction : mnemonic);
+    for (const ArgumentLocation& argument : site.arguments) table += " " + Where(argument);
+    table += "\n";
+  }
+  return table;
+}
+
+TEST(SiteTables, AreWhatTheResolverFinds) {
+  const auto targets = testing::AvailableTargets("hello");
+  if (targets.empty()) GTEST_SKIP() << "no Go programs; run scripts/build_targets";
+  const bool write = std::getenv("UPROBED_WRITE_SITE_TABLES") != nullptr;
+  for (const testing::TargetProgram& target : targets) {
+    SCOPED_TRACE(target.path);
+    const auto profile = ResolvePath(target.path);
+    ASSERT_TRUE(profile.ok()) << profile.status();
+    const std::filesystem::path kept =
+        std::filesystem::path(UPROBED_SITE_TABLES_DIR) / (target.go_version + ".txt");
+    if (write) std::ofstream(kept) << Table(*profile);
+    if (!std::filesystem::exists(kept)) {
+      // The installed go may be any.
+      fmt::print("no site table is kept of {}:\n{}", target.go_version, Table(*profile));
+      continue;
+    }
+    std::stringstream text;
+    text << std::ifstream(kept).rdbuf();
+    EXPECT_EQ(Table(*profile), text.str());
+  }
+}
+
+}  // namespace
+}  // namespace uprobed::profile
