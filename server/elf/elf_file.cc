@@ -16,6 +16,7 @@
 #include "server/base/c_handle.h"
 #include "server/base/errors.h"
 #include "server/elf/byte_reader.h"
+#include "server/elf/elf_check.h"
 #include "server/elf/file_snapshot.h"
 
 namespace uprobed::elf {
@@ -23,100 +24,85 @@ namespace {
 
 using ElfHandle = CHandle<Elf, elf_end>;
 
-struct Segment {
-  uint32_t type = 0;
-  uint64_t address = 0;
-  uint64_t file_offset = 0;
-  uint64_t file_size = 0;
+// More than any linker writes (Go: about ten). Whoever writes thousands, each as large as the file,
+// wants a reader to spend its life in them.
+constexpr size_t kMaxSegments = 256;
+// ELF gABI, SHN_LORESERVE: beyond it, numbers of sections don't fit where they are used.
+constexpr size_t kMaxSections = SHN_LORESERVE;
+// The notes of a program have some hundred bytes.
+constexpr uint64_t kMaxNotesSize = uint64_t{1} << 20;
+
+struct Notes {
+  std::span<const std::byte> data;
   uint64_t alignment = 0;
 };
 
-absl::Status Refuse(absl::StatusCode code, std::string_view reason, const std::string& name,
-                    std::string_view what) {
-  return MakeError(code, reason, fmt::format("{} {}", name, what), {{"path", name}});
-}
+struct ProgramHeaders {
+  std::vector<Segment> segments;  // PT_LOAD
+  std::vector<Notes> notes;
+  std::span<const std::byte> dynamic;
+  bool has_interpreter = false;
+};
 
-absl::Status Truncated(const std::string& name, std::string_view what) {
-  return Refuse(absl::StatusCode::kFailedPrecondition, "BINARY_TRUNCATED", name,
-                fmt::format("is cut short or damaged: {}; build or copy it again", what));
-}
-
-bool SectionHeadersFit(const Elf64_Ehdr& header, std::span<const std::byte> bytes) {
-  if (header.e_shoff == 0) return true;
-  if (header.e_shentsize != sizeof(Elf64_Shdr)) return false;
-  uint64_t count = header.e_shnum;
-  if (count == 0) {
-    // More than 65279 sections: the number is in the first header (ELF gABI, "e_shnum").
-    const auto first = ValueAt<Elf64_Shdr>(bytes, header.e_shoff);
-    if (!first) return false;
-    count = std::max<uint64_t>(first->sh_size, 1);
-  }
-  return header.e_shoff <= bytes.size() &&
-         count <= (bytes.size() - header.e_shoff) / sizeof(Elf64_Shdr);
-}
-
-// What libelf must not be asked about: another kind of file, or another kind of ELF.
-absl::Status CheckHeader(std::span<const std::byte> bytes, const std::string& name) {
-  if (bytes.size() < SELFMAG || std::memcmp(bytes.data(), ELFMAG, SELFMAG) != 0) {
-    return Refuse(absl::StatusCode::kInvalidArgument, "BINARY_NOT_ELF", name,
-                  "is not an ELF file; give the path of a compiled Go program");
-  }
-  const auto ident = ValueAt<std::array<uint8_t, EI_NIDENT>>(bytes, 0);
-  if (!ident) return Truncated(name, "its ELF header is incomplete");
-  if ((*ident)[EI_CLASS] != ELFCLASS64 || (*ident)[EI_DATA] != ELFDATA2LSB) {
-    return Refuse(absl::StatusCode::kFailedPrecondition, "BINARY_ARCHITECTURE_UNSUPPORTED", name,
-                  "is not a 64-bit little-endian ELF file; only amd64 and arm64 are supported");
-  }
-  const auto header = ValueAt<Elf64_Ehdr>(bytes, 0);
-  if (!header) return Truncated(name, "its ELF header is incomplete");
-  if (header->e_machine != EM_X86_64 && header->e_machine != EM_AARCH64) {
-    return Refuse(absl::StatusCode::kFailedPrecondition, "BINARY_ARCHITECTURE_UNSUPPORTED", name,
-                  fmt::format("is built for ELF machine {}; only amd64 and arm64 are supported",
-                              header->e_machine));
-  }
-  if (header->e_type != ET_EXEC && header->e_type != ET_DYN) {
-    return Refuse(absl::StatusCode::kFailedPrecondition, "BINARY_NOT_EXECUTABLE_TYPE", name,
-                  "is an object or core file, not an executable; give the linked program");
-  }
-  if (header->e_phoff != 0 && header->e_phnum != 0 &&
-      (header->e_phentsize != sizeof(Elf64_Phdr) ||
-       !BytesAt(bytes, header->e_phoff, uint64_t{header->e_phnum} * sizeof(Elf64_Phdr)))) {
-    return Truncated(name, "its program headers are not all in the file");
-  }
-  if (!SectionHeadersFit(*header, bytes)) {
-    return Truncated(name, "its section headers are not all in the file");
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<Segment>> ReadSegments(Elf* elf, uint64_t file_size,
+absl::StatusOr<ProgramHeaders> ReadProgramHeaders(Elf* elf, std::span<const std::byte> bytes,
                                                   const std::string& name) {
   size_t count = 0;
   if (elf_getphdrnum(elf, &count) != 0) return Truncated(name, elf_errmsg(-1));
-  std::vector<Segment> segments;
+  if (count > kMaxSegments) return NotFromALinker(name, fmt::format("it has {} segments", count));
+  ProgramHeaders result;
   for (size_t i = 0; i < count; ++i) {
     GElf_Phdr header;
     if (gelf_getphdr(elf, static_cast<int>(i), &header) == nullptr) {
       return Truncated(name, elf_errmsg(-1));
     }
-    if (header.p_type != PT_LOAD && header.p_type != PT_NOTE) continue;
-    if (header.p_offset > file_size || header.p_filesz > file_size - header.p_offset ||
-        header.p_vaddr + header.p_filesz < header.p_vaddr) {
-      return Truncated(name, fmt::format("segment {} reaches beyond the file", i));
+    const auto data = BytesAt(bytes, header.p_offset, header.p_filesz);
+    if (header.p_type == PT_LOAD || header.p_type == PT_NOTE) {
+      if (!data || header.p_vaddr + header.p_filesz < header.p_vaddr) {
+        return Truncated(name, fmt::format("segment {} reaches beyond the file", i));
+      }
     }
-    segments.push_back({.type = header.p_type,
-                        .address = header.p_vaddr,
-                        .file_offset = header.p_offset,
-                        .file_size = header.p_filesz,
-                        .alignment = header.p_align});
+    if (header.p_type == PT_LOAD) {
+      result.segments.push_back({.flags = header.p_flags,
+                                 .address = header.p_vaddr,
+                                 .file_offset = header.p_offset,
+                                 .data = *data});
+    } else if (header.p_type == PT_NOTE) {
+      result.notes.push_back({.data = data->first(std::min(header.p_filesz, kMaxNotesSize)),
+                              .alignment = header.p_align});
+    } else if (header.p_type == PT_DYNAMIC) {
+      result.dynamic = data.value_or(std::span<const std::byte>());
+    } else if (header.p_type == PT_INTERP) {
+      result.has_interpreter = true;
+    }
   }
-  return segments;
+  return result;
+}
+
+// The value of the first entry `tag` of a dynamic section.
+std::optional<uint64_t> FindDynamicEntry(std::span<const std::byte> dynamic, int64_t tag) {
+  uint64_t offset = 0;
+  while (const auto entry = ValueAt<Elf64_Dyn>(dynamic, offset)) {
+    if (entry->d_tag == tag) return entry->d_un.d_val;
+    if (entry->d_tag == DT_NULL) return std::nullopt;
+    offset += sizeof(Elf64_Dyn);
+  }
+  return std::nullopt;
+}
+
+// A position-independent program and a shared library are of one ELF type. The program names a
+// loader, or says in DT_FLAGS_1 that it is one (a static one, -static-pie).
+bool IsSharedLibrary(uint16_t type, const ProgramHeaders& headers) {
+  return type == ET_DYN && !headers.dynamic.empty() && !headers.has_interpreter &&
+         (FindDynamicEntry(headers.dynamic, DT_FLAGS_1).value_or(0) & DF_1_PIE) == 0;
 }
 
 absl::StatusOr<std::vector<Section>> ReadSections(Elf* elf, std::span<const std::byte> bytes,
                                                   const std::string& name) {
   size_t names_index = 0;
   if (elf_getshdrstrndx(elf, &names_index) != 0) return Truncated(name, elf_errmsg(-1));
+  size_t count = 0;
+  if (elf_getshdrnum(elf, &count) != 0) return Truncated(name, elf_errmsg(-1));
+  if (count > kMaxSections) return NotFromALinker(name, fmt::format("it has {} sections", count));
   std::vector<Section> sections;
   std::vector<uint32_t> name_offsets;
   std::span<const std::byte> names;
@@ -142,7 +128,7 @@ absl::StatusOr<std::vector<Section>> ReadSections(Elf* elf, std::span<const std:
   }
   for (size_t i = 0; i < sections.size(); ++i) {
     // A section without a readable name can't be looked up; nothing else depends on the name.
-    sections[i].name = std::string(StringAt(names, name_offsets[i]).value_or(""));
+    sections[i].name = StringAt(names, name_offsets[i]).value_or("");
   }
   return sections;
 }
@@ -170,27 +156,6 @@ std::optional<std::string> FindNoteIn(std::span<const std::byte> data, uint64_t 
   return std::nullopt;
 }
 
-absl::Status OpenError(int error_number, const std::string& path) {
-  switch (error_number) {
-    case ENOENT:
-    case ENOTDIR:
-      return Refuse(absl::StatusCode::kNotFound, "BINARY_NOT_FOUND", path,
-                    "does not exist; check the path as the daemon sees it (its mount namespace)");
-    case EACCES:
-    case EPERM:
-      return Refuse(absl::StatusCode::kPermissionDenied, "BINARY_NOT_READABLE", path,
-                    "can't be read by the daemon; give it read permission on the file");
-    case ENXIO:  // a socket, or a device without a driver
-    case ENODEV:
-    case ELOOP:
-    case EISDIR:
-      return Refuse(absl::StatusCode::kInvalidArgument, "BINARY_NOT_REGULAR_FILE", path,
-                    "is not a regular file; give the path of a compiled Go program");
-    default:
-      return MakeErrnoError(error_number, "BINARY_NOT_READABLE", "open " + path);
-  }
-}
-
 }  // namespace
 
 struct ElfFile::State {
@@ -199,7 +164,7 @@ struct ElfFile::State {
   FileSnapshot snapshot;
   uint16_t machine = EM_NONE;
   bool position_independent = false;
-  std::vector<Segment> segments;
+  ProgramHeaders headers;
   std::vector<Section> sections;
 };
 
@@ -235,15 +200,19 @@ absl::StatusOr<ElfFile> ElfFile::FromFd(UniqueFd fd, const std::string& name) {
   if (elf == nullptr) return Truncated(name, elf_errmsg(-1));
   GElf_Ehdr header;
   if (gelf_getehdr(elf.get(), &header) == nullptr) return Truncated(name, elf_errmsg(-1));
-  ASSIGN_OR_RETURN(std::vector<Segment> segments,
-                   ReadSegments(elf.get(), snapshot.bytes().size(), name));
+  ASSIGN_OR_RETURN(ProgramHeaders headers, ReadProgramHeaders(elf.get(), snapshot.bytes(), name));
+  if (IsSharedLibrary(header.e_type, headers)) {
+    return Refuse(absl::StatusCode::kFailedPrecondition, "BINARY_NOT_EXECUTABLE_TYPE", name,
+                  "is a shared library or Go plugin, not a program; give the program that loads "
+                  "it");
+  }
   ASSIGN_OR_RETURN(std::vector<Section> sections, ReadSections(elf.get(), snapshot.bytes(), name));
   return ElfFile(std::make_unique<State>(State{.fd = std::move(fd),
                                                .name = name,
                                                .snapshot = std::move(snapshot),
                                                .machine = header.e_machine,
                                                .position_independent = header.e_type == ET_DYN,
-                                               .segments = std::move(segments),
+                                               .headers = std::move(headers),
                                                .sections = std::move(sections)}));
 }
 
@@ -262,6 +231,7 @@ std::string_view ElfFile::architecture() const {
 }
 bool ElfFile::position_independent() const { return state_->position_independent; }
 const std::vector<Section>& ElfFile::sections() const { return state_->sections; }
+const std::vector<Segment>& ElfFile::segments() const { return state_->headers.segments; }
 
 const Section* ElfFile::FindSection(std::string_view name) const {
   const auto found = std::find_if(state_->sections.begin(), state_->sections.end(),
@@ -270,9 +240,8 @@ const Section* ElfFile::FindSection(std::string_view name) const {
 }
 
 std::optional<uint64_t> ElfFile::FileOffset(uint64_t address) const {
-  for (const Segment& segment : state_->segments) {
-    if (segment.type == PT_LOAD && address >= segment.address &&
-        address - segment.address < segment.file_size) {
+  for (const Segment& segment : segments()) {
+    if (address >= segment.address && address - segment.address < segment.data.size()) {
       return segment.file_offset + (address - segment.address);
     }
   }
@@ -281,21 +250,20 @@ std::optional<uint64_t> ElfFile::FileOffset(uint64_t address) const {
 
 std::optional<std::span<const std::byte>> ElfFile::ReadAddress(uint64_t address,
                                                                uint64_t size) const {
-  for (const Segment& segment : state_->segments) {
-    if (segment.type != PT_LOAD || address < segment.address) continue;
-    const auto content = BytesAt(bytes(), segment.file_offset, segment.file_size);
-    if (!content) continue;
-    if (const auto found = BytesAt(*content, address - segment.address, size)) return found;
+  for (const Segment& segment : segments()) {
+    if (address < segment.address) continue;
+    if (const auto found = BytesAt(segment.data, address - segment.address, size)) return found;
   }
   return std::nullopt;
 }
 
+std::optional<uint64_t> ElfFile::DynamicEntry(int64_t tag) const {
+  return FindDynamicEntry(state_->headers.dynamic, tag);
+}
+
 std::optional<std::string> ElfFile::FindNote(std::string_view owner, uint32_t type) const {
-  for (const Segment& segment : state_->segments) {
-    if (segment.type != PT_NOTE) continue;
-    const auto data = BytesAt(bytes(), segment.file_offset, segment.file_size);
-    if (!data) continue;
-    if (auto note = FindNoteIn(*data, segment.alignment, owner, type)) return note;
+  for (const Notes& notes : state_->headers.notes) {
+    if (auto note = FindNoteIn(notes.data, notes.alignment, owner, type)) return note;
   }
   return std::nullopt;
 }

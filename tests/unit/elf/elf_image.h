@@ -42,6 +42,10 @@ class ElfImage {
 
   uint16_t machine = EM_X86_64;
   uint16_t type = ET_EXEC;
+  uint32_t load_flags = PF_R | PF_X;
+  size_t extra_loads = 0;  // segments more that hold the whole file, too
+  // Program headers besides, behind those of the image.
+  std::vector<Elf64_Phdr> more_headers;
 
   // Adds a section and returns its address.
   uint64_t Add(const std::string& name, std::string_view content,
@@ -91,18 +95,28 @@ class ElfImage {
     header.e_machine = machine;
     header.e_version = EV_CURRENT;
     header.e_phoff = kLoadHeader;
+    header.e_phnum = 2;
+    if (extra_loads != 0 || !more_headers.empty()) {
+      // There is room for two at the start only: all go to the end.
+      header.e_phoff = bytes.size();
+      header.e_phnum = static_cast<uint16_t>(2 + extra_loads + more_headers.size());
+      bytes.resize(bytes.size() + header.e_phnum * sizeof(Elf64_Phdr));
+    }
     header.e_shoff = bytes.size();
     header.e_ehsize = sizeof(Elf64_Ehdr);
     header.e_phentsize = sizeof(Elf64_Phdr);
-    header.e_phnum = 2;
     header.e_shentsize = sizeof(Elf64_Shdr);
     header.e_shnum = static_cast<uint16_t>(headers.size() + 1);
     header.e_shstrndx = static_cast<uint16_t>(headers.size());
     Append(bytes, Elf64_Shdr{});
     for (const Elf64_Shdr& section : headers) Append(bytes, section);
     Patch(bytes, 0, header);
-    Patch(bytes, kLoadHeader, Load(bytes.size()));
-    Patch(bytes, kNoteHeader, Notes());
+    std::vector<Elf64_Phdr> program_headers = {Load(bytes.size()), Notes()};
+    program_headers.insert(program_headers.end(), extra_loads, Load(bytes.size()));
+    program_headers.insert(program_headers.end(), more_headers.begin(), more_headers.end());
+    for (size_t i = 0; i < program_headers.size(); ++i) {
+      Patch(bytes, header.e_phoff + i * sizeof(Elf64_Phdr), program_headers[i]);
+    }
     return bytes;
   }
 
@@ -124,10 +138,10 @@ class ElfImage {
   }
 
  private:
-  static Elf64_Phdr Load(uint64_t size) {
+  Elf64_Phdr Load(uint64_t size) const {
     Elf64_Phdr header{};
     header.p_type = PT_LOAD;
-    header.p_flags = PF_R | PF_X;
+    header.p_flags = load_flags;
     header.p_vaddr = kBase;
     header.p_filesz = size;
     header.p_memsz = size;
