@@ -2,167 +2,159 @@
 
 #include <fmt/format.h>
 
+#include <climits>
 #include <string>
 
 #include "server/base/errors.h"
 #include "server/elf/byte_reader.h"
-#include "server/elf/relocation.h"
 
 namespace uprobed::elf {
 namespace {
 
-// internal/abi/symtab.go: Go118PCLnTabMagic and Go120PCLnTabMagic. The layout is the same; only the
-// order of generic names' brackets changed.
-constexpr uint32_t kMagicGo118 = 0xfffffff0;
-constexpr uint32_t kMagicGo120 = 0xfffffff1;
-// The older layouts: Go 1.2 to 1.15, and 1.16 to 1.17.
+// debug/gosym/pclntab.go and internal/abi/symtab.go: the magic numbers. Between 1.18 and 1.20 only
+// the order of generic names' brackets changed.
 constexpr uint32_t kMagicGo12 = 0xfffffffb;
 constexpr uint32_t kMagicGo116 = 0xfffffffa;
+constexpr uint32_t kMagicGo118 = 0xfffffff0;
+constexpr uint32_t kMagicGo120 = 0xfffffff1;
 
-// runtime/symtab.go, type pcHeader, 64-bit.
-struct Header {
+// The first words of every layout, 64-bit (runtime/symtab.go, type pcHeader).
+struct Prefix {
   uint32_t magic;
   uint8_t pad[2];
   uint8_t min_instruction_size;
   uint8_t pointer_size;
   uint64_t function_count;
-  uint64_t file_count;
-  uint64_t text_start;
-  uint64_t names_offset;
-  uint64_t units_offset;
-  uint64_t files_offset;
-  uint64_t tables_offset;
-  uint64_t functions_offset;
 };
-static_assert(sizeof(Header) == 72);
-constexpr uint64_t kTextStartField = 24;
+static_assert(sizeof(Prefix) == 16);
 
-// runtime/symtab.go, type functab: two offsets of 32 bits.
-constexpr uint64_t kFunctabEntrySize = 8;
-// runtime/runtime2.go, type _func: entryOff uint32, nameOff int32.
-constexpr uint64_t kNameOffsetField = 4;
+// Where the parts are, from the start of the table.
+struct Parts {
+  uint64_t text_start = 0;  // itself, no offset; 0 where the header has none
+  uint64_t names = 0;
+  uint64_t functab = 0;
+  uint64_t records = 0;
+};
 
-// runtime/symtab.go, type moduledata: pcHeader is its first word, text at this offset.
-constexpr uint64_t kModuleTextField = 176;
+bool IsKnownMagic(uint32_t magic) {
+  return magic == kMagicGo12 || magic == kMagicGo116 || magic == kMagicGo118 ||
+         magic == kMagicGo120;
+}
 
-absl::Status Malformed(std::string_view what) {
+bool IsPlausible(const Prefix& prefix) {
+  return prefix.pad[0] == 0 && prefix.pad[1] == 0 &&
+         (prefix.min_instruction_size == 1 || prefix.min_instruction_size == 4) &&
+         prefix.pointer_size == 8;
+}
+
+std::optional<Parts> ReadParts(std::span<const std::byte> table, uint32_t magic) {
+  // Go 1.15, runtime/symtab.go, moduledataverify1: the functab follows the count; names and records
+  // count from the start of the table.
+  if (magic == kMagicGo12) return Parts{.functab = sizeof(Prefix)};
+  // Type pcHeader. Both: count of files, [text start,] names, units, files, tables, functab. The
+  // records count from the functab.
+  const bool has_text_start = magic != kMagicGo116;
+  const uint64_t names_field = has_text_start ? 32 : 24;
+  const uint64_t functab_field = names_field + 4 * sizeof(uint64_t);
+  const auto text_start = has_text_start ? ValueAt<uint64_t>(table, 24) : uint64_t{0};
+  const auto names = ValueAt<uint64_t>(table, names_field);
+  const auto functab = ValueAt<uint64_t>(table, functab_field);
+  if (!text_start || !names || !functab) return std::nullopt;
+  return Parts{
+      .text_start = *text_start, .names = *names, .functab = *functab, .records = *functab};
+}
+
+}  // namespace
+
+absl::Status PclntabMalformed(std::string_view what) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "PCLNTAB_MALFORMED",
                    fmt::format("the Go function table can't be read: {}; build the program again "
                                "without tools that rewrite it",
                                what));
 }
 
-bool LooksLikeHeader(const Header& header) {
-  return (header.magic == kMagicGo118 || header.magic == kMagicGo120) && header.pad[0] == 0 &&
-         header.pad[1] == 0 &&
-         (header.min_instruction_size == 1 || header.min_instruction_size == 4) &&
-         header.pointer_size == 8;
-}
-
-struct Location {
-  std::span<const std::byte> bytes;
-  uint64_t address = 0;
-};
-
-std::optional<Location> Locate(const ElfFile& file) {
-  for (const char* name : {".gopclntab", ".data.rel.ro.gopclntab"}) {
-    if (const Section* section = file.FindSection(name)) {
-      return Location{.bytes = section->data, .address = section->address};
-    }
-  }
-  // A system linker merges .data.rel.ro.gopclntab into .data.rel.ro, at a multiple of a pointer.
-  const Section* merged = file.FindSection(".data.rel.ro");
-  if (merged == nullptr) return std::nullopt;
-  constexpr uint64_t kAlignment = 8;
-  for (uint64_t offset = 0; offset < merged->data.size(); offset += kAlignment) {
-    const auto header = ValueAt<Header>(merged->data, offset);
-    if (header && LooksLikeHeader(*header)) {
-      return Location{.bytes = merged->data.subspan(offset), .address = merged->address + offset};
-    }
-  }
-  return std::nullopt;
-}
-
-// Where the functions' offsets count from, for a header that does not say.
-std::optional<uint64_t> FindTextStart(const ElfFile& file, uint64_t table_address) {
-  if (file.position_independent()) {
-    const auto relocated = ReadPointer(file, table_address + kTextStartField);
-    if (relocated && *relocated != 0) return relocated;
-  }
-  const Section* module = file.FindSection(".go.module");
-  if (module == nullptr) return std::nullopt;
-  if (ReadPointer(file, module->address) != table_address) return std::nullopt;
-  return ReadPointer(file, module->address + kModuleTextField);
-}
-
-}  // namespace
-
-absl::StatusOr<Pclntab> Pclntab::Find(const ElfFile& file) {
-  const auto location = Locate(file);
-  if (!location) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, "PCLNTAB_MISSING",
-                     file.name() +
-                         " has no Go function table (.gopclntab); its section headers "
-                         "were removed, or it is not a Go program");
-  }
-  ASSIGN_OR_RETURN(Pclntab table, Parse(location->bytes, 0));
-  if (table.text_start_ == 0) {
-    const auto text_start = FindTextStart(file, location->address);
-    if (!text_start) return Malformed("the start of the code is not known");
-    table.text_start_ = *text_start;
-  }
-  const auto first = table.EntryOffset(0);
-  if (!first || !file.FileOffset(table.text_start_ + *first)) {
-    return Malformed("its first function is not in the file");
-  }
-  return table;
+bool LooksLikePclntab(std::span<const std::byte> bytes) {
+  const auto prefix = ValueAt<Prefix>(bytes, 0);
+  return prefix && IsKnownMagic(prefix->magic) && IsPlausible(*prefix);
 }
 
 absl::StatusOr<Pclntab> Pclntab::Parse(std::span<const std::byte> table, uint64_t text_start) {
-  const auto header = ValueAt<Header>(table, 0);
-  if (!header) return Malformed("its header is incomplete");
-  if (header->magic == kMagicGo12 || header->magic == kMagicGo116) {
+  const auto prefix = ValueAt<Prefix>(table, 0);
+  if (!prefix) return PclntabMalformed("its header is incomplete");
+  if (!IsKnownMagic(prefix->magic)) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "PCLNTAB_VERSION_UNSUPPORTED",
-                     "the Go function table is of Go 1.17 or older; build the program with a "
-                     "newer Go");
+                     fmt::format("the Go function table has the unknown magic {:#x}: the program "
+                                 "is obfuscated (garble does this), or of a newer Go than this "
+                                 "daemon knows; give a build that is not obfuscated",
+                                 prefix->magic));
   }
-  if (header->magic != kMagicGo118 && header->magic != kMagicGo120) {
-    return MakeError(absl::StatusCode::kFailedPrecondition, "PCLNTAB_VERSION_UNSUPPORTED",
-                     fmt::format("the Go function table has the unknown magic {:#x}; it is of a "
-                                 "newer Go, or obfuscated",
-                                 header->magic));
-  }
-  if (!LooksLikeHeader(*header)) return Malformed("its header is not one of a 64-bit program");
-  if (header->names_offset > table.size() || header->functions_offset > table.size()) {
-    return Malformed("its parts are outside of its section");
+  if (!IsPlausible(*prefix)) return PclntabMalformed("its header is not one of a 64-bit program");
+  const auto parts = ReadParts(table, prefix->magic);
+  if (!parts) return PclntabMalformed("its header is incomplete");
+  if (parts->names > table.size() || parts->functab > table.size()) {
+    return PclntabMalformed("its parts are outside of its section");
   }
   Pclntab result;
-  result.names_ = table.subspan(header->names_offset);
-  result.functions_ = table.subspan(header->functions_offset);
-  result.count_ = header->function_count;
-  result.text_start_ = header->text_start != 0 ? header->text_start : text_start;
-  // The sentinel behind the last entry holds the end of the last function.
-  const uint64_t available = result.functions_.size() / kFunctabEntrySize;
-  if (result.count_ == 0 || result.count_ > available) {
-    return Malformed(fmt::format("it claims {} functions", result.count_));
+  result.magic_ = prefix->magic;
+  result.count_ = prefix->function_count;
+  result.names_ = table.subspan(parts->names);
+  result.functab_ = table.subspan(parts->functab);
+  result.records_ = table.subspan(parts->records);
+  if (!result.IsAbsolute()) {
+    result.text_start_ = parts->text_start != 0 ? parts->text_start : text_start;
   }
+  const uint64_t available = result.functab_.size() / result.EntrySize();
+  if (result.count_ == 0 || result.count_ > available) {
+    return PclntabMalformed(fmt::format("it claims {} functions", result.count_));
+  }
+  // The sentinel behind the last entry holds the end of the last function.
+  const uint64_t size = result.count_ * result.EntrySize() + result.EntrySize() / 2;
+  if (size < result.functab_.size()) result.functab_ = result.functab_.first(size);
   return result;
 }
 
-std::optional<uint32_t> Pclntab::EntryOffset(uint64_t index) const {
+Pclntab::Releases Pclntab::releases() const {
+  switch (magic_) {
+    case kMagicGo12:
+      return {.first = 2, .last = 15};
+    case kMagicGo116:
+      return {.first = 16, .last = 17};
+    case kMagicGo118:
+      return {.first = 18, .last = 19};
+    default:
+      return {.first = 20, .last = INT_MAX};
+  }
+}
+
+bool Pclntab::IsAbsolute() const { return magic_ == kMagicGo12 || magic_ == kMagicGo116; }
+
+// runtime/symtab.go, type functab: two pointers until Go 1.17, two offsets of 32 bits since.
+uint64_t Pclntab::EntrySize() const {
+  return IsAbsolute() ? 2 * sizeof(uint64_t) : 2 * sizeof(uint32_t);
+}
+
+std::optional<uint64_t> Pclntab::EntryOffset(uint64_t index) const {
   if (index > count_) return std::nullopt;
-  return ValueAt<uint32_t>(functions_, index * kFunctabEntrySize);
+  if (IsAbsolute()) return ValueAt<uint64_t>(functab_, index * EntrySize());
+  return ValueAt<uint32_t>(functab_, index * EntrySize());
+}
+
+std::optional<uint64_t> Pclntab::RecordOffset(uint64_t index) const {
+  if (index >= count_) return std::nullopt;
+  const uint64_t field = index * EntrySize() + EntrySize() / 2;
+  if (IsAbsolute()) return ValueAt<uint64_t>(functab_, field);
+  return ValueAt<uint32_t>(functab_, field);
 }
 
 std::optional<Pclntab::Function> Pclntab::At(uint64_t index) const {
-  if (index >= count_) return std::nullopt;
   const auto entry = EntryOffset(index);
   const auto next = EntryOffset(index + 1);
-  const auto record = ValueAt<uint32_t>(functions_, index * kFunctabEntrySize + sizeof(uint32_t));
+  const auto record = RecordOffset(index);
   if (!entry || !next || !record || *next < *entry) return std::nullopt;
-  const auto name_offset = ValueAt<uint32_t>(functions_, uint64_t{*record} + kNameOffsetField);
-  if (!name_offset) return std::nullopt;
-  const auto name = StringAt(names_, *name_offset);
+  // runtime/runtime2.go, type _func: the entry, as in the functab, then int32 nameOff.
+  const auto content = BytesAt(records_, *record, EntrySize() / 2 + sizeof(uint32_t));
+  if (!content) return std::nullopt;
+  const auto name = StringAt(names_, *ValueAt<uint32_t>(*content, EntrySize() / 2));
   if (!name) return std::nullopt;
   return Function{.name = *name, .address = text_start_ + *entry, .size = *next - *entry};
 }

@@ -9,6 +9,8 @@
 
 namespace uprobed::elf {
 
+constexpr uint32_t kMagicGo12 = 0xfffffffb;
+constexpr uint32_t kMagicGo116 = 0xfffffffa;
 constexpr uint32_t kMagicGo120 = 0xfffffff1;
 
 // Offsets of the header's fields, to damage them.
@@ -53,6 +55,55 @@ inline std::string MakePclntab(const std::vector<PclntabEntry>& functions, uint3
   for (const uint64_t offset :
        {names_offset, functions_offset, functions_offset, functions_offset, functions_offset}) {
     Append(table, offset);
+  }
+  return table + names + functab + records;
+}
+
+// Where the functab of an old table begins: its 64-bit entries are the absolute addresses that a
+// position-independent program has relocated.
+inline uint64_t OldFunctab(const std::string& table) {
+  uint32_t magic = 0;
+  std::memcpy(&magic, table.data(), sizeof(magic));
+  if (magic == kMagicGo12) return 16;
+  uint64_t offset = 0;
+  std::memcpy(&offset, table.data() + 56, sizeof(offset));
+  return offset;
+}
+
+// As MakePclntab, in the layout of Go 1.2 to 1.15 (kMagicGo12) or of 1.16 and 1.17 (kMagicGo116).
+inline std::string MakeOldPclntab(const std::vector<PclntabEntry>& functions, uint32_t end,
+                                  uint64_t text_start, uint32_t magic) {
+  const bool go12 = magic == kMagicGo12;
+  std::string names(1, '\0');
+  for (const PclntabEntry& function : functions) names += function.name + '\0';
+  names.resize((names.size() + 7) / 8 * 8);
+
+  const uint64_t header_size = go12 ? 16 : 64;
+  const uint64_t functab_size = functions.size() * 16 + 8;
+  // Go 1.15: functab, records, names, all found from the table's start. Go 1.16: names, functab,
+  // records, found from the starts of their parts.
+  const uint64_t first_record = functab_size + (go12 ? header_size : 0);
+  uint64_t name_offset = 1 + (go12 ? first_record + functions.size() * 12 : 0);
+  std::string functab;
+  std::string records;
+  for (const PclntabEntry& function : functions) {
+    Append(functab, text_start + function.offset);
+    Append(functab, first_record + records.size());
+    Append(records, text_start + function.offset);
+    Append(records, static_cast<uint32_t>(name_offset));
+    name_offset += function.name.size() + 1;
+  }
+  Append(functab, text_start + end);
+
+  std::string table;
+  Append(table, magic);
+  table += std::string("\0\0\1\x08", 4);
+  Append(table, uint64_t{functions.size()});
+  if (go12) return table + functab + records + names;
+  const uint64_t functab_offset = header_size + names.size();
+  for (const uint64_t word :
+       {uint64_t{0}, header_size, functab_offset, functab_offset, functab_offset, functab_offset}) {
+    Append(table, word);
   }
   return table + names + functab + records;
 }

@@ -68,7 +68,7 @@ TEST(Pclntab, TakesTheGivenTextStartWhereItsHeaderHasNone) {
 
 TEST(Pclntab, RefusesOtherVersions) {
   const std::vector<PclntabEntry> functions = SomeFunctions();
-  for (const uint32_t magic : {0xfffffffbU, 0xfffffffaU, 0xfffffff2U, 0U}) {
+  for (const uint32_t magic : {0xfffffffcU, 0xfffffff2U, 0U}) {
     EXPECT_EQ(ReasonOfTable(MakePclntab(functions, 0x100, kText, magic)),
               "PCLNTAB_VERSION_UNSUPPORTED");
   }
@@ -172,30 +172,67 @@ TEST(Pclntab, RefusesATextStartOutsideOfTheFile) {
   EXPECT_EQ(ReasonOfImage(image), "PCLNTAB_MALFORMED");
 }
 
-TEST(Pclntab, TakesTheTextStartFromTheModule) {
+TEST(Pclntab, IsFoundByItsFirstBytesWhereNoSectionIsCalledSo) {
+  for (const uint32_t magic : {kMagicGo12, kMagicGo116, kMagicGo120}) {
+    ElfImage image;
+    const uint64_t text = image.Add(".text", std::string(0x100, '\x90'));
+    // What only begins like a table must not hide the table.
+    image.Add(".decoy", SomeTable().substr(0, 8) + std::string(64, '\0'));
+    image.Add(".renamed", magic == kMagicGo120
+                              ? MakePclntab(SomeFunctions(), 0x100, text)
+                              : MakeOldPclntab(SomeFunctions(), 0x100, text, magic));
+    EXPECT_EQ(ReasonOfImage(image), "OK") << magic;
+  }
+}
+
+TEST(Pclntab, IsLookedForInNoMoreThanTheFileHolds) {
   ElfImage image;
-  const uint64_t text = image.Add(".text", std::string(0x100, '\x90'));
-  const uint64_t table_address = image.Add(".gopclntab", MakePclntab(SomeFunctions(), 0x100, 0));
+  image.Add(".rodata", std::string(1 << 22, '\0'));
+  // As many segments as there may be, and each the whole file: 1 GB to look through.
+  image.extra_loads = 250;
+  EXPECT_EQ(ReasonOfImage(image), "PCLNTAB_MISSING");
+}
+
+// The moduledata of Go 1.26 for a table of SomeFunctions.
+std::string Module(uint64_t table_address, uint64_t text) {
   std::string module(400, '\0');
   Patch(module, 0, table_address);
+  Patch(module, 160, text);          // minpc
+  Patch(module, 168, text + 0x100);  // maxpc
   Patch(module, 176, text);
-  image.Add(".go.module", module);
-  const auto file = image.Open();
-  ASSERT_TRUE(file.ok()) << file.status();
-  const auto table = Pclntab::Find(*file);
-  ASSERT_TRUE(table.ok()) << table.status();
-  EXPECT_EQ(table->text_start(), text);
+  return module;
+}
+
+// Not the start of .text, where a cgo program has the code of C first.
+constexpr uint64_t kCodeOfC = 0x20;
+
+TEST(Pclntab, TakesTheTextStartFromTheModule) {
+  // The module has a section of its own, or is one of the variables.
+  for (const char* name : {".go.module", ".noptrdata"}) {
+    ElfImage image;
+    image.load_flags = PF_R | PF_W;
+    const uint64_t text = kCodeOfC + image.Add(".text", std::string(0x200, '\x90'));
+    const uint64_t table_address = image.Add(".gopclntab", MakePclntab(SomeFunctions(), 0x100, 0));
+    image.Add(".decoy", std::string(reinterpret_cast<const char*>(&table_address), 8));
+    image.Add(name, Module(table_address, text));
+    const auto file = image.Open();
+    ASSERT_TRUE(file.ok()) << file.status();
+    const auto table = Pclntab::Find(*file);
+    ASSERT_TRUE(table.ok()) << table.status();
+    EXPECT_EQ(table->text_start(), text);
+  }
 }
 
 TEST(Pclntab, RefusesTheModuleOfAnotherTable) {
-  ElfImage image;
-  const uint64_t text = image.Add(".text", std::string(0x100, '\x90'));
-  image.Add(".gopclntab", MakePclntab(SomeFunctions(), 0x100, 0));
-  std::string module(400, '\0');
-  Patch(module, 0, text);
-  Patch(module, 176, text);
-  image.Add(".go.module", module);
-  EXPECT_EQ(ReasonOfImage(image), "PCLNTAB_MALFORMED");
+  for (const size_t field : {0U, 160U, 168U, 176U}) {
+    ElfImage image;
+    const uint64_t text = image.Add(".text", std::string(0x200, '\x90'));
+    const uint64_t table_address = image.Add(".gopclntab", MakePclntab(SomeFunctions(), 0x100, 0));
+    std::string module = Module(table_address, text);
+    Patch(module, field, text + 8);
+    image.Add(".go.module", module);
+    EXPECT_EQ(ReasonOfImage(image), "PCLNTAB_MALFORMED") << field;
+  }
 }
 
 TEST(Pclntab, TakesTheTextStartFromARelocation) {
