@@ -22,7 +22,7 @@ bool TableCovers(const GoVersion& version);
 // cover `version` or the version has no such field.
 std::optional<uint32_t> KnownOffset(const GoVersion& version, std::string_view field);
 
-// The releases the table covers, as text for a person: "go1.19.0 to go1.19.13, ...".
+// The releases the table covers, as text for a person: "go1.15.0 to go1.15.15, ...".
 std::string CoveredVersions();
 
 // Every field that the table knows in some version; for the test that compares it with AllFields().

@@ -20,7 +20,7 @@ namespace {
 
 // Longest instruction of x86-64 (Intel SDM, 2.3.11).
 constexpr size_t kMaxInstructionBytes = 15;
-// Transport.roundTrip of Go 1.19 to 1.27 needs less than 30 sites.
+// Transport.roundTrip of Go 1.15 to 1.27 needs less than 30 sites.
 constexpr size_t kMaxSites = 256;
 // The kernel side adds offsets to pointers; all these structs are smaller by far.
 constexpr uint32_t kMaxFieldOffset = 4096;
