@@ -1,5 +1,6 @@
 #include "server/profile/go_version.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace uprobed::profile {
@@ -24,6 +25,20 @@ std::optional<int> ConsumeNumber(std::string_view* text) {
   return value;
 }
 
+// Finds the experiments in what follows the number of a version. The words of a vendor come before
+// them. Returns what is not experiments.
+std::string_view TakeExperiments(std::string_view suffix, std::string* experiments) {
+  // cmd/link/internal/ld/main.go: " X:" until Go 1.25. Since 1.26 "-X:" where the version has no
+  // '-' before it, that is, where nothing is before it.
+  const size_t start = suffix.starts_with("-X:") ? 0 : suffix.find(" X:");
+  if (start == std::string_view::npos) return suffix;
+  std::string_view list = suffix.substr(start + 3);
+  const std::string_view after = list.substr(std::min(list.find(' '), list.size()));
+  list.remove_suffix(after.size());
+  *experiments = list;
+  return start == 0 ? after : suffix;
+}
+
 }  // namespace
 
 std::optional<GoVersion> ParseGoVersion(std::string_view text) {
@@ -36,24 +51,22 @@ std::optional<GoVersion> ParseGoVersion(std::string_view text) {
   if (!minor) return std::nullopt;
   version.major = *major;
   version.minor = *minor;
-  bool preview = false;
+  bool published = !development;
   if (Consume(&text, ".")) {
     const std::optional<int> patch = ConsumeNumber(&text);
     if (!patch) return std::nullopt;
     version.patch = *patch;
-  } else if (Consume(&text, "rc") || Consume(&text, "beta")) {
-    if (!ConsumeNumber(&text)) return std::nullopt;
-    preview = true;
   }
-  if (Consume(&text, " X:")) {
-    const size_t end = text.find(' ');
-    version.experiments = text.substr(0, end);
-    text.remove_prefix(version.experiments.size());
+  // "go1.18.3b7" was the toolchain with BoringCrypto.
+  if (Consume(&text, "rc") || Consume(&text, "beta") || Consume(&text, "b")) {
+    if (!ConsumeNumber(&text)) return std::nullopt;
+    published = false;
   }
   if (!text.empty() && text.front() != ' ' && text.front() != '-' && text.front() != '+') {
     return std::nullopt;
   }
-  version.released = !development && !preview && text.empty();
+  const std::string_view vendor = TakeExperiments(text, &version.experiments);
+  version.released = published && vendor.empty();
   return version;
 }
 
