@@ -1,5 +1,6 @@
 #include "server/elf/go_build_info.h"
 
+#include <elf.h>
 #include <fmt/format.h>
 
 #include <cctype>
@@ -23,6 +24,10 @@ constexpr uint8_t kFlagInlineStrings = 2;
 constexpr uint64_t kVersionPointerField = 16;
 constexpr uint64_t kModulePointerField = 24;
 constexpr uint64_t kInlineStrings = 32;
+constexpr uint64_t kBuildInfoAlignment = 16;
+
+// A version is kept, and shown: it must not be as long as the file.
+constexpr size_t kMaxVersionSize = 256;
 
 // The go command puts this many bytes before and behind the module text, so that it can be found
 // in the binary (cmd/go/internal/modload/build.go, infoStart and infoEnd).
@@ -31,8 +36,8 @@ constexpr size_t kSentinelSize = 16;
 absl::Status NotGo(const ElfFile& file) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "BINARY_NOT_GO",
                    file.name() +
-                       " has no Go build information (.go.buildinfo); give a program "
-                       "that was built by Go and not obfuscated",
+                       " has no Go build information (.go.buildinfo); give a program that was "
+                       "built by Go (not gccgo or TinyGo) and not obfuscated",
                    {{"path", file.name()}});
 }
 
@@ -144,27 +149,53 @@ void ParseModules(std::string_view text, GoBuildInfo& info) {
   }
 }
 
+struct Place {
+  uint64_t address = 0;
+  std::span<const std::byte> data;
+};
+
+// As debug/buildinfo does: the section, or else the first place of the variables that begins so.
+std::optional<Place> Locate(const ElfFile& file) {
+  if (const Section* section = file.FindSection(".go.buildinfo")) {
+    if (!AsText(section->data).starts_with(kMagic)) return std::nullopt;
+    return Place{.address = section->address, .data = section->data};
+  }
+  uint64_t budget = file.size();  // segments that overlap are longer than the file
+  for (const Segment& segment : file.segments()) {
+    if ((segment.flags & PF_W) == 0) continue;
+    const std::string_view text = AsText(segment.data).substr(0, budget);
+    budget -= text.size();
+    for (size_t at = text.find(kMagic); at != std::string_view::npos;
+         at = text.find(kMagic, at + 1)) {
+      if ((segment.address + at) % kBuildInfoAlignment != 0) continue;
+      return Place{.address = segment.address + at, .data = segment.data.subspan(at)};
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 absl::StatusOr<GoBuildInfo> ReadGoBuildInfo(const ElfFile& file) {
-  const Section* section = file.FindSection(".go.buildinfo");
-  if (section == nullptr || !AsText(section->data).starts_with(kMagic)) return NotGo(file);
-  const auto flags = ValueAt<uint8_t>(section->data, kFlagsField);
+  const auto place = Locate(file);
+  if (!place) return NotGo(file);
+  const auto flags = ValueAt<uint8_t>(place->data, kFlagsField);
   if (!flags) return Malformed(file, "it ends in its header");
 
   std::optional<std::string_view> version;
   std::optional<std::string_view> modules;
   if ((*flags & kFlagInlineStrings) != 0) {
     uint64_t offset = kInlineStrings;
-    version = ReadInlineString(section->data, offset);
-    modules = ReadInlineString(section->data, offset);
+    version = ReadInlineString(place->data, offset);
+    modules = ReadInlineString(place->data, offset);
   } else if ((*flags & kFlagBigEndian) == 0) {
-    version = ReadPointedString(file, section->address + kVersionPointerField);
-    modules = ReadPointedString(file, section->address + kModulePointerField);
+    version = ReadPointedString(file, place->address + kVersionPointerField);
+    modules = ReadPointedString(file, place->address + kModulePointerField);
   } else {
     return Malformed(file, "it is big-endian");
   }
   if (!version || version->empty()) return Malformed(file, "it has no Go version");
+  if (version->size() > kMaxVersionSize) return Malformed(file, "its Go version is too long");
   if (!modules) return Malformed(file, "its module text is cut short");
 
   GoBuildInfo info;

@@ -11,6 +11,8 @@
 #include "server/base/errors.h"
 #include "server/elf/go_build_info.h"
 #include "server/elf/go_functions.h"
+#include "server/elf/go_version_string.h"
+#include "server/elf/pclntab.h"
 #include "server/profile/go_version.h"
 #include "server/profile/offsets.h"
 #include "server/profile/sites.h"
@@ -78,7 +80,8 @@ absl::Status NothingToProbe(const Profile& profile, const std::string& path) {
   if (no_functions) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "NET_HTTP_MISSING",
                      fmt::format("{} is a Go program ({}) without the server and the client of "
-                                 "net/http; there is nothing to observe in it",
+                                 "net/http, or its names are obfuscated; there is nothing to "
+                                 "observe in it",
                                  path, profile.go_version),
                      {{"path", path}});
   }
@@ -91,6 +94,29 @@ absl::Status NothingToProbe(const Profile& profile, const std::string& path) {
                    fmt::format("{}: {}", path, cause->message), {{"path", path}});
 }
 
+// The build information; where it was removed, what else tells of the build: the version alone.
+absl::StatusOr<elf::GoBuildInfo> ReadBuild(const elf::ElfFile& file) {
+  absl::StatusOr<elf::GoBuildInfo> info = elf::ReadGoBuildInfo(file);
+  // runtime/proc.go calls a version so that is not there; garble, too.
+  const bool nameless = info.ok() && info->go_version == "unknown";
+  if (!nameless && (info.ok() || ReasonOf(info.status()) != "BINARY_NOT_GO")) return info;
+  const absl::StatusOr<elf::Pclntab> table = elf::Pclntab::Find(file);
+  if (!table.ok()) {
+    const std::string reason = ReasonOf(table.status());
+    if (!nameless && reason == "PCLNTAB_MISSING") return info;
+    if (!nameless || reason != "PCLNTAB_VERSION_UNSUPPORTED") return table.status();
+    return MakeError(absl::StatusCode::kFailedPrecondition, "BINARY_OBFUSCATED",
+                     file.name() +
+                         " is a Go program whose version, function table and names are obfuscated "
+                         "(as garble does it); give a build that is not obfuscated",
+                     {{"path", file.name()}});
+  }
+  ASSIGN_OR_RETURN(elf::GoVersionString version, elf::FindGoVersionString(file, *table));
+  elf::GoBuildInfo known = nameless ? *std::move(info) : elf::GoBuildInfo();
+  known.go_version = std::move(version.text);
+  return known;
+}
+
 std::string ExperimentsOf(const elf::GoBuildInfo& info) {
   const auto found = info.settings.find("GOEXPERIMENT");
   return found == info.settings.end() ? "" : found->second;
@@ -100,7 +126,7 @@ std::string ExperimentsOf(const elf::GoBuildInfo& info) {
 
 absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& identity) {
   RETURN_IF_ERROR(CheckArchitecture(file));
-  ASSIGN_OR_RETURN(const elf::GoBuildInfo info, elf::ReadGoBuildInfo(file));
+  ASSIGN_OR_RETURN(const elf::GoBuildInfo info, ReadBuild(file));
   ASSIGN_OR_RETURN(const GoVersion version, SupportedVersion(info.go_version));
   ASSIGN_OR_RETURN(const elf::GoFunctions functions, elf::GoFunctions::Read(file));
 

@@ -64,6 +64,43 @@ TEST(GoBuildInfo, ReadsInlineStrings) {
   EXPECT_THAT(info->settings, ElementsAre(Pair("-compiler", "gc"), Pair("GOARCH", "amd64")));
 }
 
+TEST(GoBuildInfo, IsFoundByItsFirstBytesWhereNoSectionIsCalledSo) {
+  ElfImage image;
+  image.load_flags = PF_R | PF_W;
+  image.Add(".text", InlineInfo("go1.23.1", "").substr(0, 14));
+  image.Add(".decoy", " " + InlineInfo("go1.22.1", ""));  // at an odd address
+  image.Add(".renamed", InlineInfo("go1.24.12", "mod\texample.com/shop\tv1.2.3\n"));
+  // The first is cut off by what follows it: as damaged as it would be in its section.
+  const auto damaged = image.Open();
+  ASSERT_TRUE(damaged.ok()) << damaged.status();
+  EXPECT_FALSE(ReadGoBuildInfo(*damaged).ok());
+
+  ElfImage good;
+  good.load_flags = PF_R | PF_W;
+  good.Add(".decoy", " " + InlineInfo("go1.22.1", ""));
+  good.Add(".renamed", InlineInfo("go1.24.12", "mod\texample.com/shop\tv1.2.3\n"));
+  const auto file = good.Open();
+  ASSERT_TRUE(file.ok()) << file.status();
+  const auto info = ReadGoBuildInfo(*file);
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->go_version, "go1.24.12");
+  EXPECT_EQ(info->main_module, "example.com/shop");
+}
+
+TEST(GoBuildInfo, IsNotLookedForInWhatIsNotWritable) {
+  ElfImage image;
+  image.Add(".rodata", InlineInfo("go1.24.12", ""));
+  const auto file = image.Open();
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(ReasonOf(ReadGoBuildInfo(*file).status()), "BINARY_NOT_GO");
+}
+
+TEST(GoBuildInfo, RefusesAVersionThatIsABook) {
+  EXPECT_EQ(ReasonOfSection(InlineInfo("go1.24" + std::string(250, 'x'), "")), "OK");
+  EXPECT_EQ(ReasonOfSection(InlineInfo("go1.24" + std::string(251, 'x'), "")),
+            "BUILD_INFO_MALFORMED");
+}
+
 TEST(GoBuildInfo, AppliesReplacements) {
   const auto info = ReadSection(InlineInfo("go1.24.12",
                                            "mod\texample.com/shop\t(devel)\t\n"

@@ -43,6 +43,41 @@ class SpoiledCopy : public ::testing::Test {
     content_.replace(found, size, (version + " vendor").substr(0, size));
   }
 
+  elf::Section SectionOf(const std::string& name) {
+    const auto file = elf::ElfFile::Open(original_.string());
+    if (!file.ok() || file->FindSection(name) == nullptr) return {};
+    elf::Section section = *file->FindSection(name);
+    section.data = {};  // the file is gone
+    section.name = {};
+    return section;
+  }
+
+  void EraseBuildInfo() {
+    const elf::Section section = SectionOf(".go.buildinfo");
+    ASSERT_NE(section.size, 0u);
+    content_.replace(section.file_offset, section.size, section.size, '\0');
+  }
+
+  // Writes the version of a program that garble made; the module text moves by a byte.
+  void SetUnknownVersion() {
+    const elf::Section section = SectionOf(".go.buildinfo");
+    ASSERT_NE(section.size, 0u);
+    const size_t found = content_.find("go1.", section.file_offset);
+    const size_t size = static_cast<unsigned char>(content_[found - 1]);
+    ASSERT_GE(size, 7u);
+    const std::string rest =
+        content_.substr(found + size, section.file_offset + section.size - found - size);
+    content_.replace(found - 1, 8, "\x07unknown");
+    content_.replace(found + 7, rest.size(), rest);
+  }
+
+  // Leaves no word of the program as it is that begins a function table.
+  void SpoilFunctionTable() {
+    const elf::Section section = SectionOf(".gopclntab");
+    ASSERT_NE(section.size, 0u);
+    content_[section.file_offset] = '\x55';
+  }
+
   testing::TempDir directory_;
   std::filesystem::path original_;
   std::string content_;
@@ -90,6 +125,58 @@ TEST(Resolver, SaysWhyAClientHasNoServer) {
   ASSERT_EQ(profile->absences.size(), 1u);
   EXPECT_EQ(profile->absences[0].instrumentation, Instrumentation::kHttpServer);
   EXPECT_EQ(profile->absences[0].reason, "SYMBOL_NOT_FOUND");
+}
+
+TEST_F(SpoiledCopy, IsResolvedWithoutBuildInformation) {
+  for (const bool stripped : {false, true}) {
+    if (!Take(stripped)) GTEST_SKIP() << kNoTargets;
+    const auto original = ResolvePath(original_);
+    ASSERT_TRUE(original.ok()) << original.status();
+    EraseBuildInfo();
+
+    const auto profile = ResolveCopy();
+
+    ASSERT_TRUE(profile.ok()) << profile.status();
+    EXPECT_EQ(profile->go_version, original->go_version);
+    EXPECT_EQ(profile->sites, original->sites);
+    EXPECT_EQ(profile->fields, original->fields);
+    EXPECT_EQ(profile->main_module, "");
+  }
+}
+
+TEST_F(SpoiledCopy, IsRefusedWithNeitherBuildInformationNorFunctionTable) {
+  if (!Take(true)) GTEST_SKIP() << kNoTargets;
+  EraseBuildInfo();
+  SpoilFunctionTable();
+  const size_t name = content_.find(".gopclntab");
+  ASSERT_NE(name, std::string::npos);
+  content_[name] = '_';
+
+  EXPECT_EQ(ReasonOf(ResolveCopy().status()), "BINARY_NOT_GO");
+}
+
+TEST_F(SpoiledCopy, IsResolvedWhereItsBuildInformationNamesNoVersion) {
+  if (!Take(true)) GTEST_SKIP() << kNoTargets;
+  const auto original = ResolvePath(original_);
+  ASSERT_TRUE(original.ok()) << original.status();
+  SetUnknownVersion();
+
+  const auto profile = ResolveCopy();
+
+  ASSERT_TRUE(profile.ok()) << profile.status();
+  EXPECT_EQ(profile->go_version, original->go_version);
+  EXPECT_EQ(profile->main_module, original->main_module);
+}
+
+TEST_F(SpoiledCopy, IsRefusedAsObfuscatedWithoutVersionAndFunctionTable) {
+  if (!Take(true)) GTEST_SKIP() << kNoTargets;
+  SetUnknownVersion();
+  SpoilFunctionTable();
+
+  const auto profile = ResolveCopy();
+
+  EXPECT_EQ(profile.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonOf(profile.status()), "BINARY_OBFUSCATED");
 }
 
 TEST_F(SpoiledCopy, IsRefusedForAnotherArchitecture) {
