@@ -54,7 +54,7 @@ void EventLoop::Run(const std::stop_token& stop) {
 
 void EventLoop::OnRecord(std::span<const std::byte> record) {
   events_.fetch_add(1, std::memory_order_relaxed);
-  const absl::StatusOr<up_http_event> event = span::DecodeHttpEvent(record);
+  absl::StatusOr<up_http_event> event = span::DecodeHttpEvent(record);
   if (!event.ok()) {
     decode_errors_.fetch_add(1, std::memory_order_relaxed);
     return;
@@ -65,6 +65,7 @@ void EventLoop::OnRecord(std::span<const std::byte> record) {
     unknown_slots_.fetch_add(1, std::memory_order_relaxed);
     return;
   }
+  directory_.Check(*event);
   on_span_(std::make_shared<const span::Span>(span::Assemble(*event, *source, clock_)));
   directory_.CountSpan(event->slot);
 }

@@ -22,6 +22,19 @@ constexpr uint64_t kForgetNs = 60'000'000'000;
 void EventDirectory::Bind(uint32_t slot, Binding binding) {
   const absl::MutexLock lock(&mutex_);
   bindings_[slot] = std::move(binding);
+  checks_[slot] = {};
+}
+
+void EventDirectory::Check(up_http_event& event) {
+  const absl::MutexLock lock(&mutex_);
+  const auto found = checks_.find(event.slot);
+  if (found != checks_.end()) found->second.Check(event);
+}
+
+std::vector<span::FieldFinding> EventDirectory::Findings(uint32_t slot) const {
+  const absl::MutexLock lock(&mutex_);
+  const auto found = checks_.find(slot);
+  return found == checks_.end() ? std::vector<span::FieldFinding>() : found->second.Findings();
 }
 
 std::optional<span::EventSource> EventDirectory::Find(uint32_t slot, uint32_t pid,

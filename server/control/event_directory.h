@@ -6,10 +6,12 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "server/span/assembler.h"
+#include "server/span/live_check.h"
 
 namespace uprobed::control {
 
@@ -35,6 +37,11 @@ class EventDirectory {
   // so that a reused pid is read anew.
   std::optional<span::EventSource> Find(uint32_t slot, uint32_t pid, uint64_t now_monotonic_ns);
 
+  // Checks what an event of a bound slot says against what its fields can be, and withholds what
+  // they cannot. Begins anew where the slot is bound anew.
+  void Check(up_http_event& event);
+  std::vector<span::FieldFinding> Findings(uint32_t slot) const;
+
   // Counts a delivered span for its probe; Spans() reads the count.
   void CountSpan(uint32_t slot);
   uint64_t Spans(const std::string& probe_id) const;
@@ -54,6 +61,7 @@ class EventDirectory {
   const std::string proc_root_;
   mutable absl::Mutex mutex_;
   std::map<uint32_t, Binding> bindings_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint32_t, span::LiveCheck> checks_ ABSL_GUARDED_BY(mutex_);  // by slot
   std::map<uint32_t, Process> processes_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, uint64_t> spans_ ABSL_GUARDED_BY(mutex_);
 };

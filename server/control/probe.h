@@ -14,7 +14,8 @@ namespace uprobed::control {
 enum class ProbeState : uint8_t {
   kPending,   // stored, not yet reconciled
   kActive,    // every wanted instrumentation that the binary has is attached
-  kDegraded,  // attached, but an instrumentation that was asked for is missing
+  kDegraded,  // attached, but an instrumentation that was asked for is missing or a field is
+              // refuted
   kWaiting,   // the binary or process is not there (any more); attached as soon as it is
   kDisabled,  // detached because the user wants it so
   kFailed,    // cannot be attached: `error` says why; tried again with a growing delay

@@ -2,11 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "server/base/errors.h"
@@ -127,9 +130,39 @@ Reconciler::Verdict Reconciler::Follow(const store::ProbeRecord& record, const F
   }
   runtime.failure.reset();
   // Empty where the file was replaced once more meanwhile: the next step follows that.
-  const absl::Status missing =
-      runtime.attachments->Missing(record.spec, current).value_or(absl::OkStatus());
-  return {.state = missing.ok() ? ProbeState::kActive : ProbeState::kDegraded, .error = missing};
+  absl::Status flaw = runtime.attachments->Missing(record.spec, current).value_or(absl::OkStatus());
+  if (flaw.ok()) flaw = CheckFindings(runtime.attachments->Slots());
+  const ProbeState state = flaw.ok() ? ProbeState::kActive : ProbeState::kDegraded;
+  return {.state = state, .error = std::move(flaw)};
+}
+
+absl::Status Reconciler::CheckFindings(const std::vector<uint32_t>& slots) const {
+  std::map<span::FieldVerdict, std::set<std::string_view>> fields;
+  for (const uint32_t slot : slots) {
+    for (const span::FieldFinding& finding : directory_.Findings(slot)) {
+      fields[finding.verdict].insert(finding.field);
+    }
+  }
+  const auto error = [&fields](span::FieldVerdict verdict, std::string_view reason,
+                               std::string_view consequence) {
+    const std::string names = fmt::format("{}", fmt::join(fields[verdict], ", "));
+    return MakeError(absl::StatusCode::kFailedPrecondition, reason,
+                     fmt::format("what the requests show is not {}: {}; resolve the binary anew "
+                                 "(uprobectl profile resolve --refresh), then disable and enable "
+                                 "the probe",
+                                 names, consequence),
+                     {{"fields", names}});
+  };
+  if (fields.contains(span::FieldVerdict::kRefuted)) {
+    return error(span::FieldVerdict::kRefuted, "FIELD_REFUTED",
+                 "the profile has a wrong offset, and what it leads to is not reported");
+  }
+  if (fields.contains(span::FieldVerdict::kSuspect)) {
+    return error(span::FieldVerdict::kSuspect, "FIELD_SUSPECT",
+                 "not always, or never; the profile may have a wrong offset, and impossible values "
+                 "are not reported");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Reconciler::AttachTarget(const store::ProbeRecord& record, Runtime& runtime) {

@@ -73,6 +73,8 @@ class Reconciler {
   };
 
   Verdict Step(const store::ProbeRecord& record, const ProcessTable& processes, Runtime& runtime);
+  // FAILED_PRECONDITION FIELD_REFUTED or FIELD_SUSPECT where requests speak against an offset.
+  absl::Status CheckFindings(const std::vector<uint32_t>& slots) const;
   Verdict Follow(const store::ProbeRecord& record, const FileVersion& current, Runtime& runtime);
   // Attaches the file that the target is now.
   absl::Status AttachTarget(const store::ProbeRecord& record, Runtime& runtime);

@@ -1,0 +1,77 @@
+"""A profile with a wrong offset: the first requests show it, and nothing false is reported."""
+
+import json
+import unittest
+
+import harness
+
+
+class LiveCheck(harness.E2eTest):
+
+    def attach_with_wrong_offset(self, field, difference):
+        """Attaches by an imported profile in which one offset is wrong."""
+        program = harness.hello(stripped=True)
+        name = self.client("profile", "resolve", program, "-o", "json").json()["profile"]["name"]
+        exported = self.client("profile", "export", name, "-o", "json").json()
+        self.client("profile", "delete", name)
+        entry = exported["profiles"][0]["fields"][field]
+        entry["offset"] = entry.get("offset", 0) + difference
+        for source in entry.get("evidence", []):
+            source["offset"] = entry["offset"]
+        file = self.directory / "profile.json"
+        file.write_text(json.dumps(exported), encoding="utf-8")
+        self.client("profile", "import", file)
+        self.attach(program, "--name", "hello")
+        return self.start_program(program)
+
+    def expect(self, reason, field):
+        harness.wait_until(lambda: self.probe("hello")["status"]["state"] == "STATE_DEGRADED",
+                           "the probe is degraded")
+        error = self.probe("hello")["status"]["error"]
+        self.assertIn(field, error["message"])
+        self.assertIn(reason, json.dumps(error))
+
+    def check(self, field, difference, attribute, kind="KIND_SERVER", url="/hello",
+              reason="FIELD_REFUTED"):
+        self.start_daemon()
+        program = self.attach_with_wrong_offset(field, difference)
+        spans = self.subscribe()
+        self.load(program.url(url), 50)
+        wanted = lambda: [span for span in spans() if span["kind"] == kind]
+        harness.wait_until(lambda: len(wanted()) >= 50, "50 spans")
+        for span in wanted():
+            self.assertNotIn(attribute, span["attributes"])
+        self.expect(reason, field)
+
+    def test_status_of_a_served_request(self):
+        self.check("net/http.response.status", 8, "http.response.status_code")
+
+    def test_path_of_a_served_request(self):
+        self.check("net/http.Request.RequestURI", -16, "url.path")
+
+    def test_path_of_a_served_request_between_words(self):
+        # The length before, and a pointer that is nil: an empty string.
+        self.check("net/http.Request.RequestURI", 8, "url.path", reason="FIELD_SUSPECT")
+
+    def test_method(self):
+        self.check("net/http.Request.Method", 24, "http.request.method")
+
+    def test_path_of_a_request_made(self):
+        self.check("net/url.URL.Path", -16, "url.path", "KIND_CLIENT", "/call")
+
+    def test_status_of_a_request_made(self):
+        self.check("net/http.Response.StatusCode", 8, "http.response.status_code", "KIND_CLIENT",
+                   "/call")
+
+    def test_right_offsets_stay_active(self):
+        self.start_daemon()
+        self.attach(harness.hello(), "--name", "hello")
+        program = self.start_program(harness.hello())
+        spans = self.subscribe()
+        self.load(program.url("/call"), 50)
+        harness.wait_until(lambda: len(spans()) >= 150, "150 spans")
+        self.assertEqual(self.probe("hello")["status"]["state"], "STATE_ACTIVE")
+
+
+if __name__ == "__main__":
+    unittest.main()
