@@ -6,7 +6,9 @@
 
 #include "server/elf/go_build_info.h"
 #include "server/elf/go_functions.h"
+#include "server/elf/go_version_string.h"
 #include "server/elf/instructions.h"
+#include "server/elf/pclntab.h"
 #include "tests/unit/elf/elf_image.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -18,7 +20,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     static_cast<void>(file->FileOffset(section.address));
   }
   static_cast<void>(file->FindNote("Go", 4));
+  static_cast<void>(file->DynamicEntry(0));
   static_cast<void>(ReadGoBuildInfo(*file));
+  if (const auto table = Pclntab::Find(*file); table.ok()) {
+    static_cast<void>(FindGoVersionString(*file, *table));
+    for (uint64_t i = 0; i < table->count(); ++i) static_cast<void>(table->At(i));
+  }
   const auto functions = GoFunctions::Read(*file);
   if (!functions.ok()) return 0;
   for (const GoFunction& function : functions->Find("main.main")) {

@@ -185,12 +185,16 @@ TEST(Pclntab, IsFoundByItsFirstBytesWhereNoSectionIsCalledSo) {
   }
 }
 
-TEST(Pclntab, IsLookedForInNoMoreThanTheFileHolds) {
-  ElfImage image;
-  image.Add(".rodata", std::string(1 << 22, '\0'));
-  // As many segments as there may be, and each the whole file: 1 GB to look through.
-  image.extra_loads = 250;
-  EXPECT_EQ(ReasonOfImage(image), "PCLNTAB_MISSING");
+// Each look at one may cost the time of reading the whole file.
+TEST(Pclntab, IsNotLookedForBehindManyThatOnlyBeginLikeIt) {
+  const std::string decoy = SomeTable().substr(0, 8) + std::string(64, '\0');
+  for (const size_t decoys : {10U, 100U}) {
+    ElfImage image;
+    const uint64_t text = image.Add(".text", std::string(0x100, '\x90'));
+    for (size_t i = 0; i < decoys; ++i) image.Add(".decoy", decoy);
+    image.Add(".renamed", MakePclntab(SomeFunctions(), 0x100, text));
+    EXPECT_EQ(ReasonOfImage(image), decoys == 10 ? "OK" : "PCLNTAB_MALFORMED") << decoys;
+  }
 }
 
 // The moduledata of Go 1.26 for a table of SomeFunctions.
