@@ -32,24 +32,24 @@ absl::Status Malformed(const ElfFile& file) {
                    {{"path", file.name()}});
 }
 
-// Compressed sections say how large they become, and libelf reserves and fills as much: a small
-// file must not be able to take all of the daemon's memory. The largest Go programs need a tenth of
-// this.
-constexpr uint64_t kMaxUncompressedSize = uint64_t{1} << 30;
+// libelf makes a copy of each section, and compressed ones say how large they become: a small file
+// must not be able to take all of the daemon's memory (see FileSnapshot::kMaxSize). The largest Go
+// programs need half of this.
+constexpr uint64_t kMaxDebugSize = uint64_t{192} << 20;
 
 bool FitsInMemory(const ElfFile& file) {
   uint64_t total = 0;
   for (const Section& section : file.sections()) {
     uint64_t size = 0;
-    if (section.compressed && section.name.starts_with(".debug_")) {
+    if (section.name.starts_with(".debug_")) {
       const auto header = ValueAt<Elf64_Chdr>(section.data, 0);
-      size = header ? header->ch_size : 0;
+      size = section.compressed && header ? header->ch_size : section.data.size();
     } else if (section.name.starts_with(".zdebug_")) {
       // "ZLIB", then the size with the most significant byte first (GNU binutils).
       const auto header = ValueAt<std::array<uint8_t, 12>>(section.data, 0);
       for (size_t i = 4; header && i < header->size(); ++i) size = size << 8 | (*header)[i];
     }
-    if (size > kMaxUncompressedSize - total) return false;
+    if (size > kMaxDebugSize - total) return false;
     total += size;
   }
   return true;
@@ -204,7 +204,7 @@ absl::StatusOr<std::map<std::string, uint32_t>> ReadStructOffsets(
     return MakeError(absl::StatusCode::kFailedPrecondition, "DWARF_TOO_LARGE",
                      fmt::format("the debug information of {} has more than {} bytes; build the "
                                  "program with -ldflags=-w",
-                                 file.name(), kMaxUncompressedSize),
+                                 file.name(), kMaxDebugSize),
                      {{"path", file.name()}});
   }
   // A handle of its own on the copied content: libdw replaces compressed sections in it.

@@ -23,8 +23,10 @@ class FileSnapshot {
   // shorter, BINARY_TOO_LARGE where `size` is above kMaxSize; `name` is for messages.
   static absl::StatusOr<FileSnapshot> Take(int fd, uint64_t size, const std::string& name);
 
-  // No Go program comes near; a larger (perhaps sparse) file would exhaust the daemon's memory.
-  static constexpr uint64_t kMaxSize = uint64_t{1} << 30;
+  // Together with kMaxDebugSize of dwarf_structs.cc below the MemoryMax of deploy/uprobed.service:
+  // the copy is memory that can't be reclaimed, and a larger (perhaps sparse) file would end the
+  // daemon. Few Go programs come near, and those by their debug information.
+  static constexpr uint64_t kMaxSize = uint64_t{256} << 20;
 
   FileSnapshot(FileSnapshot&& other) noexcept;
   FileSnapshot& operator=(FileSnapshot&& other) noexcept;

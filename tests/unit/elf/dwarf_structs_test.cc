@@ -206,6 +206,25 @@ TEST(DwarfStructs, RefusesSectionsThatGrowTooLarge) {
   }
 }
 
+// libelf copies each of them.
+TEST(DwarfStructs, AreNotReadFromSectionsThatOverlapManyTimes) {
+  ElfImage image;
+  image.Add(".debug_info", std::string(1 << 20, '\0'));
+  constexpr size_t kSections = 200;
+  for (size_t i = 1; i < kSections; ++i) image.Add(".debug_line", "x");
+  std::string bytes = image.Build();
+  Elf64_Shdr first;
+  std::memcpy(&first, bytes.data() + ElfImage::SectionHeader(bytes, 1), sizeof(first));
+  for (size_t i = 2; i <= kSections; ++i) {
+    const size_t header = ElfImage::SectionHeader(bytes, i);
+    Patch(bytes, header + offsetof(Elf64_Shdr, sh_offset), first.sh_offset);
+    Patch(bytes, header + offsetof(Elf64_Shdr, sh_size), first.sh_size);
+  }
+  const auto file = ElfImage::OpenBytes(bytes);
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(ReasonOf(ReadStructOffsets(*file, {{"a.b", "c"}}).status()), "DWARF_TOO_LARGE");
+}
+
 TEST(DwarfStructs, RefusesDamagedCompression) {
   const auto targets = Targets(false);
   if (targets.empty()) GTEST_SKIP() << "no Go programs; run scripts/build_targets";
