@@ -18,6 +18,26 @@ class FollowTest : public ControllerTest {
   }
 };
 
+TEST_F(FollowTest, IsDegradedWhereRequestsRefuteAnOffset) {
+  ASSERT_TRUE(Create(Record("web", Binary("shop"))).ok());
+  const uint32_t slot = backend_.live().begin()->first;
+  EXPECT_EQ(Reconciled("web").state, ProbeState::kActive);
+  for (int i = 0; i < 5; ++i) {
+    up_http_event event{};
+    event.kind = UP_EVENT_HTTP_SERVER;
+    event.slot = slot;
+    event.status = 70000;
+    directory_->Check(event);
+    EXPECT_EQ(event.status, 0U);
+  }
+
+  const ProbeStatus status = Reconciled("web");
+  EXPECT_EQ(status.state, ProbeState::kDegraded);
+  EXPECT_EQ(ReasonOf(status.error), "FIELD_REFUTED");
+  EXPECT_THAT(std::string(status.error.message()),
+              ::testing::HasSubstr("net/http.response.status"));
+}
+
 TEST_F(FollowTest, ChangesNothingWhereNothingChanged) {
   ASSERT_TRUE(Create(Record("web", Binary("shop"))).ok());
   controller_->ReconcileNow();
