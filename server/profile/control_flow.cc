@@ -11,17 +11,6 @@
 namespace uprobed::profile {
 namespace {
 
-// The functions of package runtime that the compiler calls and that do not come back
-// (cmd/compile/internal/ssagen and runtime/panic.go).
-bool NeverReturns(std::string_view callee) {
-  constexpr std::array<std::string_view, 6> kPrefixes = {"runtime.panic",   "runtime.gopanic",
-                                                         "runtime.goPanic", "runtime.throw",
-                                                         "runtime.fatal",   "runtime.racepanic"};
-  return callee == "runtime.block" ||
-         std::any_of(kPrefixes.begin(), kPrefixes.end(),
-                     [callee](std::string_view prefix) { return callee.starts_with(prefix); });
-}
-
 absl::Status CannotFollow(const std::string& function, const elf::Instruction& instruction) {
   return MakeError(
       absl::StatusCode::kFailedPrecondition, "SITE_NOT_FOUND",
@@ -32,6 +21,15 @@ absl::Status CannotFollow(const std::string& function, const elf::Instruction& i
 }
 
 }  // namespace
+
+bool NeverReturns(std::string_view callee) {
+  constexpr std::array<std::string_view, 6> kPrefixes = {"runtime.panic",   "runtime.gopanic",
+                                                         "runtime.goPanic", "runtime.throw",
+                                                         "runtime.fatal",   "runtime.racepanic"};
+  return callee == "runtime.block" ||
+         std::any_of(kPrefixes.begin(), kPrefixes.end(),
+                     [callee](std::string_view prefix) { return callee.starts_with(prefix); });
+}
 
 absl::StatusOr<ControlFlow> ControlFlow::Build(std::string function,
                                                std::vector<elf::Instruction> instructions,

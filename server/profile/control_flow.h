@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -74,6 +75,10 @@ class ControlFlow {
   std::vector<std::vector<size_t>> successors_;
   std::vector<std::vector<size_t>> predecessors_;
 };
+
+// Whether `callee` is one of the functions of package runtime that the compiler calls and that do
+// not come back (cmd/compile/internal/ssagen and runtime/panic.go).
+bool NeverReturns(std::string_view callee);
 
 }  // namespace uprobed::profile
 

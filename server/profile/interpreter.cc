@@ -1,0 +1,216 @@
+#include "server/profile/interpreter.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace uprobed::profile {
+namespace {
+
+// How far behind a comparison its jcc or setcc may stand.
+constexpr size_t kMaxConditionDistance = 4;
+
+}  // namespace
+
+Interpreter::Interpreter(const std::vector<elf::Instruction>& instructions,
+                         const ControlFlow::NameLookup& name_at, Behaviour* behaviour)
+    : instructions_(instructions), name_at_(name_at), behaviour_(*behaviour) {
+  parsed_.reserve(instructions.size());
+  for (const elf::Instruction& instruction : instructions) {
+    parsed_.push_back(ParseText(instruction.text));
+  }
+}
+
+void Interpreter::Run(size_t node, MachineState& state, bool record) {
+  const ParsedText& text = parsed_[node];
+  record_ = record;
+  if (instructions_[node].flow == elf::Flow::kCall) {
+    RunCall(node, state);
+  } else if (instructions_[node].flow == elf::Flow::kNext && !IsNop(text)) {
+    if (RecordComparison(node, state)) return;
+    if (!RunMove(text, state) && !RunArithmetic(text, state)) RunOther(node, state);
+  }
+}
+
+TermId Interpreter::Constant(int64_t number) {
+  return terms().Intern({.kind = Term::Kind::kConstant, .number = number});
+}
+
+bool Interpreter::IsNop(const ParsedText& text) {
+  const bool same = text.operands.size() == 2 && text.operands[0] == text.operands[1];
+  return text.mnemonic == "nop" || (text.mnemonic == "xchg" && same);
+}
+
+void Interpreter::Write(MachineState& state, const Operand& to, int width, TermId value) {
+  if (to.kind == Operand::Kind::kRegister) {
+    // A write of 4 bytes clears the others; a shorter one keeps them.
+    state.SetRegister(to.register_number, width >= 4 ? value : kUnknownTerm);
+  } else if (to.kind == Operand::Kind::kMemory) {
+    const Place place = state.PlaceOf(terms(), to);
+    state.Store(place, width, value);
+    if (record_ && !place.on_stack && place.exact && place.base != kUnknownTerm) {
+      behaviour_.stores.push_back({place.base, place.offset, value, width});
+    }
+  }
+}
+
+bool Interpreter::RecordComparison(size_t node, const MachineState& state) {
+  const ParsedText& text = parsed_[node];
+  const bool test = text.mnemonic == "test";
+  if (text.operands.size() != 2 || (text.mnemonic != "cmp" && !test)) return false;
+  const Operand& left = text.operands[0];
+  const Operand& right = text.operands[1];
+  if (!record_ || (test && !(left == right))) return true;
+  Comparison comparison;
+  comparison.width = left.width;
+  comparison.value = state.Value(terms(), left, left.width);
+  const TermId against = test ? Constant(0) : state.Value(terms(), right, left.width);
+  if (terms().at(against).kind != Term::Kind::kConstant) return true;
+  comparison.constant = terms().at(against).number;
+  comparison.condition = ConditionBehind(node);
+  if (comparison.value != kUnknownTerm) behaviour_.comparisons.push_back(std::move(comparison));
+  return true;
+}
+
+std::string Interpreter::ConditionBehind(size_t node) const {
+  const size_t end = std::min(parsed_.size(), node + 1 + kMaxConditionDistance);
+  for (size_t next = node + 1; next < end; ++next) {
+    const std::string& mnemonic = parsed_[next].mnemonic;
+    if (instructions_[next].flow == elf::Flow::kConditional) return mnemonic.substr(1);
+    if (mnemonic.starts_with("set")) return mnemonic.substr(3);
+    if (mnemonic.starts_with("cmov")) return mnemonic.substr(4);
+  }
+  return "";
+}
+
+bool Interpreter::RunMove(const ParsedText& text, MachineState& state) {
+  if (text.operands.size() != 2) return false;
+  const Operand& to = text.operands[0];
+  const Operand& from = text.operands[1];
+  if (text.mnemonic == "lea") {
+    const Place place = state.PlaceOf(terms(), from);
+    if (to.register_number != kRbp) state.TakeAddress(terms(), place);
+    Write(state, to, to.width,
+          to.width == kWordBytes ? state.AddressOf(terms(), place) : kUnknownTerm);
+    return true;
+  }
+  if (text.mnemonic == "movzx") {
+    Write(state, to, to.width, state.Value(terms(), from, from.width));
+    return true;
+  }
+  if (text.mnemonic != "mov" && text.mnemonic != "movabs") return false;
+  const TermId value = state.Value(terms(), from, to.width);
+  if (to.kind != Operand::Kind::kRegister || to.register_number != kRbp) {
+    const Term& term = terms().at(value);
+    if (term.kind == Term::Kind::kStack) {
+      state.TakeAddress(terms(), {.on_stack = true, .offset = term.number});
+    }
+  }
+  Write(state, to, to.width, value);
+  return true;
+}
+
+bool Interpreter::RunArithmetic(const ParsedText& text, MachineState& state) {
+  if (text.operands.empty()) return false;
+  const Operand& to = text.operands[0];
+  if (text.mnemonic == "push") {
+    MovePointer(state, -kWordBytes);
+    state.Store(TopOfStack(state), kWordBytes, state.Value(terms(), to, kWordBytes));
+    return true;
+  }
+  if (text.mnemonic == "pop") {
+    Write(state, to, kWordBytes, state.Load(terms(), TopOfStack(state), kWordBytes));
+    MovePointer(state, kWordBytes);
+    return true;
+  }
+  if (to.width != kWordBytes && text.mnemonic != "xor") return false;
+  if (text.mnemonic == "inc" || text.mnemonic == "dec") {
+    const int64_t step = text.mnemonic == "inc" ? 1 : -1;
+    Write(state, to, kWordBytes, Added(state.Value(terms(), to, kWordBytes), Constant(step)));
+    return true;
+  }
+  if (text.operands.size() != 2) return false;
+  const Operand& from = text.operands[1];
+  if (text.mnemonic == "xor" && to == from && to.width >= 4) {
+    Write(state, to, to.width, Constant(0));
+    return true;
+  }
+  if (text.mnemonic == "sub" && from.kind == Operand::Kind::kImmediate) {
+    Write(state, to, kWordBytes,
+          Added(state.Value(terms(), to, kWordBytes), Constant(-from.number)));
+    return true;
+  }
+  if (text.mnemonic != "add") return false;
+  Write(state, to, kWordBytes,
+        Added(state.Value(terms(), to, kWordBytes), state.Value(terms(), from, kWordBytes)));
+  return true;
+}
+
+TermId Interpreter::Added(TermId a, TermId b) {
+  if (a == kUnknownTerm || b == kUnknownTerm) return kUnknownTerm;
+  if (terms().at(a).kind == Term::Kind::kConstant) std::swap(a, b);
+  const Term left = terms().at(a);
+  const Term right = terms().at(b);
+  if (right.kind != Term::Kind::kConstant) {
+    return terms().Intern(
+        {.kind = Term::Kind::kSum, .base = std::min(a, b), .other = std::max(a, b)});
+  }
+  if (left.kind == Term::Kind::kStack || left.kind == Term::Kind::kOffset ||
+      left.kind == Term::Kind::kConstant) {
+    Term moved = left;
+    moved.number += right.number;
+    return terms().Intern(moved);
+  }
+  return terms().Intern({.kind = Term::Kind::kOffset, .base = a, .number = right.number});
+}
+
+Place Interpreter::TopOfStack(const MachineState& state) {
+  const Term& top = terms().at(state.Register(kRsp));
+  return {.on_stack = true, .exact = top.kind == Term::Kind::kStack, .offset = top.number};
+}
+
+void Interpreter::MovePointer(MachineState& state, int64_t bytes) {
+  state.SetRegister(kRsp, Added(state.Register(kRsp), Constant(bytes)));
+}
+
+void Interpreter::RunCall(size_t node, MachineState& state) {
+  const elf::Instruction& instruction = instructions_[node];
+  const std::string callee = instruction.target ? name_at_(*instruction.target).value_or("") : "";
+  // The write barrier keeps all registers, whatever it is called in a version
+  // (runtime/asm_amd64.s: gcWriteBarrierCX, gcWriteBarrier2); its result in r11 is not followed.
+  if (callee.starts_with("runtime.gcWriteBarrier")) {
+    state.SetRegister(AbiRegister(kAbiWords - 1), kUnknownTerm);
+    return;
+  }
+  if (record_) {
+    Call call{.site = node, .callee = callee};
+    for (size_t word = 0; word < kAbiWords; ++word) {
+      call.arguments[word] = state.Register(AbiRegister(word));
+    }
+    behaviour_.calls.push_back(std::move(call));
+  }
+  state.ForgetTakenSlots();
+  state.ForgetRegistersOverCall();
+  for (size_t word = 0; word < kAbiWords; ++word) {
+    state.SetRegister(AbiRegister(word), terms().Intern({.kind = Term::Kind::kResult,
+                                                         .number = static_cast<int64_t>(word),
+                                                         .site = node}));
+  }
+}
+
+void Interpreter::RunOther(size_t node, MachineState& state) {
+  const ParsedText& text = parsed_[node];
+  for (const Operand& operand : text.operands) {
+    if (operand.kind != Operand::Kind::kMemory) continue;
+    state.Store(state.PlaceOf(terms(), operand), operand.width, kUnknownTerm);
+    break;
+  }
+  if (text.repeated) state.ForgetTakenSlots();
+  for (const std::string& name : instructions_[node].written) {
+    if (const std::optional<int> number = GeneralRegister(name)) {
+      state.SetRegister(*number, kUnknownTerm);
+    }
+  }
+}
+
+}  // namespace uprobed::profile
