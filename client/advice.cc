@@ -33,6 +33,10 @@ constexpr std::array kByReason = {
     ReasonAdvice{"PROFILE_EXISTS", "--force to replace the profile that was resolved here"},
     ReasonAdvice{"PROFILE_BYTES_MISMATCH",
                  "`uprobectl profile resolve PATH --refresh` to make a profile of this very file"},
+    ReasonAdvice{
+        "PROFILE_SUSPECT",
+        "`uprobectl profile show PATH` lists what each source says; --allow-suspect-profile "
+        "attaches all the same"},
     ReasonAdvice{"BINARY_NOT_FOUND",
                  "check the path as the daemon sees it; --wait-for-binary attaches once it is "
                  "there"},

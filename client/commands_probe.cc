@@ -19,6 +19,7 @@ struct AttachOptions {
   std::vector<std::string> instrumentations;
   std::string service;
   bool capture_query = false;
+  bool allow_suspect_profile = false;
   bool dry_run = false;
   bool wait_for_binary = false;
   std::vector<std::string> labels;
@@ -37,6 +38,7 @@ absl::StatusOr<v1::CreateProbeRequest> MakeCreateRequest(const AttachOptions& op
   spec.set_enabled(true);
   spec.set_service_name(options.service);
   spec.set_capture_query(options.capture_query);
+  spec.set_allow_suspect_profile(options.allow_suspect_profile);
   request.set_probe_id(ShortName(options.id));
   request.set_validate_only(options.dry_run);
   request.set_allow_missing_binary(options.wait_for_binary);
@@ -205,6 +207,8 @@ void AddAttach(CLI::App& app, Command& chosen) {
       ->allow_extra_args(false);
   attach->add_flag("--capture-query", options->capture_query,
                    "Report url.query, which may carry secrets");
+  attach->add_flag("--allow-suspect-profile", options->allow_suspect_profile,
+                   "Attach even where the sources of the struct offsets disagree");
   attach->add_flag("--wait-for-binary", options->wait_for_binary,
                    "Accept a path that does not exist yet");
   attach->add_flag("--dry-run", options->dry_run, "Check everything, change nothing");

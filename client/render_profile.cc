@@ -66,6 +66,36 @@ size_t CountSingleStepped(const v1::Profile& profile) {
   return count;
 }
 
+Cell TrustOf(const v1::Profile& profile) {
+  switch (profile.trust()) {
+    case v1::Profile::TRUST_CONSISTENT:
+      return {"consistent", Colour::kGreen};
+    case v1::Profile::TRUST_SUSPECT:
+      return {"suspect", Colour::kRed};
+    default:
+      return {"", Colour::kNone};
+  }
+}
+
+// "table, disassembly": the sources that say what `field` says.
+std::string AgreeingSources(const v1::Profile::FieldOffset& field) {
+  std::vector<std::string> names;
+  for (const v1::Profile::Evidence& evidence : field.others()) {
+    if (evidence.offset() == field.offset()) names.push_back(SourceName(evidence.source()));
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+// "disassembly: 128"
+std::string DisagreeingSources(const v1::Profile::FieldOffset& field) {
+  std::vector<std::string> parts;
+  for (const v1::Profile::Evidence& evidence : field.others()) {
+    if (evidence.offset() == field.offset()) continue;
+    parts.push_back(fmt::format("{}: {}", SourceName(evidence.source()), evidence.offset()));
+  }
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
 void PrintBinary(Terminal& terminal, const v1::Profile& profile) {
   Details details;
   details.Add("name", profile.name());
@@ -80,6 +110,7 @@ void PrintBinary(Terminal& terminal, const v1::Profile& profile) {
                                   profile.stripped() ? ", stripped" : ""));
   details.Add("functions from", SourceName(profile.symbol_source()));
   details.Add("maps", profile.map_kind());
+  details.Add("offsets", TrustOf(profile));
   details.Add("resolver", fmt::format("revision {}{}", profile.resolver_revision(),
                                       profile.imported() ? ", imported" : ""));
   details.Add("created", FormatTime(profile.create_time()));
@@ -98,12 +129,13 @@ void PrintSites(Terminal& terminal, const v1::Profile& profile) {
 }
 
 void PrintFields(Terminal& terminal, const v1::Profile& profile) {
-  Table table({"FIELD", Column("OFFSET", Align::kRight), "SOURCE"});
+  Table table({"FIELD", Column("OFFSET", Align::kRight), "SOURCE", "AGREEING", "DISAGREEING"});
   // A protobuf map has no order.
   const std::map<std::string, v1::Profile::FieldOffset> fields(profile.fields().begin(),
                                                                profile.fields().end());
   for (const auto& [name, field] : fields) {
-    table.AddRow({name, fmt::format("{}", field.offset()), SourceName(field.source())});
+    table.AddRow({name, fmt::format("{}", field.offset()), SourceName(field.source()),
+                  AgreeingSources(field), Cell(DisagreeingSources(field), Colour::kRed)});
   }
   if (table.empty()) return;
   terminal.Line("");
@@ -117,6 +149,15 @@ void PrintAbsences(Terminal& terminal, const v1::Profile& profile) {
                               InstrumentationName(absence.instrumentation()),
                               EscapeUntrusted(absence.reason()),
                               EscapeUntrusted(absence.message())));
+  }
+}
+
+void PrintDisagreements(Terminal& terminal, const v1::Profile& profile) {
+  if (!profile.disagreements().empty()) terminal.Line("");
+  for (const v1::Profile::Disagreement& disagreement : profile.disagreements()) {
+    terminal.Line(fmt::format("{} {}: {}", terminal.Paint(Colour::kRed, "suspect"),
+                              EscapeUntrusted(disagreement.reason()),
+                              EscapeUntrusted(disagreement.message())));
   }
 }
 
@@ -144,6 +185,7 @@ void PrintProfile(Terminal& terminal, const v1::Profile& profile) {
   PrintBinary(terminal, profile);
   PrintSites(terminal, profile);
   PrintFields(terminal, profile);
+  PrintDisagreements(terminal, profile);
   PrintAbsences(terminal, profile);
 }
 
@@ -155,6 +197,7 @@ void PrintResolved(Terminal& terminal, const v1::ResolveProfileResponse& respons
       EscapeUntrusted(profile.go_version()), profile.sites_size(),
       single_stepped == 0 ? "all emulated" : fmt::format("{} single-stepped", single_stepped),
       profile.fields_size(), response.from_store() ? "from the store" : "analysed now"));
+  PrintDisagreements(terminal, profile);
   PrintAbsences(terminal, profile);
 }
 

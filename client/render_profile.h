@@ -16,7 +16,8 @@ std::string ProfileId(std::string_view name);
 // The table of `uprobectl profile list`.
 void PrintProfiles(Terminal& terminal, const std::vector<v1::Profile>& profiles,
                    std::chrono::system_clock::time_point now);
-// The binary, then every site with its cost, every field with its source, and what is absent.
+// The binary, then every site with its cost, every field with its sources, those about which they
+// disagree, and what is absent.
 void PrintProfile(Terminal& terminal, const v1::Profile& profile);
 // One line: the name, where it came from and what can be observed.
 void PrintResolved(Terminal& terminal, const v1::ResolveProfileResponse& response);

@@ -107,9 +107,13 @@ absl::StatusOr<store::ProbeRecord> ProbeChecks::CheckChange(const store::ProbeRe
   changed.spec.instrumentations = wish.spec.instrumentations;
   Normalize(changed.spec.instrumentations);
   changed.spec.capture_query = wish.spec.capture_query;
+  changed.spec.allow_suspect_profile = wish.spec.allow_suspect_profile;
   changed.spec.service_name = wish.spec.service_name;
   changed.labels = wish.labels;
-  if (changed.spec.instrumentations == present.spec.instrumentations) return changed;
+  if (changed.spec.instrumentations == present.spec.instrumentations &&
+      changed.spec.allow_suspect_profile == present.spec.allow_suspect_profile) {
+    return changed;
+  }
   // A binary that is away or cannot be read shows in the state; the wish may change all the same.
   if (const auto target = OpenTarget(proc_root_, present.spec); target.ok()) {
     if (const auto resolved = catalog_.Resolve(target->file); resolved.ok()) {

@@ -76,7 +76,8 @@ class ProbeController {
   absl::StatusOr<Probe> Get(const std::string& id) const;
   // Ordered by id, those behind `after_id`, at most `limit`.
   std::vector<Probe> List(const std::string& after_id, size_t limit) const;
-  // Replaces spec.enabled, instrumentations, capture_query, service_name and labels by those of
+  // Replaces spec.enabled, instrumentations, capture_query, service_name, allow_suspect_profile and
+  // labels by those of
   // `record`. `etag` empty: any. The target never changes.
   absl::StatusOr<Probe> Update(const store::ProbeRecord& record, const std::string& etag,
                                bool validate_only);

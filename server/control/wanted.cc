@@ -27,6 +27,23 @@ absl::Status AbsenceError(const profile::Profile& profile, Instrumentation missi
                    {{"instrumentation", name}});
 }
 
+absl::Status CheckTrust(const store::ProbeSpec& spec, const profile::Profile& profile) {
+  const std::vector<profile::Disagreement> disagreements = profile.Disagreements();
+  if (disagreements.empty() || spec.allow_suspect_profile) return absl::OkStatus();
+  const profile::Disagreement& first = disagreements.front();
+  const std::string more = disagreements.size() == 1
+                               ? ""
+                               : fmt::format(" (and of {} more fields)", disagreements.size() - 1);
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition, "PROFILE_SUSPECT",
+      fmt::format("the sources of profiles/{} disagree about {}{}, so that spans might carry wrong "
+                  "values: the standard library of this build may be patched; look at the profile, "
+                  "and attach with allow_suspect_profile where {} is right",
+                  profile.identity.Id(), first.message, more,
+                  profile::Name(profile.fields.at(first.field).source)),
+      {{"profile", "profiles/" + profile.identity.Id()}, {"field", first.field}});
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Instrumentation>> WantedOf(const store::ProbeSpec& spec,
@@ -38,6 +55,7 @@ absl::StatusOr<std::vector<Instrumentation>> WantedOf(const store::ProbeSpec& sp
     if (profile.Has(instrumentation)) present.push_back(instrumentation);
   }
   if (present.empty()) return AbsenceError(profile, wanted.front());
+  RETURN_IF_ERROR(CheckTrust(spec, profile));
   return present;
 }
 

@@ -12,6 +12,8 @@ namespace uprobed::control {
 
 // Those instrumentations of `profile` that `spec` wants: all that the binary has where the spec
 // names none. Where it has none of those named: FAILED_PRECONDITION with the absence's reason.
+// Where its sources disagree about an offset and the spec does not allow that: FAILED_PRECONDITION
+// PROFILE_SUSPECT.
 absl::StatusOr<std::vector<profile::Instrumentation>> WantedOf(const store::ProbeSpec& spec,
                                                                const profile::Profile& profile);
 

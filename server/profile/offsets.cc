@@ -3,17 +3,19 @@
 #include <optional>
 #include <utility>
 
-#include "fmt/format.h"
 #include "server/base/errors.h"
 #include "server/elf/dwarf_structs.h"
 #include "server/profile/fields.h"
 #include "server/profile/known_offsets.h"
+#include "server/profile/machine_code.h"
 
 namespace uprobed::profile {
 namespace {
 
 // Swiss maps came with Go 1.24 and could be turned off until 1.25 (internal/buildcfg).
 constexpr int kFirstSwissMinor = 24;
+// Machine code is read by Go's register ABI, which amd64 has since Go 1.17.
+constexpr int kFirstMinorWithRegisters = 17;
 
 MapKind MapKindOf(const GoVersion& version, const std::string& experiments) {
   const bool swiss = version.minor >= kFirstSwissMinor &&
@@ -23,7 +25,7 @@ MapKind MapKindOf(const GoVersion& version, const std::string& experiments) {
 }
 
 // The kind whose structs DWARF describes; nullopt where it describes neither or both.
-std::optional<MapKind> MapKindInDwarf(const std::map<std::string, uint32_t>& offsets) {
+std::optional<MapKind> MapKindInDwarf(const OffsetMap& offsets) {
   const bool buckets = offsets.contains("runtime.hmap.buckets");
   const bool swiss = offsets.contains("internal/runtime/maps.Map.dirPtr");
   if (buckets == swiss) return std::nullopt;
@@ -35,7 +37,7 @@ bool BelongsToOtherMaps(const FieldSpec& field, MapKind map_kind) {
          (field.need == Need::kSwissMaps && map_kind != MapKind::kSwiss);
 }
 
-absl::StatusOr<std::map<std::string, uint32_t>> ReadDwarf(const elf::ElfFile& file) {
+absl::StatusOr<OffsetMap> ReadDwarf(const elf::ElfFile& file) {
   std::vector<elf::StructMember> members;
   for (const FieldSpec& field : AllFields()) {
     members.push_back({std::string(field.struct_name), std::string(field.member)});
@@ -43,34 +45,57 @@ absl::StatusOr<std::map<std::string, uint32_t>> ReadDwarf(const elf::ElfFile& fi
   return elf::ReadStructOffsets(file, members);
 }
 
-absl::Status Unknown(const GoVersion& version, const absl::Status& dwarf) {
-  return MakeError(
-      absl::StatusCode::kFailedPrecondition, "OFFSETS_UNKNOWN",
-      fmt::format("the struct layout of this build of Go 1.{}.{} is not known ({}) and the binary "
-                  "has no usable DWARF ({}); build it without -ldflags=-w, or import a profile "
-                  "made from a build with DWARF",
-                  version.minor, version.patch, CoveredVersions(), std::string(dwarf.message())));
+OffsetMap ReadTable(const GoVersion& version) {
+  OffsetMap offsets;
+  for (const FieldSpec& field : AllFields()) {
+    const std::string key = FieldKey(field);
+    if (const std::optional<uint32_t> known = KnownOffset(version, key)) offsets[key] = *known;
+  }
+  return offsets;
+}
+
+// The structs of the other kind of maps may be in DWARF and in the table, but not in use.
+void EraseOtherMaps(MapKind map_kind, OffsetMap* offsets) {
+  for (const FieldSpec& field : AllFields()) {
+    if (BelongsToOtherMaps(field, map_kind)) offsets->erase(FieldKey(field));
+  }
 }
 
 }  // namespace
 
-absl::StatusOr<Offsets> ReadOffsets(const elf::ElfFile& file, const GoVersion& version,
-                                    const std::string& experiments) {
-  Offsets offsets;
-  offsets.map_kind = MapKindOf(version, experiments);
-  const absl::StatusOr<std::map<std::string, uint32_t>> dwarf = ReadDwarf(file);
-  if (!dwarf.ok() && !TableCovers(version)) return Unknown(version, dwarf.status());
-  offsets.has_dwarf = dwarf.ok() || ReasonOf(dwarf.status()) != "DWARF_MISSING";
-  if (dwarf.ok()) offsets.map_kind = MapKindInDwarf(*dwarf).value_or(offsets.map_kind);
-  for (const FieldSpec& field : AllFields()) {
-    if (BelongsToOtherMaps(field, offsets.map_kind)) continue;
-    const std::string key = FieldKey(field);
-    if (dwarf.ok() && dwarf->contains(key)) {
-      offsets.fields[key] = {dwarf->at(key), Source::kDwarf};
-    } else if (const std::optional<uint32_t> known = KnownOffset(version, key)) {
-      offsets.fields[key] = {*known, Source::kTable};
+std::map<std::string, FieldOffset> Combine(const OffsetSources& sources) {
+  const std::pair<Source, const OffsetMap*> by_strength[] = {
+      {Source::kDwarf, &sources.dwarf},
+      {Source::kTable, &sources.table},
+      {Source::kDisassembly, &sources.machine_code}};
+  std::map<std::string, FieldOffset> fields;
+  for (const auto& [source, offsets] : by_strength) {
+    for (const auto& [key, offset] : *offsets) {
+      const auto [field, first] = fields.try_emplace(key, FieldOffset{offset, source, {}});
+      if (!first) field->second.others.push_back({source, offset});
     }
   }
+  return fields;
+}
+
+Offsets ReadOffsets(const elf::ElfFile& file, const elf::GoFunctions& functions,
+                    const GoVersion& version, const std::string& experiments) {
+  Offsets offsets;
+  offsets.map_kind = MapKindOf(version, experiments);
+  OffsetSources sources;
+  const absl::StatusOr<OffsetMap> dwarf = ReadDwarf(file);
+  offsets.has_dwarf = dwarf.ok() || ReasonOf(dwarf.status()) != "DWARF_MISSING";
+  if (dwarf.ok()) {
+    sources.dwarf = *dwarf;
+    offsets.map_kind = MapKindInDwarf(*dwarf).value_or(offsets.map_kind);
+  }
+  sources.table = ReadTable(version);
+  EraseOtherMaps(offsets.map_kind, &sources.dwarf);
+  EraseOtherMaps(offsets.map_kind, &sources.table);
+  if (version.minor >= kFirstMinorWithRegisters) {
+    sources.machine_code = ReadMachineCode(file, functions);
+  }
+  offsets.fields = Combine(sources);
   return offsets;
 }
 

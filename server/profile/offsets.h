@@ -5,12 +5,25 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "server/elf/elf_file.h"
+#include "server/elf/go_functions.h"
 #include "server/profile/go_version.h"
 #include "server/profile/profile.h"
 
 namespace uprobed::profile {
+
+// What each source knows, by FieldKey.
+using OffsetMap = std::map<std::string, uint32_t>;
+struct OffsetSources {
+  OffsetMap dwarf;
+  OffsetMap table;
+  OffsetMap machine_code;
+};
+
+// One offset for each field that a source knows, with what every other source says. The strongest
+// source gives it: DWARF, which the compiler wrote of this very build, then the table, measured on
+// released builds of this version, then machine code, which is read by rules.
+std::map<std::string, FieldOffset> Combine(const OffsetSources& sources);
 
 // Where the fields of AllFields() are in one binary.
 struct Offsets {
@@ -19,11 +32,11 @@ struct Offsets {
   bool has_dwarf = false;
 };
 
-// From DWARF where the binary has it, else, field by field, from the table for `version`.
-// `experiments` are the GOEXPERIMENTs of the build, separated by commas. FAILED_PRECONDITION
-// OFFSETS_UNKNOWN where there is no readable DWARF and the table does not cover the version.
-absl::StatusOr<Offsets> ReadOffsets(const elf::ElfFile& file, const GoVersion& version,
-                                    const std::string& experiments);
+// Asks every source: DWARF where the binary has it, the table where it covers `version`, and the
+// machine code of `functions`. `experiments` are the GOEXPERIMENTs of the build, separated by
+// commas. A field that no source knows is not in the result: nothing is extrapolated.
+Offsets ReadOffsets(const elf::ElfFile& file, const elf::GoFunctions& functions,
+                    const GoVersion& version, const std::string& experiments);
 
 // The keys of the fields that `instrumentation` needs and `fields` lacks.
 std::vector<std::string> MissingFields(const std::map<std::string, FieldOffset>& fields,

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "fmt/format.h"
+
 namespace uprobed::profile {
 namespace {
 
@@ -46,6 +48,22 @@ std::optional<T> ValueIn(const Names<T, N>& names, std::string_view name) {
 }
 
 }  // namespace
+
+std::vector<Disagreement> Profile::Disagreements() const {
+  std::vector<Disagreement> found;
+  for (const auto& [name, field] : fields) {
+    const bool agreed =
+        std::all_of(field.others.begin(), field.others.end(),
+                    [&field](const Evidence& evidence) { return evidence.offset == field.offset; });
+    if (agreed) continue;
+    std::string told = fmt::format("{} says {}", Name(field.source), field.offset);
+    for (const Evidence& evidence : field.others) {
+      told += fmt::format(", {} says {}", Name(evidence.source), evidence.offset);
+    }
+    found.push_back({name, "OFFSETS_DISAGREE", fmt::format("the offset of {}: {}", name, told)});
+  }
+  return found;
+}
 
 bool Profile::Has(Instrumentation instrumentation) const {
   return std::any_of(sites.begin(), sites.end(), [instrumentation](const Site& site) {

@@ -69,12 +69,35 @@ struct Site {
   bool operator==(const Site&) const = default;
 };
 
+// What one source says of the offset of a field.
+struct Evidence {
+  Source source = Source::kTable;
+  uint32_t offset = 0;  // bytes
+  bool operator==(const Evidence&) const = default;
+};
+
 // Offset of a field in a Go struct. The key in Profile::fields is the field's Go name, as listed in
 // server/profile/fields.h: "net/http.Request.Method".
 struct FieldOffset {
-  uint32_t offset = 0;  // bytes
-  Source source = Source::kTable;
+  uint32_t offset = 0;             // bytes
+  Source source = Source::kTable;  // the strongest that knows the field: kDwarf, kTable or
+                                   // kDisassembly, in this order
+  std::vector<Evidence> others;    // the weaker sources that know it too, the stronger first
   bool operator==(const FieldOffset&) const = default;
+};
+
+// Whether the sources of a profile tell the same story.
+enum class Trust : uint8_t {
+  kConsistent,
+  kSuspect,  // two sources disagree about a field: not attached unless the probe asks for it
+};
+
+// A field about which two sources disagree.
+struct Disagreement {
+  std::string field;    // "net/http.response.status"
+  std::string reason;   // OFFSETS_DISAGREE
+  std::string message;  // what each source says
+  bool operator==(const Disagreement&) const = default;
 };
 
 enum class MapKind : uint8_t { kBuckets, kSwiss };  // Go <= 1.23, Go >= 1.24
@@ -91,7 +114,7 @@ struct Absence {
 
 // The resolver's rules change with releases of the daemon: a stored profile of an older revision is
 // resolved anew.
-inline constexpr int kResolverRevision = 1;
+inline constexpr int kResolverRevision = 2;
 
 struct Profile {
   BinaryIdentity identity;
@@ -109,6 +132,9 @@ struct Profile {
   std::vector<Absence> absences;
 
   bool Has(Instrumentation instrumentation) const;
+  // In the order of the fields; computed from them, so that nobody can state it otherwise.
+  std::vector<Disagreement> Disagreements() const;
+  Trust trust() const { return Disagreements().empty() ? Trust::kConsistent : Trust::kSuspect; }
   bool operator==(const Profile&) const = default;
 };
 

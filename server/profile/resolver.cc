@@ -14,6 +14,7 @@
 #include "server/elf/go_version_string.h"
 #include "server/elf/pclntab.h"
 #include "server/profile/go_version.h"
+#include "server/profile/known_offsets.h"
 #include "server/profile/offsets.h"
 #include "server/profile/sites.h"
 
@@ -61,9 +62,10 @@ absl::Status AddSites(Instrumentation instrumentation, absl::StatusOr<std::vecto
   if (!missing.empty()) {
     const absl::Status unknown = MakeError(
         absl::StatusCode::kFailedPrecondition, "OFFSETS_UNKNOWN",
-        fmt::format("neither DWARF nor the table for {} says where {} is; build with full DWARF "
-                    "(without -ldflags=-w)",
-                    profile->go_version, fmt::join(missing, ", ")));
+        fmt::format("neither DWARF nor the table (which has {}) nor the machine code says where "
+                    "{} has {}; build with full DWARF (without -ldflags=-w), or import a profile "
+                    "made from a build with DWARF",
+                    CoveredVersions(), profile->go_version, fmt::join(missing, ", ")));
     profile->absences.push_back(MakeAbsence(instrumentation, unknown));
     return absl::OkStatus();
   }
@@ -144,7 +146,7 @@ absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& 
   absl::StatusOr<std::vector<Site>> server = FindServerSites(file, functions, abi);
   absl::StatusOr<std::vector<Site>> client = FindClientSites(file, functions, abi);
   if (server.ok() || client.ok()) {
-    ASSIGN_OR_RETURN(Offsets offsets, ReadOffsets(file, version, ExperimentsOf(info)));
+    Offsets offsets = ReadOffsets(file, functions, version, ExperimentsOf(info));
     profile.fields = std::move(offsets.fields);
     profile.map_kind = offsets.map_kind;
     profile.stripped = !functions.from_symtab() && !offsets.has_dwarf;

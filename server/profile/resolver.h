@@ -13,7 +13,7 @@ absl::StatusOr<BinaryIdentity> ReadIdentity(const elf::ElfFile& file);
 // Analyses a binary from scratch. An instrumentation that it cannot have is in Profile::absences;
 // where it can have none at all the whole is refused: FAILED_PRECONDITION with BINARY_NOT_GO,
 // BINARY_OBFUSCATED, GO_VERSION_UNKNOWN (no build info, and no other trace),
-// GO_VERSION_UNSUPPORTED, OFFSETS_UNKNOWN (a version outside the table, without DWARF),
+// GO_VERSION_UNSUPPORTED, OFFSETS_UNKNOWN (needed fields that no source knows),
 // NET_HTTP_MISSING (a Go program without net/http), SITE_NOT_FOUND.
 absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& identity);
 

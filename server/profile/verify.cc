@@ -158,6 +158,34 @@ absl::Status CheckSites(const Profile& profile) {
   return absl::OkStatus();
 }
 
+// The place of a source of offsets in the order of strength; 0 for a source of something else.
+int StrengthOf(Source source) {
+  if (source == Source::kDwarf) return 3;
+  if (source == Source::kTable) return 2;
+  return source == Source::kDisassembly ? 1 : 0;
+}
+
+// That the sources of one offset are such, each once, the strongest first: then no source is quoted
+// over a stronger one.
+absl::Status CheckSources(const std::string& key, const FieldOffset& field) {
+  int before = StrengthOf(field.source);
+  if (before == 0) {
+    return Invalid(
+        fmt::format("the offset of {} comes from {}, which knows none", key, Name(field.source)));
+  }
+  for (const Evidence& evidence : field.others) {
+    const int strength = StrengthOf(evidence.source);
+    if (strength == 0 || strength >= before) {
+      return Invalid(fmt::format("the sources of {} are not in the order of their strength", key));
+    }
+    if (evidence.offset >= kMaxFieldOffset) {
+      return Invalid(fmt::format("the offset {} of {} is out of bounds", evidence.offset, key));
+    }
+    before = strength;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckFields(const Profile& profile) {
   std::set<std::string> known;
   for (const FieldSpec& field : AllFields()) known.insert(FieldKey(field));
@@ -166,10 +194,7 @@ absl::Status CheckFields(const Profile& profile) {
     if (field.offset >= kMaxFieldOffset) {
       return Invalid(fmt::format("the offset {} of {} is out of bounds", field.offset, key));
     }
-    if (field.source != Source::kDwarf && field.source != Source::kTable) {
-      return Invalid(
-          fmt::format("the offset of {} comes neither from DWARF nor from the table", key));
-    }
+    RETURN_IF_ERROR(CheckSources(key, field));
   }
   for (const Instrumentation instrumentation :
        {Instrumentation::kHttpServer, Instrumentation::kHttpClient}) {

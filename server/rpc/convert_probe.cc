@@ -28,6 +28,7 @@ constexpr char kPidField[] = "spec.pid";
 constexpr char kEnabledField[] = "spec.enabled";
 constexpr char kInstrumentationsField[] = "spec.instrumentations";
 constexpr char kCaptureQueryField[] = "spec.capture_query";
+constexpr char kAllowSuspectField[] = "spec.allow_suspect_profile";
 constexpr char kServiceNameField[] = "spec.service_name";
 constexpr char kLabelsField[] = "labels";
 
@@ -74,6 +75,7 @@ void FillSpec(const store::ProbeSpec& from, v1::ProbeSpec& to) {
   }
   to.set_enabled(from.enabled);
   to.set_capture_query(from.capture_query);
+  to.set_allow_suspect_profile(from.allow_suspect_profile);
   to.set_service_name(ToUtf8(from.service_name));
 }
 
@@ -150,6 +152,7 @@ absl::StatusOr<store::ProbeRecord> FreeFields(const v1::Probe& probe) {
                    FromProto(probe.spec().instrumentations(), "probe.spec.instrumentations"));
   record.spec.enabled = !probe.spec().has_enabled() || probe.spec().enabled();
   record.spec.capture_query = probe.spec().capture_query();
+  record.spec.allow_suspect_profile = probe.spec().allow_suspect_profile();
   if (probe.spec().service_name().size() > kMaxServiceNameBytes) {
     return FieldError("SERVICE_NAME_INVALID", "probe.spec.service_name",
                       fmt::format("a service name has at most {} bytes", kMaxServiceNameBytes));
@@ -260,8 +263,8 @@ absl::StatusOr<store::ProbeRecord> FromProto(const v1::Probe& probe) {
 
 const std::set<std::string>& UpdatableFields() {
   static const auto& fields = *new std::set<std::string>{
-      kPathField,         kPidField,         kEnabledField, kInstrumentationsField,
-      kCaptureQueryField, kServiceNameField, kLabelsField};
+      kPathField,         kPidField,          kEnabledField,     kInstrumentationsField,
+      kCaptureQueryField, kAllowSuspectField, kServiceNameField, kLabelsField};
   return fields;
 }
 
@@ -279,6 +282,9 @@ absl::StatusOr<store::ProbeRecord> ApplyChange(const v1::Probe& change,
     spec.instrumentations = std::move(wanted.spec.instrumentations);
   }
   if (fields.contains(kCaptureQueryField)) spec.capture_query = wanted.spec.capture_query;
+  if (fields.contains(kAllowSuspectField)) {
+    spec.allow_suspect_profile = wanted.spec.allow_suspect_profile;
+  }
   if (fields.contains(kServiceNameField)) spec.service_name = std::move(wanted.spec.service_name);
   if (fields.contains(kLabelsField)) current.labels = std::move(wanted.labels);
   return current;

@@ -60,6 +60,27 @@ void FillSite(const profile::Site& from, v1::Profile::Site& to) {
   }
 }
 
+void FillField(const profile::FieldOffset& from, v1::Profile::FieldOffset& to) {
+  to.set_offset(from.offset);
+  to.set_source(SourceToProto(from.source));
+  for (const profile::Evidence& evidence : from.others) {
+    auto* out = to.add_others();
+    out->set_source(SourceToProto(evidence.source));
+    out->set_offset(evidence.offset);
+  }
+}
+
+void FillTrust(const profile::Profile& from, v1::Profile& to) {
+  to.set_trust(from.trust() == profile::Trust::kSuspect ? v1::Profile::TRUST_SUSPECT
+                                                        : v1::Profile::TRUST_CONSISTENT);
+  for (const profile::Disagreement& disagreement : from.Disagreements()) {
+    auto* out = to.add_disagreements();
+    out->set_field(ToUtf8(disagreement.field));
+    out->set_reason(disagreement.reason);
+    out->set_message(ToUtf8(disagreement.message));
+  }
+}
+
 }  // namespace
 
 v1::Profile ToProto(const profile::Profile& profile) {
@@ -77,10 +98,9 @@ v1::Profile ToProto(const profile::Profile& profile) {
   result.set_map_kind(std::string(profile::Name(profile.map_kind)));
   for (const profile::Site& site : profile.sites) FillSite(site, *result.add_sites());
   for (const auto& [name, field] : profile.fields) {
-    auto& out = (*result.mutable_fields())[ToUtf8(name)];
-    out.set_offset(field.offset);
-    out.set_source(SourceToProto(field.source));
+    FillField(field, (*result.mutable_fields())[ToUtf8(name)]);
   }
+  FillTrust(profile, result);
   for (const profile::Absence& absence : profile.absences) {
     auto* out = result.add_absences();
     out->set_instrumentation(ToProto(absence.instrumentation));

@@ -20,6 +20,7 @@ void FillSummary(const store::ProfileSummary& from, v1::Profile& to);
 inline constexpr int kMaxImportedSites = 256;
 inline constexpr int kMaxImportedArguments = 16;
 inline constexpr int kMaxImportedFields = 256;
+inline constexpr int kMaxImportedEvidence = 8;
 inline constexpr int kMaxImportedAbsences = 16;
 inline constexpr int kMaxImportedModules = 4096;
 inline constexpr size_t kMaxImportedStringBytes = size_t{64} << 10;

@@ -180,6 +180,22 @@ absl::Status FillScalars(const v1::Profile& from, const std::string& field, prof
   return absl::OkStatus();
 }
 
+absl::StatusOr<profile::FieldOffset> Field(const v1::Profile::FieldOffset& from,
+                                           const std::string& field) {
+  profile::FieldOffset to;
+  const auto source = FromProto(from.source());
+  if (!source) return Malformed(field, "has an unknown source");
+  to.source = *source;
+  to.offset = from.offset();
+  RETURN_IF_ERROR(CheckCount(static_cast<size_t>(from.others_size()), kMaxImportedEvidence, field));
+  for (const v1::Profile::Evidence& evidence : from.others()) {
+    const auto other = FromProto(evidence.source());
+    if (!other) return Malformed(field, "has evidence of an unknown source");
+    to.others.push_back({*other, evidence.offset()});
+  }
+  return to;
+}
+
 absl::Status FillMaps(const v1::Profile& from, const std::string& field, profile::Profile& to) {
   RETURN_IF_ERROR(CheckCount(from.modules().size(), kMaxImportedModules, field + ".modules"));
   for (const auto& [path, version] : from.modules()) {
@@ -190,9 +206,7 @@ absl::Status FillMaps(const v1::Profile& from, const std::string& field, profile
   RETURN_IF_ERROR(CheckCount(from.fields().size(), kMaxImportedFields, field + ".fields"));
   for (const auto& [name, offset] : from.fields()) {
     RETURN_IF_ERROR(CheckText(name, field + ".fields"));
-    const auto source = FromProto(offset.source());
-    if (!source) return Malformed(field + ".fields", "has an unknown source");
-    to.fields.emplace(name, profile::FieldOffset{.offset = offset.offset(), .source = *source});
+    ASSIGN_OR_RETURN(to.fields[name], Field(offset, field + ".fields"));
   }
   return absl::OkStatus();
 }
@@ -217,6 +231,24 @@ absl::Status FillLists(const v1::Profile& from, const std::string& field, profil
   return absl::OkStatus();
 }
 
+// A profile whose word differs from its evidence was edited by hand; without one it is only old.
+absl::Status CheckTrust(const v1::Profile& from, const profile::Profile& to,
+                        const std::string& field) {
+  const bool suspect = to.trust() == profile::Trust::kSuspect;
+  switch (from.trust()) {
+    case v1::Profile::TRUST_UNSPECIFIED:
+      return absl::OkStatus();
+    case v1::Profile::TRUST_CONSISTENT:
+      if (!suspect) return absl::OkStatus();
+      return Malformed(field + ".trust", "is consistent, but the sources of the fields disagree");
+    case v1::Profile::TRUST_SUSPECT:
+      if (suspect) return absl::OkStatus();
+      return Malformed(field + ".trust", "is suspect, but the sources of the fields agree");
+    default:
+      return Malformed(field + ".trust", "is not known");
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<profile::Profile> FromProto(const v1::Profile& profile, const std::string& field) {
@@ -225,6 +257,7 @@ absl::StatusOr<profile::Profile> FromProto(const v1::Profile& profile, const std
   RETURN_IF_ERROR(FillScalars(profile, field, result));
   RETURN_IF_ERROR(FillMaps(profile, field, result));
   RETURN_IF_ERROR(FillLists(profile, field, result));
+  RETURN_IF_ERROR(CheckTrust(profile, result, field));
   return result;
 }
 

@@ -48,11 +48,12 @@ absl::Status InsertAll(Database& database, const ProbeRecord& probe) {
       database
           .Execute("INSERT INTO probes (id, uid, generation, binary_path, pid, pid_start_time,"
                    " boot_id, enabled, capture_query, service_name, create_time_unix_ns,"
-                   " update_time_unix_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   " update_time_unix_ns, allow_suspect_profile)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                    {probe.id, probe.uid, probe.generation, spec.binary_path, spec.pid,
                     static_cast<int64_t>(spec.pid_start_time), spec.boot_id, spec.enabled,
                     spec.capture_query, spec.service_name, probe.create_time_unix_ns,
-                    probe.update_time_unix_ns})
+                    probe.update_time_unix_ns, spec.allow_suspect_profile})
           .status());
   int64_t position = 0;
   for (const Instrumentation instrumentation : spec.instrumentations) {
@@ -75,7 +76,8 @@ absl::Status InsertAll(Database& database, const ProbeRecord& probe) {
 absl::Status ReadHeads(Database& database, std::map<std::string, ProbeRecord>& probes) {
   return database.Each(
       "SELECT id, uid, generation, binary_path, pid, pid_start_time, boot_id, enabled,"
-      " capture_query, service_name, create_time_unix_ns, update_time_unix_ns FROM probes",
+      " capture_query, service_name, create_time_unix_ns, update_time_unix_ns,"
+      " allow_suspect_profile FROM probes",
       {}, [&](const Row& row) {
         RowDecoder decoder(row, "probes/" + row.Text(0));
         ProbeRecord& probe = probes[decoder.Text(0)];
@@ -91,6 +93,7 @@ absl::Status ReadHeads(Database& database, std::map<std::string, ProbeRecord>& p
         probe.spec.service_name = decoder.Text(9);
         probe.create_time_unix_ns = row.Integer(10);
         probe.update_time_unix_ns = row.Integer(11);
+        probe.spec.allow_suspect_profile = decoder.Flag(12);
         return decoder.status();
       });
 }

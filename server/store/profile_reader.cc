@@ -111,6 +111,26 @@ absl::Status ReadFields(Database& database, const std::string& id, Profile& prof
                        });
 }
 
+absl::Status ReadEvidence(Database& database, const std::string& id, Profile& profile) {
+  return database.Each(
+      "SELECT name, position, source, byte_offset FROM profile_field_evidence"
+      " WHERE profile_id = ? ORDER BY name, position",
+      {id}, [&](const Row& row) -> absl::Status {
+        const std::string key = fmt::format("{}.{}", row.Text(0), row.Text(1));
+        RowDecoder decoder(row, RowName("profile_field_evidence", key, id));
+        const auto field = profile.fields.find(decoder.Text(0));
+        if (field == profile.fields.end()) {
+          decoder.Refuse("there is no such field");
+          return decoder.status();
+        }
+        decoder.ExpectPosition(1, field->second.others.size());
+        profile::Evidence& evidence = field->second.others.emplace_back();
+        evidence.source = decoder.Enumeration(2, profile::SourceFromName);
+        evidence.offset = decoder.Number<uint32_t>(3);
+        return decoder.status();
+      });
+}
+
 absl::Status ReadAbsences(Database& database, const std::string& id, Profile& profile) {
   return database.Each(
       "SELECT position, instrumentation, reason, message"
@@ -138,6 +158,7 @@ absl::StatusOr<std::optional<Profile>> ReadProfile(Database& database, const std
         RETURN_IF_ERROR(ReadSites(database, id, *found));
         RETURN_IF_ERROR(ReadArguments(database, id, *found));
         RETURN_IF_ERROR(ReadFields(database, id, *found));
+        RETURN_IF_ERROR(ReadEvidence(database, id, *found));
         return ReadAbsences(database, id, *found);
       });
   RETURN_IF_ERROR(read);

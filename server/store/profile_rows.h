@@ -17,7 +17,8 @@
 namespace uprobed::store {
 
 // Profiles as rows: `profiles` and its children profile_modules, profile_sites,
-// profile_site_arguments, profile_fields and profile_absences. Each function is one transaction.
+// profile_site_arguments, profile_fields, profile_field_evidence and profile_absences. Each
+// function is one transaction.
 
 // Replaces those of the same ids.
 absl::Status WriteProfiles(Database& database, const std::vector<ProfileRecord>& profiles,

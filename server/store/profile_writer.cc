@@ -78,6 +78,19 @@ absl::Status InsertSites(Database& database, const std::string& id, const Profil
   return absl::OkStatus();
 }
 
+absl::Status InsertEvidence(Database& database, const std::string& id, const std::string& name,
+                            const profile::FieldOffset& field) {
+  int64_t position = 0;
+  for (const profile::Evidence& evidence : field.others) {
+    RETURN_IF_ERROR(database
+                        .Execute("INSERT INTO profile_field_evidence (profile_id, name, position,"
+                                 " source, byte_offset) VALUES (?, ?, ?, ?, ?)",
+                                 {id, name, position++, NameOf(evidence.source), evidence.offset})
+                        .status());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status InsertFields(Database& database, const std::string& id, const Profile& profile) {
   for (const auto& [name, field] : profile.fields) {
     RETURN_IF_ERROR(database
@@ -85,6 +98,7 @@ absl::Status InsertFields(Database& database, const std::string& id, const Profi
                                  " source) VALUES (?, ?, ?, ?)",
                                  {id, name, field.offset, NameOf(field.source)})
                         .status());
+    RETURN_IF_ERROR(InsertEvidence(database, id, name, field));
   }
   return absl::OkStatus();
 }

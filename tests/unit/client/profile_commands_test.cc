@@ -11,6 +11,7 @@ namespace uprobed::client {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -38,7 +39,12 @@ v1::Profile MakeProfile() {
   v1::Profile::FieldOffset field;
   field.set_offset(16);
   field.set_source(v1::Profile::SOURCE_DWARF);
+  field.add_others()->set_source(v1::Profile::SOURCE_TABLE);
+  field.mutable_others(0)->set_offset(16);
+  field.add_others()->set_source(v1::Profile::SOURCE_DISASSEMBLY);
+  field.mutable_others(1)->set_offset(16);
   (*profile.mutable_fields())["net/http.Request.URL"] = field;
+  field.clear_others();
   field.set_offset(0);
   field.set_source(v1::Profile::SOURCE_TABLE);
   (*profile.mutable_fields())["net/http.Request.Method"] = field;
@@ -63,11 +69,30 @@ TEST(ProfileShow, ListsEverySiteWithItsCostAndEveryField) {
                 "server_start  net/http.serverHandler.ServeHTTP+0x4  jbe 0x1234   emulated  "
                 "request=rdi writer=[sp-0x10]\n"
                 "\n"
-                "FIELD                    OFFSET  SOURCE\n"
-                "net/http.Request.Method       0  table\n"
-                "net/http.Request.URL         16  DWARF\n"
+                "FIELD                    OFFSET  SOURCE  AGREEING            DISAGREEING\n"
+                "net/http.Request.Method       0  table   -                   -\n"
+                "net/http.Request.URL         16  DWARF   table, disassembly  -\n"
                 "\n"
                 "absent http_client: FUNCTION_MISSING: never called\n"));
+}
+
+TEST(ProfileShow, SaysAboutWhatTheSourcesDisagree) {
+  FakeDaemon daemon;
+  daemon.script.profile = MakeProfile();
+  (*daemon.script.profile.mutable_fields())["net/http.Request.URL"].mutable_others(1)->set_offset(
+      24);
+  daemon.script.profile.set_trust(v1::Profile::TRUST_SUSPECT);
+  v1::Profile::Disagreement* disagreement = daemon.script.profile.add_disagreements();
+  disagreement->set_field("net/http.Request.URL");
+  disagreement->set_reason("OFFSETS_DISAGREE");
+  disagreement->set_message("dwarf says 16, disassembly says 24");
+  const CommandResult result = RunCommand(daemon, {"profile", "show", kId});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, ContainsRegex("offsets: +suspect\n"));
+  EXPECT_THAT(result.out,
+              HasSubstr("net/http.Request.URL         16  DWARF   table     disassembly: 24\n"
+                        "\n"
+                        "suspect OFFSETS_DISAGREE: dwarf says 16, disassembly says 24\n"));
 }
 
 TEST(ProfileShow, TakesTheStartOfAName) {

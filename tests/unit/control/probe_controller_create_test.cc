@@ -25,7 +25,55 @@ class CreateTest : public ControllerTest {
         {.instrumentation = missing, .reason = "SITE_NOT_FOUND", .message = "no such function"});
     ASSERT_TRUE(store_->PutProfile(profile, path, false, 1).ok());
   }
+  // The profile of a Go program, as if the machine code said something else than the rest.
+  void StoreSuspect(const std::string& path) {
+    absl::StatusOr<ResolvedProfile> resolved = catalog_->ResolveTarget(path, 0, false);
+    ASSERT_TRUE(resolved.ok()) << resolved.status();
+    profile::FieldOffset& status = resolved->profile.fields["net/http.response.status"];
+    ASSERT_FALSE(status.others.empty());
+    status.others.back().offset = status.offset + 8;
+    ASSERT_TRUE(store_->PutProfile(resolved->profile, path, false, 1).ok());
+  }
 };
+
+TEST_F(CreateTest, RefusesASuspectProfileAndNamesTheField) {
+  const std::string shop = Binary("shop");
+  StoreSuspect(shop);
+
+  const absl::StatusOr<Probe> probe = Create(Record("web", shop));
+
+  EXPECT_EQ(probe.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonOf(probe.status()), "PROFILE_SUSPECT");
+  EXPECT_EQ(MetadataOf(probe.status())["field"], "net/http.response.status");
+  EXPECT_THAT(MessageOf(probe.status()),
+              ::testing::ContainsRegex("dwarf says 1[0-9]+, .*disassembly says 1[0-9]+"));
+  EXPECT_THAT(backend_.live(), IsEmpty());
+}
+
+TEST_F(CreateTest, AttachesASuspectProfileWhereTheProbeAllowsIt) {
+  const std::string shop = Binary("shop");
+  StoreSuspect(shop);
+  store::ProbeRecord record = Record("web", shop);
+  record.spec.allow_suspect_profile = true;
+
+  const absl::StatusOr<Probe> probe = Create(record);
+
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  EXPECT_EQ(probe->status.state, ProbeState::kActive);
+  EXPECT_TRUE(store_->ListProbes()->front().spec.allow_suspect_profile);
+}
+
+TEST_F(CreateTest, FailsAStoredProbeWhoseBinaryBecameSuspect) {
+  const std::string shop = Binary("shop");
+  ASSERT_TRUE(Create(Record("web", shop)).ok());
+  Replace(shop);
+  StoreSuspect(shop);
+
+  const ProbeStatus status = Reconciled("web");
+
+  EXPECT_EQ(status.state, ProbeState::kFailed);
+  EXPECT_EQ(ReasonOf(status.error), "PROFILE_SUSPECT");
+}
 
 TEST_F(CreateTest, AttachesStoresAndTellsTheTrueState) {
   const std::string shop = Binary("shop");

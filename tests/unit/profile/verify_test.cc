@@ -43,7 +43,7 @@ Profile ValidProfile() {
   profile.sites[3].condition = 5;
   profile.sites[3].ends_when_taken = true;
   for (const FieldSpec& field : AllFields()) {
-    if (field.need != Need::kBucketMaps) profile.fields[FieldKey(field)] = {8, Source::kDwarf};
+    if (field.need != Need::kBucketMaps) profile.fields[FieldKey(field)] = {8, Source::kDwarf, {}};
   }
   return profile;
 }
@@ -161,14 +161,40 @@ const Spoiled kFieldRules[] = {
     {"unknown field", [](Profile& p) { p.fields["net/http.Request.Body"] = {}; }},
     {"out of bounds", [](Profile& p) { p.fields["net/http.Request.Method"].offset = 4096; }},
     {"out of bounds", [](Profile& p) { p.fields["net/http.Request.pat"].offset = 65536; }},
-    {"comes neither from",
+    {"from symtab, which knows none",
      [](Profile& p) { p.fields["net/http.Request.Method"].source = Source::kSymtab; }},
+    {"order of their strength",
+     [](Profile& p) {
+       p.fields["net/http.Request.Method"].others = {{Source::kDwarf, 8}};
+     }},
+    {"order of their strength",
+     [](Profile& p) {
+       p.fields["net/http.Request.Method"].others = {{Source::kSymtab, 8}};
+     }},
+    {"order of their strength",
+     [](Profile& p) {
+       p.fields["net/http.Request.Method"].others = {{Source::kDisassembly, 8},
+                                                     {Source::kTable, 8}};
+     }},
+    {"out of bounds",
+     [](Profile& p) {
+       p.fields["net/http.Request.Method"].others = {{Source::kTable, 4096}};
+     }},
     {"http_server lacks", [](Profile& p) { p.fields.erase("net/http.response.status"); }},
     {"http_client lacks", [](Profile& p) { p.fields.erase("net/http.Response.StatusCode"); }},
     {"lacks the fields", [](Profile& p) { p.fields.erase("internal/runtime/maps.Map.dirLen"); }},
     {"lacks the fields runtime.hmap", [](Profile& p) { p.map_kind = MapKind::kBuckets; }},
 };
 INSTANTIATE_TEST_SUITE_P(Fields, CheckConsistencyRule, ::testing::ValuesIn(kFieldRules));
+
+TEST(CheckConsistency, TakesAProfileWhoseSourcesDisagree) {
+  Profile profile = ValidProfile();
+  profile.fields["net/http.Request.Method"].others = {{Source::kTable, 8},
+                                                      {Source::kDisassembly, 16}};
+
+  EXPECT_TRUE(CheckConsistency(profile).ok()) << CheckConsistency(profile);
+  EXPECT_EQ(profile.trust(), Trust::kSuspect);
+}
 
 TEST(CheckConsistency, TakesABranchWithoutArguments) {
   Profile profile = ValidProfile();

@@ -33,6 +33,7 @@ TEST(ProbeFromProto, TakesEachFieldThatACallerChooses) {
   probe.mutable_spec()->add_instrumentations(v1::INSTRUMENTATION_HTTP_CLIENT);
   probe.mutable_spec()->add_instrumentations(v1::INSTRUMENTATION_HTTP_CLIENT);
   probe.mutable_spec()->set_capture_query(true);
+  probe.mutable_spec()->set_allow_suspect_profile(true);
   probe.mutable_spec()->set_service_name("till");
   (*probe.mutable_labels())["team"] = "shop";
 
@@ -43,6 +44,7 @@ TEST(ProbeFromProto, TakesEachFieldThatACallerChooses) {
   EXPECT_EQ(record->spec.binary_path, "");
   EXPECT_THAT(record->spec.instrumentations, ElementsAre(profile::Instrumentation::kHttpClient));
   EXPECT_TRUE(record->spec.capture_query);
+  EXPECT_TRUE(record->spec.allow_suspect_profile);
   EXPECT_EQ(record->spec.service_name, "till");
   EXPECT_THAT(record->labels, ElementsAre(Pair("team", "shop")));
 }

@@ -39,7 +39,11 @@ profile::Profile Sample() {
                                           .kind = profile::ArgumentLocation::Kind::kStack,
                                           .register_name = "",
                                           .stack_offset = -8}}});
-  profile.fields = {{"net/http.Request.Method", {.offset = 8, .source = profile::Source::kDwarf}}};
+  profile.fields = {
+      {"net/http.Request.Method",
+       {.offset = 8,
+        .source = profile::Source::kDwarf,
+        .others = {{profile::Source::kTable, 8}, {profile::Source::kDisassembly, 8}}}}};
   profile.absences = {{profile::Instrumentation::kHttpServer, "SITE_NOT_FOUND", "none"}};
   return profile;
 }
@@ -48,6 +52,45 @@ TEST(Profile, SurvivesExportAndImport) {
   const auto imported = FromProto(ToProto(Sample()), "profiles[0]");
   ASSERT_TRUE(imported.ok()) << imported.status();
   EXPECT_EQ(*imported, Sample());
+}
+
+profile::Profile Suspect() {
+  profile::Profile profile = Sample();
+  profile.fields["net/http.response.status"] = {.offset = 120,
+                                                .source = profile::Source::kTable,
+                                                .others = {{profile::Source::kDisassembly, 128}}};
+  return profile;
+}
+
+TEST(Profile, SurvivesExportAndImportThoughSuspect) {
+  const v1::Profile told = ToProto(Suspect());
+  EXPECT_EQ(told.trust(), v1::Profile::TRUST_SUSPECT);
+  ASSERT_EQ(told.disagreements_size(), 1);
+  EXPECT_EQ(told.disagreements(0).field(), "net/http.response.status");
+  EXPECT_EQ(told.disagreements(0).reason(), "OFFSETS_DISAGREE");
+  EXPECT_EQ(told.disagreements(0).message(),
+            "the offset of net/http.response.status: table says 120, disassembly says 128");
+
+  const auto imported = FromProto(told, "profiles[0]");
+
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_EQ(*imported, Suspect());
+}
+
+TEST(Profile, IsToldConsistentWhereItsSourcesAgree) {
+  const v1::Profile told = ToProto(Sample());
+  EXPECT_EQ(told.trust(), v1::Profile::TRUST_CONSISTENT);
+  EXPECT_EQ(told.disagreements_size(), 0);
+  EXPECT_EQ(told.fields().at("net/http.Request.Method").others_size(), 2);
+}
+
+TEST(Profile, MayBeImportedWithoutAWordOnTrust) {
+  v1::Profile told = ToProto(Suspect());
+  told.clear_trust();
+  told.clear_disagreements();
+  const auto imported = FromProto(told, "profiles[0]");
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_EQ(imported->trust(), profile::Trust::kSuspect);
 }
 
 TEST(Profile, SurvivesWithEachEnumValue) {
@@ -135,6 +178,22 @@ const std::vector<BadImport>& BadImports() {
       {"FieldNameTooLong", "fields",
        [](auto& p) { (*p.mutable_fields())[LongText()].set_source(v1::Profile::SOURCE_DWARF); }},
       {"FieldSourceUnspecified", "fields", [](auto& p) { (*p.mutable_fields())["a"]; }},
+      {"EvidenceSourceUnspecified", "fields",
+       [](auto& p) { (*p.mutable_fields())["net/http.Request.Method"].add_others(); }},
+      {"TooMuchEvidence", "fields",
+       [](auto& p) {
+         for (int i = 0; i <= kMaxImportedEvidence; ++i) {
+           (*p.mutable_fields())["net/http.Request.Method"].add_others()->set_source(
+               v1::Profile::SOURCE_TABLE);
+         }
+       }},
+      {"SaidToBeConsistentThoughSuspect", "trust",
+       [](auto& p) {
+         (*p.mutable_fields())["net/http.Request.Method"].mutable_others(0)->set_offset(9);
+       }},
+      {"SaidToBeSuspectThoughConsistent", "trust",
+       [](auto& p) { p.set_trust(v1::Profile::TRUST_SUSPECT); }},
+      {"TrustUnknown", "trust", [](auto& p) { p.set_trust(static_cast<v1::Profile::Trust>(99)); }},
       {"TooManyFields", "fields",
        [](auto& p) {
          for (int i = 0; i <= kMaxImportedFields; ++i) {

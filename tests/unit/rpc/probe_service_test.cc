@@ -83,6 +83,41 @@ TEST_F(ProbeServiceTest, AttachesToAGoProgram) {
   EXPECT_EQ(got.status().counters().hits().at("server_start"), 5U);
 }
 
+TEST_F(ProbeServiceTest, RefusesAnImportedSuspectProfileUnlessTheProbeAllowsIt) {
+  const std::string path = GoProgram();
+  if (path.empty()) GTEST_SKIP() << "no Go programs: run scripts/build_targets";
+  v1::ResolveProfileRequest resolve;
+  resolve.set_binary_path(path);
+  v1::ResolveProfileResponse resolved;
+  using Profiles = v1::ProfileService::Stub;
+  ASSERT_EQ(Summary(Call(*profiles_, &Profiles::ResolveProfile, resolve, &resolved)), "OK");
+  EXPECT_EQ(resolved.profile().trust(), v1::Profile::TRUST_CONSISTENT);
+  v1::ImportProfilesRequest import;
+  v1::Profile& suspect = *import.add_profiles() = resolved.profile();
+  suspect.clear_trust();
+  auto& status = suspect.mutable_fields()->at("net/http.response.status");
+  ASSERT_GT(status.others_size(), 0);
+  status.mutable_others(0)->set_offset(status.offset() + 8);
+  import.set_force(true);
+  v1::ImportProfilesResponse imported;
+  ASSERT_EQ(Summary(Call(*profiles_, &Profiles::ImportProfiles, import, &imported)), "OK");
+  v1::GetProfileRequest get;
+  get.set_name(suspect.name());
+  v1::Profile stored;
+  ASSERT_EQ(Summary(Call(*profiles_, &Profiles::GetProfile, get, &stored)), "OK");
+  EXPECT_EQ(stored.trust(), v1::Profile::TRUST_SUSPECT);
+  EXPECT_EQ(stored.disagreements(0).field(), "net/http.response.status");
+
+  v1::CreateProbeRequest request;
+  request.mutable_probe()->mutable_spec()->set_binary_path(path);
+  EXPECT_EQ(Summary(Create(request)), "FAILED_PRECONDITION PROFILE_SUSPECT");
+  request.mutable_probe()->mutable_spec()->set_allow_suspect_profile(true);
+  v1::Probe created;
+  ASSERT_EQ(Summary(Create(request, &created)), "OK");
+  EXPECT_EQ(created.status().state(), v1::Probe::STATE_ACTIVE);
+  EXPECT_TRUE(created.spec().allow_suspect_profile());
+}
+
 TEST_F(ProbeServiceTest, RefusesABadCreate) {
   v1::CreateProbeRequest request = WaitingProbe("shop");
   request.mutable_probe()->mutable_spec()->clear_target();

@@ -72,6 +72,17 @@ TEST(ProfileRows, KeepEachNameOfTheEnumerations) {
   EXPECT_EQ(**read, every);
 }
 
+TEST(ProfileRows, KeepAProfileSuspect) {
+  Database database = OpenSchema();
+  Put(database, FullProfile());
+
+  const auto read = ReadProfile(database, ProfileId('a'));
+
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ((*read)->trust(), profile::Trust::kSuspect);
+  EXPECT_EQ((*read)->Disagreements(), FullProfile().Disagreements());
+}
+
 TEST(ProfileRows, AreReplacedAsAWhole) {
   Database database = OpenSchema();
   Put(database, FullProfile());
@@ -138,8 +149,9 @@ TEST(ProfileRows, LeaveNothingBehindWhenDeleted) {
 
   EXPECT_TRUE(*deleted);
   EXPECT_FALSE(*again);
-  for (const std::string table : {"profiles", "profile_modules", "profile_sites",
-                                  "profile_site_arguments", "profile_fields", "profile_absences"}) {
+  for (const std::string table :
+       {"profiles", "profile_modules", "profile_sites", "profile_site_arguments", "profile_fields",
+        "profile_field_evidence", "profile_absences"}) {
     EXPECT_EQ(*database.Integer("SELECT count(*) FROM " + table), 0) << table;
   }
 }
@@ -218,6 +230,14 @@ INSTANTIATE_TEST_SUITE_P(
                "profile_fields net/http.Request.URL of"},
         Damage{"UPDATE profile_fields SET source = 'x' WHERE name LIKE '%URL'",
                "profile_fields net/http.Request.URL of"},
+        Damage{"UPDATE profile_field_evidence SET source = 'x' WHERE name LIKE '%URL'",
+               "profile_field_evidence net/http.Request.URL.0 of"},
+        Damage{"UPDATE profile_field_evidence SET byte_offset = -1 WHERE name LIKE '%URL'",
+               "profile_field_evidence net/http.Request.URL.0 of"},
+        Damage{"DELETE FROM profile_field_evidence WHERE position = 0",
+               "profile_field_evidence net/http.response.status.1 of"},
+        Damage{"DELETE FROM profile_fields WHERE name LIKE '%URL'",
+               "profile_field_evidence net/http.Request.URL.0 of"},
         Damage{"UPDATE profile_absences SET instrumentation = 'x' WHERE position = 1",
                "profile_absences 1 of"},
         Damage{"DELETE FROM profile_absences WHERE position = 0", "profile_absences 1 of"}));

@@ -90,8 +90,11 @@ profile::Profile FullProfile(char digit) {
                     .condition = 5,
                     .ends_when_taken = true,
                     .arguments = {}}};
-  profile.fields = {{"net/http.Request.Method", {0, Source::kDwarf}},
-                    {"net/http.Request.URL", {0xffff'ffff, Source::kTable}}};
+  profile.fields = {
+      {"net/http.Request.Method", {0, Source::kDwarf, {}}},
+      {"net/http.Request.URL", {0xffff'ffff, Source::kTable, {{Source::kDisassembly, 16}}}},
+      {"net/http.response.status",
+       {120, Source::kDwarf, {{Source::kTable, 120}, {Source::kDisassembly, 128}}}}};
   profile.absences = {
       {Instrumentation::kHttpClient, "SITE_NOT_FOUND", "no call of RoundTrip was found"},
       {Instrumentation::kHttpServer, "NET_HTTP_MISSING", std::string("a\0b", 3)}};
@@ -111,6 +114,7 @@ ProbeRecord FullProbe(const std::string& id) {
                    .instrumentations = {Instrumentation::kHttpClient, Instrumentation::kHttpServer},
                    .enabled = false,
                    .capture_query = true,
+                   .allow_suspect_profile = true,
                    .service_name = "shop"},
           .labels = {{"team", "orders"}, {"tier", "1"}},
           .create_time_unix_ns = kNow,
