@@ -5,6 +5,7 @@
 
 #include "server/elf/instructions.h"
 #include "server/profile/code_patterns.h"
+#include "server/profile/url_code.h"
 
 namespace uprobed::profile {
 namespace {
@@ -68,35 +69,6 @@ void ReadServeHttp(const Behaviour& b, Findings* found) {
   }
 }
 
-// func (u *URL) RequestURI(): `u.Scheme + ":" + u.Opaque` and `result + "?" + u.RawQuery`; the
-// strings of concatstring3 are words 1 to 6 (net/url/url.go, runtime/string.go).
-void ReadRequestUri(const Behaviour& b, Findings* found) {
-  for (const Call& call : CallsOf(b, "runtime.concatstring3")) {
-    const auto first = LoadedString(b, call.arguments[1], call.arguments[2]);
-    const auto last = LoadedString(b, call.arguments[5], call.arguments[6]);
-    const bool first_is_field = first && IsArgument(b, first->base, 0);
-    const bool last_is_field = last && IsArgument(b, last->base, 0);
-    if (first_is_field && last_is_field) (*found)["net/url.URL.Scheme"].insert(first->offset);
-    if (!first_is_field && last_is_field) (*found)["net/url.URL.RawQuery"].insert(last->offset);
-  }
-}
-
-// func (u *URL) EscapedPath(): `u.Path == "*"` (net/url/url.go).
-void ReadEscapedPath(const Behaviour& b, Findings* found) {
-  for (const FieldAt& place : StringsComparedWith(b, "*")) {
-    if (IsArgument(b, place.base, 0)) (*found)[kFieldUrlPath].insert(place.offset);
-  }
-}
-
-// func (u *URL) String(): `escape(u.Host, encodeHost)`; what else is escaped is so in functions of
-// its own (net/url/url.go).
-void ReadString(const Behaviour& b, Findings* found) {
-  for (const Call& call : CallsOf(b, "net/url.escape")) {
-    const auto host = LoadedString(b, call.arguments[0], call.arguments[1]);
-    if (host && IsArgument(b, host->base, 0)) (*found)[kFieldUrlHost].insert(host->offset);
-  }
-}
-
 // What ParseHTTPVersion and the others return is stored in the new struct.
 void ReadStoredResults(const Behaviour& b, std::string_view callee, int64_t word, const char* field,
                        Findings* found) {
@@ -140,7 +112,10 @@ void ReadReadRequest(const Behaviour& b, Findings* found) {
 // func (c *conn) readRequest(ctx) (*response, error): `req.RemoteAddr = c.remoteAddr` (a string),
 // `req.TLS = c.tlsState` (a pointer), `w = &response{req: req}` (net/http/server.go).
 void ReadConnReadRequest(const Behaviour& b, Findings* found) {
-  const auto is_request = [&](TermId id) { return IsResult(b, id, "net/http.readRequest", 0); };
+  const auto is_request = [&](TermId id) {
+    return IsResult(b, id, "net/http.readRequest", 0) ||
+           IsResult(b, id, "net/http.readRequestLimit", 0);  // since 1.27
+  };
   for (const FieldAt& place : StoresOf(b, is_request)) {
     if (IsResult(b, place.base, "runtime.newobject", 0))
       (*found)[kFieldResponseReq].insert(place.offset);
@@ -245,6 +220,7 @@ constexpr Teller kTellers[] = {
     {"net/http.(*response).write", ReadWrite},
     {"net/http.serverHandler.ServeHTTP", ReadServeHttp},
     {"net/http.readRequest", ReadReadRequest},
+    {"net/http.readRequestLimit", ReadReadRequest},
     {"net/http.(*conn).readRequest", ReadConnReadRequest},
     {"net/http.(*ServeMux).Handler", ReadMux},
     {"net/http.(*ServeMux).findHandler", ReadMux},
@@ -253,9 +229,9 @@ constexpr Teller kTellers[] = {
     {"net/http.(*Transport).roundTrip", ReadRoundTrip},
     {"net/http.newTransferWriter", ReadNewTransferWriter},
     {"net/http.send", ReadSend},
-    {"net/url.(*URL).RequestURI", ReadRequestUri},
-    {"net/url.(*URL).EscapedPath", ReadEscapedPath},
-    {"net/url.(*URL).String", ReadString},
+    {"net/url.(*URL).RequestURI", ReadUrlRequestUri},
+    {"net/url.(*URL).EscapedPath", ReadUrlEscapedPath},
+    {"net/url.(*URL).String", ReadUrlString},
 };
 
 CodeOffsets Certain(const Findings& found) {

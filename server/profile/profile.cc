@@ -52,9 +52,9 @@ std::optional<T> ValueIn(const Names<T, N>& names, std::string_view name) {
 std::vector<Disagreement> Profile::Disagreements() const {
   std::vector<Disagreement> found;
   for (const auto& [name, field] : fields) {
-    const bool agreed =
-        std::all_of(field.others.begin(), field.others.end(),
-                    [&field](const Evidence& evidence) { return evidence.offset == field.offset; });
+    bool agreed = true;
+    for (const Evidence& evidence : field.others)
+      agreed = agreed && evidence.offset == field.offset;
     if (agreed) continue;
     std::string told = fmt::format("{} says {}", Name(field.source), field.offset);
     for (const Evidence& evidence : field.others) {

@@ -100,6 +100,23 @@ TEST(Resolver, RefusesAGoProgramWithoutNetHttp) {
   EXPECT_EQ(ReasonOf(profile.status()), "NET_HTTP_MISSING");
 }
 
+TEST(Resolver, HoldsWhatEverySourceSays) {
+  const auto targets = testing::AvailableTargets("hello");
+  if (targets.empty()) GTEST_SKIP() << kNoTargets;
+
+  for (const testing::TargetProgram& target : targets) {
+    const auto profile = ResolvePath(target.path);
+    ASSERT_TRUE(profile.ok()) << profile.status();
+    EXPECT_EQ(profile->trust(), Trust::kConsistent) << target.path;
+    const FieldOffset& status = profile->fields.at("net/http.response.status");
+    std::vector<Evidence> others = {{Source::kTable, status.offset},
+                                    {Source::kDisassembly, status.offset}};
+    if (target.stripped) others.erase(others.begin());
+    EXPECT_EQ(status.source, target.stripped ? Source::kTable : Source::kDwarf) << target.path;
+    EXPECT_EQ(status.others, others) << target.path;
+  }
+}
+
 TEST(Resolver, SaysWhyAServerHasNoClient) {
   const std::filesystem::path stock = testing::HelperProgram("stock");
   if (stock.empty()) GTEST_SKIP() << kNoTargets;
@@ -211,6 +228,9 @@ TEST_F(SpoiledCopy, IsRefusedForAnUnknownVersionWithoutDwarf) {
 
   EXPECT_EQ(profile.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(ReasonOf(profile.status()), "OFFSETS_UNKNOWN");
+  // Of the structs that it needs, machine code tells all but those of maps.
+  EXPECT_THAT(MessageOf(profile.status()), ::testing::HasSubstr("maps.Map.dirPtr"));
+  EXPECT_THAT(MessageOf(profile.status()), ::testing::Not(::testing::HasSubstr("net/http.re")));
 }
 
 TEST_F(SpoiledCopy, IsRefusedForAVendorToolchainWithoutDwarf) {
