@@ -29,7 +29,8 @@ Site MakeSite(SiteKind kind, const std::string& instruction,
 TEST(MakeProfileSlot, CarriesKnownFieldsAndLeavesTheOthersOut) {
   Profile profile;
   profile.map_kind = MapKind::kSwiss;
-  profile.fields["net/http.Request.Host"] = {.offset = 128, .source = profile::Source::kDwarf};
+  profile.fields["net/http.Request.Host"] = {
+      .offset = 128, .source = profile::Source::kDwarf, .others = {}};
 
   const up_profile_slot slot = MakeProfileSlot(profile, {});
 
