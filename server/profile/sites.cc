@@ -15,7 +15,7 @@ ArgumentLocation InRegister(std::string name, std::string register_name) {
   return location;
 }
 
-constexpr int32_t kWordBytes = 8;
+constexpr int32_t kStackWordBytes = 8;
 
 // At the site's stack pointer: behind a return address where the site is in the callee.
 ArgumentLocation OnStack(std::string name, int32_t offset) {
@@ -112,7 +112,7 @@ std::string_view FunctionOf(SiteKind kind) {
 std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
   const auto at = [abi](const char* name, const char* register_name, int32_t word_on_stack) {
     return abi == CallAbi::kRegisters ? InRegister(name, register_name)
-                                      : OnStack(name, word_on_stack * kWordBytes);
+                                      : OnStack(name, word_on_stack * kStackWordBytes);
   };
   switch (kind) {
     case SiteKind::kServerStart:  // serverHandler.ServeHTTP(rw ResponseWriter, req *Request)

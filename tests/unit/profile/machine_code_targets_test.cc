@@ -105,6 +105,8 @@ TEST(MachineCodeOfTargets, TellsEveryNeededFieldOfAServer) {
   if (targets.empty()) GTEST_SKIP() << kNoTargets;
 
   for (const testing::TargetProgram& target : targets) {
+    // Arguments on the stack: their code is not read.
+    if (target.go_version < "go1.17") continue;
     const auto told = Ask(target.path);
     ASSERT_TRUE(told.has_value()) << target.path;
     for (const FieldSpec& field : AllFields()) {
