@@ -26,9 +26,9 @@ std::string Table(const Profile& profile) {
   for (const Site& site : profile.sites) {
     const std::string mnemonic = site.instruction.substr(0, site.instruction.find(' '));
     const bool names_callee = mnemonic == "call";
-    table += fmt::format("{:<14} {:<14} {}+{:#x} {}", Name(site.kind), Name(site.cost),
-                         site.function, site.function_offset,
-                         names_callee ? site.instruction : mnemonic);
+    table +=
+        fmt::format("{:<14} {:<14} {}+{:#x} {}", Name(site.kind), Name(site.cost), site.function,
+                    site.function_offset, names_callee ? site.instruction : mnemonic);
     for (const ArgumentLocation& argument : site.arguments) table += " " + Where(argument);
     table += "\n";
   }
