@@ -37,6 +37,10 @@ constexpr std::array kByReason = {
         "PROFILE_SUSPECT",
         "`uprobectl profile show PATH` lists what each source says; --allow-suspect-profile "
         "attaches all the same"},
+    ReasonAdvice{"FIELD_REFUTED",
+                 "`uprobectl profile show PATH` lists what the requests showed of each field"},
+    ReasonAdvice{"FIELD_SUSPECT",
+                 "`uprobectl profile show PATH` lists what the requests showed of each field"},
     ReasonAdvice{"BINARY_NOT_FOUND",
                  "check the path as the daemon sees it; --wait-for-binary attaches once it is "
                  "there"},

@@ -117,6 +117,19 @@ void PrintBinary(Terminal& terminal, const v1::Profile& profile) {
   details.Print(terminal);
 }
 
+Cell VerdictOf(const v1::Profile::FieldOffset& field) {
+  switch (field.verdict()) {
+    case v1::Profile::FieldOffset::VERDICT_VERIFIED:
+      return {"verified", Colour::kGreen};
+    case v1::Profile::FieldOffset::VERDICT_SUSPECT:
+      return {"suspect", Colour::kYellow};
+    case v1::Profile::FieldOffset::VERDICT_REFUTED:
+      return {"refuted", Colour::kRed};
+    default:
+      return {""};
+  }
+}
+
 void PrintSites(Terminal& terminal, const v1::Profile& profile) {
   Table table({"KIND", "FUNCTION+OFFSET", "INSTRUCTION", "COST", "ARGUMENTS"});
   for (const Site& site : profile.sites()) {
@@ -129,13 +142,15 @@ void PrintSites(Terminal& terminal, const v1::Profile& profile) {
 }
 
 void PrintFields(Terminal& terminal, const v1::Profile& profile) {
-  Table table({"FIELD", Column("OFFSET", Align::kRight), "SOURCE", "AGREEING", "DISAGREEING"});
+  Table table({"FIELD", Column("OFFSET", Align::kRight), "SOURCE", "AGREEING", "DISAGREEING",
+               "REQUESTS SHOW"});
   // A protobuf map has no order.
   const std::map<std::string, v1::Profile::FieldOffset> fields(profile.fields().begin(),
                                                                profile.fields().end());
   for (const auto& [name, field] : fields) {
     table.AddRow({name, fmt::format("{}", field.offset()), SourceName(field.source()),
-                  AgreeingSources(field), Cell(DisagreeingSources(field), Colour::kRed)});
+                  AgreeingSources(field), Cell(DisagreeingSources(field), Colour::kRed),
+                  VerdictOf(field)});
   }
   if (table.empty()) return;
   terminal.Line("");

@@ -35,7 +35,7 @@ LAYERS = {
 # Narrower than the folder: values and interfaces that lower or equal layers may know.
 FILE_RULES = {
     # Profile values are below the resolver: they know neither binaries nor the kernel.
-    "server/profile/profile.h": [],
+    "server/profile/profile.h": ["server/base/field_verdict.h"],
     "server/profile/profile.cc": ["server/base", "server/profile"],
     # The store keeps profiles and must not be able to make them.
     "server/store": ["server/base", "server/profile/profile.h"],

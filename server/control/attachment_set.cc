@@ -62,12 +62,13 @@ std::vector<FileVersion> AttachmentSet::Versions() const {
   return versions;
 }
 
-std::vector<uint32_t> AttachmentSet::Slots() const {
+std::map<uint32_t, std::string> AttachmentSet::ProfileIds() const {
   const absl::MutexLock lock(&mutex_);
-  std::vector<uint32_t> slots;
-  slots.reserve(binaries_.size());
-  for (const AttachedBinary& binary : binaries_) slots.push_back(binary.attachment->slot());
-  return slots;
+  std::map<uint32_t, std::string> ids;
+  for (const AttachedBinary& binary : binaries_) {
+    ids.emplace(binary.attachment->slot(), binary.profile.identity.Id());
+  }
+  return ids;
 }
 
 std::string AttachmentSet::ProfileIdOf(const FileId& file) const {

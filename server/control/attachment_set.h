@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,7 +51,7 @@ class AttachmentSet {
   void SetVersion(const FileVersion& version);
 
   std::vector<FileVersion> Versions() const;
-  std::vector<uint32_t> Slots() const;
+  std::map<uint32_t, std::string> ProfileIds() const;  // by slot
   // Content attached under this file; empty where none is.
   std::string ProfileIdOf(const FileId& file) const;
   // What `spec` names and the attached file, in exactly this version, has not; OK where it has all,

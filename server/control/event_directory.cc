@@ -19,10 +19,17 @@ constexpr uint64_t kForgetNs = 60'000'000'000;
 
 }  // namespace
 
-void EventDirectory::Bind(uint32_t slot, Binding binding) {
+void EventDirectory::Bind(uint32_t slot, Binding binding,
+                          const std::set<std::string, std::less<>>& corroborated) {
   const absl::MutexLock lock(&mutex_);
+  checks_.insert_or_assign(slot, span::LiveCheck(corroborated));
   bindings_[slot] = std::move(binding);
-  checks_[slot] = {};
+}
+
+void EventDirectory::SetServiceName(uint32_t slot, const std::string& service_name) {
+  const absl::MutexLock lock(&mutex_);
+  const auto bound = bindings_.find(slot);
+  if (bound != bindings_.end()) bound->second.service_name = service_name;
 }
 
 void EventDirectory::Check(up_http_event& event) {

@@ -2,8 +2,10 @@
 #define UPROBED_SERVER_CONTROL_EVENT_DIRECTORY_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,7 +31,11 @@ class EventDirectory {
   // `proc_root` is "/proc"; tests give their own.
   explicit EventDirectory(std::string proc_root = "/proc") : proc_root_(std::move(proc_root)) {}
 
-  void Bind(uint32_t slot, Binding binding);
+  // `corroborated`: the fields whose offset two sources of the profile agree on.
+  void Bind(uint32_t slot, Binding binding,
+            const std::set<std::string, std::less<>>& corroborated = {});
+  // The other service name of a bound slot.
+  void SetServiceName(uint32_t slot, const std::string& service_name);
 
   // nullopt for a slot that was never bound. The first event of a process reads its environment
   // (OTEL_SERVICE_NAME, then service.name in OTEL_RESOURCE_ATTRIBUTES, else the file's name) and

@@ -170,6 +170,11 @@ absl::StatusOr<store::ProfileSummary> ProfileCatalog::FindSummary(const std::str
                    {{"profile", "profiles/" + id}});
 }
 
+absl::Status ProfileCatalog::PutVerdicts(const std::string& id,
+                                         const std::map<std::string, FieldVerdict>& verdicts) {
+  return store_.PutVerdicts(id, verdicts);
+}
+
 absl::StatusOr<profile::Profile> ProfileCatalog::Get(const std::string& id) {
   return store_.GetProfile(id);
 }

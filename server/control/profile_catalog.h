@@ -54,6 +54,9 @@ class ProfileCatalog {
   absl::Status Import(const std::vector<ProfileToImport>& profiles, bool force,
                       bool validate_only = false);
 
+  // What requests showed of a stored profile. NOT_FOUND PROFILE_NOT_FOUND.
+  absl::Status PutVerdicts(const std::string& id,
+                           const std::map<std::string, FieldVerdict>& verdicts);
   absl::StatusOr<profile::Profile> Get(const std::string& id);
   absl::StatusOr<std::vector<store::ProfileSummary>> List(const std::string& after_id,
                                                           size_t limit);

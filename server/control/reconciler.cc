@@ -2,14 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <limits>
 #include <set>
-#include <string_view>
 #include <utility>
 
 #include "server/base/errors.h"
@@ -63,7 +61,11 @@ absl::Status AlreadyProbedError(const std::string& other) {
 
 Reconciler::Reconciler(ProfileCatalog& catalog, probe::ProbeBackend& backend,
                        EventDirectory& directory, Options options)
-    : catalog_(catalog), backend_(backend), directory_(directory), options_(std::move(options)) {}
+    : catalog_(catalog),
+      backend_(backend),
+      directory_(directory),
+      verdicts_(directory, catalog),
+      options_(std::move(options)) {}
 
 ProbeStatus Reconciler::Reconcile(const store::ProbeRecord& record, const ProcessTable& processes) {
   Runtime& runtime = runtimes_[record.id];
@@ -131,38 +133,9 @@ Reconciler::Verdict Reconciler::Follow(const store::ProbeRecord& record, const F
   runtime.failure.reset();
   // Empty where the file was replaced once more meanwhile: the next step follows that.
   absl::Status flaw = runtime.attachments->Missing(record.spec, current).value_or(absl::OkStatus());
-  if (flaw.ok()) flaw = CheckFindings(runtime.attachments->Slots());
+  if (flaw.ok()) flaw = verdicts_.Check(runtime.attachments->ProfileIds());
   const ProbeState state = flaw.ok() ? ProbeState::kActive : ProbeState::kDegraded;
   return {.state = state, .error = std::move(flaw)};
-}
-
-absl::Status Reconciler::CheckFindings(const std::vector<uint32_t>& slots) const {
-  std::map<span::FieldVerdict, std::set<std::string_view>> fields;
-  for (const uint32_t slot : slots) {
-    for (const span::FieldFinding& finding : directory_.Findings(slot)) {
-      fields[finding.verdict].insert(finding.field);
-    }
-  }
-  const auto error = [&fields](span::FieldVerdict verdict, std::string_view reason,
-                               std::string_view consequence) {
-    const std::string names = fmt::format("{}", fmt::join(fields[verdict], ", "));
-    return MakeError(absl::StatusCode::kFailedPrecondition, reason,
-                     fmt::format("what the requests show is not {}: {}; resolve the binary anew "
-                                 "(uprobectl profile resolve --refresh), then disable and enable "
-                                 "the probe",
-                                 names, consequence),
-                     {{"fields", names}});
-  };
-  if (fields.contains(span::FieldVerdict::kRefuted)) {
-    return error(span::FieldVerdict::kRefuted, "FIELD_REFUTED",
-                 "the profile has a wrong offset, and what it leads to is not reported");
-  }
-  if (fields.contains(span::FieldVerdict::kSuspect)) {
-    return error(span::FieldVerdict::kSuspect, "FIELD_SUSPECT",
-                 "not always, or never; the profile may have a wrong offset, and impossible values "
-                 "are not reported");
-  }
-  return absl::OkStatus();
 }
 
 absl::Status Reconciler::AttachTarget(const store::ProbeRecord& record, Runtime& runtime) {
@@ -195,7 +168,7 @@ absl::Status Reconciler::Attach(const store::ProbeRecord& record, AttachedBinary
   options.instrumentations = binary.instrumentations;
   options.capture_query = binary.capture_query;
   if (record.spec.pid != 0) options.scoped_pids = {record.spec.pid};
-  options.on_slot = [this, &record](uint32_t slot) { Bind(record, slot); };
+  options.on_slot = [&](uint32_t slot) { Bind(record, binary.profile, slot); };
   ASSIGN_OR_RETURN(binary.attachment, backend_.Attach(binary.fd.get(), binary.profile, options));
   spdlog::info("attached probe={} path={} profile={} slot={} sites={}", record.id,
                record.spec.binary_path, binary.profile.identity.Id(), binary.attachment->slot(),
@@ -222,16 +195,25 @@ void Reconciler::ApplyOptions(const store::ProbeRecord& record, Runtime& runtime
     }
   }
   if (runtime.service_name != record.spec.service_name) {
-    for (const uint32_t slot : runtime.attachments->Slots()) Bind(record, slot);
+    for (const auto& [slot, profile_id] : runtime.attachments->ProfileIds()) {
+      directory_.SetServiceName(slot, record.spec.service_name);
+    }
     runtime.service_name = record.spec.service_name;
   }
 }
 
-void Reconciler::Bind(const store::ProbeRecord& record, uint32_t slot) {
-  directory_.Bind(slot, {.probe_id = record.id,
-                         .binary_path = record.spec.binary_path,
-                         .service_name = record.spec.service_name,
-                         .capture_query = record.spec.capture_query});
+void Reconciler::Bind(const store::ProbeRecord& record, const profile::Profile& profile,
+                      uint32_t slot) {
+  std::set<std::string, std::less<>> corroborated;
+  for (const auto& [name, field] : profile.fields) {
+    if (field.corroborated()) corroborated.insert(name);
+  }
+  directory_.Bind(slot,
+                  {.probe_id = record.id,
+                   .binary_path = record.spec.binary_path,
+                   .service_name = record.spec.service_name,
+                   .capture_query = record.spec.capture_query},
+                  corroborated);
 }
 
 void Reconciler::NoteFailure(const store::ProbeRecord& record, const FileVersion& version,

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "server/control/attachment_set.h"
 #include "server/control/event_directory.h"
+#include "server/control/field_verdicts.h"
 #include "server/control/probe.h"
 #include "server/control/process_table.h"
 #include "server/control/profile_catalog.h"
@@ -73,21 +74,20 @@ class Reconciler {
   };
 
   Verdict Step(const store::ProbeRecord& record, const ProcessTable& processes, Runtime& runtime);
-  // FAILED_PRECONDITION FIELD_REFUTED or FIELD_SUSPECT where requests speak against an offset.
-  absl::Status CheckFindings(const std::vector<uint32_t>& slots) const;
   Verdict Follow(const store::ProbeRecord& record, const FileVersion& current, Runtime& runtime);
   // Attaches the file that the target is now.
   absl::Status AttachTarget(const store::ProbeRecord& record, Runtime& runtime);
   absl::Status Attach(const store::ProbeRecord& record, AttachedBinary binary, Runtime& runtime);
   // Attaches anew what is attached with other options than those wanted now.
   void ApplyOptions(const store::ProbeRecord& record, Runtime& runtime);
-  void Bind(const store::ProbeRecord& record, uint32_t slot);
+  void Bind(const store::ProbeRecord& record, const profile::Profile& profile, uint32_t slot);
   void NoteFailure(const store::ProbeRecord& record, const FileVersion& version, absl::Status error,
                    Runtime& runtime);
 
   ProfileCatalog& catalog_;
   probe::ProbeBackend& backend_;
   EventDirectory& directory_;
+  FieldVerdicts verdicts_;
   const Options options_;
   std::map<std::string, Runtime> runtimes_;
 };

@@ -49,13 +49,15 @@ std::optional<T> ValueIn(const Names<T, N>& names, std::string_view name) {
 
 }  // namespace
 
+bool FieldOffset::corroborated() const {
+  return !others.empty() && std::all_of(others.begin(), others.end(),
+                                        [this](const Evidence& e) { return e.offset == offset; });
+}
+
 std::vector<Disagreement> Profile::Disagreements() const {
   std::vector<Disagreement> found;
   for (const auto& [name, field] : fields) {
-    bool agreed = true;
-    for (const Evidence& evidence : field.others)
-      agreed = agreed && evidence.offset == field.offset;
-    if (agreed) continue;
+    if (field.others.empty() || field.corroborated()) continue;
     std::string told = fmt::format("{} says {}", Name(field.source), field.offset);
     for (const Evidence& evidence : field.others) {
       told += fmt::format(", {} says {}", Name(evidence.source), evidence.offset);

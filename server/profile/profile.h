@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "server/base/field_verdict.h"
+
 namespace uprobed::profile {
 
 // A Profile is all that must be known to probe one binary: plain values, comparable, storable. It
@@ -83,6 +85,9 @@ struct FieldOffset {
   Source source = Source::kTable;  // the strongest that knows the field: kDwarf, kTable or
                                    // kDisassembly, in this order
   std::vector<Evidence> others;    // the weaker sources that know it too, the stronger first
+
+  // Whether another source says the same and none says otherwise.
+  bool corroborated() const;
   bool operator==(const FieldOffset&) const = default;
 };
 
@@ -129,6 +134,9 @@ struct Profile {
   MapKind map_kind = MapKind::kBuckets;
   std::vector<Site> sites;  // ascending by file_offset
   std::map<std::string, FieldOffset> fields;
+  // What requests showed of the fields wherever the profile was attached last; a field that is not
+  // here is unverified.
+  std::map<std::string, FieldVerdict> verdicts;
   std::vector<Absence> absences;
 
   bool Has(Instrumentation instrumentation) const;

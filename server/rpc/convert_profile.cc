@@ -60,6 +60,22 @@ void FillSite(const profile::Site& from, v1::Profile::Site& to) {
   }
 }
 
+v1::Profile::FieldOffset::Verdict VerdictOf(const profile::Profile& profile,
+                                            const std::string& field) {
+  const auto found = profile.verdicts.find(field);
+  switch (found == profile.verdicts.end() ? FieldVerdict::kUnverified : found->second) {
+    case FieldVerdict::kUnverified:
+      return v1::Profile::FieldOffset::VERDICT_UNVERIFIED;
+    case FieldVerdict::kVerified:
+      return v1::Profile::FieldOffset::VERDICT_VERIFIED;
+    case FieldVerdict::kSuspect:
+      return v1::Profile::FieldOffset::VERDICT_SUSPECT;
+    case FieldVerdict::kRefuted:
+      return v1::Profile::FieldOffset::VERDICT_REFUTED;
+  }
+  return v1::Profile::FieldOffset::VERDICT_UNSPECIFIED;
+}
+
 void FillField(const profile::FieldOffset& from, v1::Profile::FieldOffset& to) {
   to.set_offset(from.offset);
   to.set_source(SourceToProto(from.source));
@@ -98,7 +114,9 @@ v1::Profile ToProto(const profile::Profile& profile) {
   result.set_map_kind(std::string(profile::Name(profile.map_kind)));
   for (const profile::Site& site : profile.sites) FillSite(site, *result.add_sites());
   for (const auto& [name, field] : profile.fields) {
-    FillField(field, (*result.mutable_fields())[ToUtf8(name)]);
+    v1::Profile::FieldOffset& out = (*result.mutable_fields())[ToUtf8(name)];
+    FillField(field, out);
+    out.set_verdict(VerdictOf(profile, name));
   }
   FillTrust(profile, result);
   for (const profile::Absence& absence : profile.absences) {

@@ -148,7 +148,7 @@ struct Rule {
   std::string_view field;
   Proof (*judge)(const up_http_event&);
   void (*withhold)(up_http_event&);
-  bool proof_expected = false;  // the value is hardly ever one that proves nothing
+  bool rarely_empty = false;
 };
 
 constexpr std::array kRules = {
@@ -162,7 +162,7 @@ constexpr std::array kRules = {
     Rule{UP_EVENT_HTTP_SERVER, "net/http.response.written", Written, WithholdResponseSize},
     Rule{UP_EVENT_HTTP_CLIENT, "net/url.URL.Scheme", Scheme, WithholdScheme},
     Rule{UP_EVENT_HTTP_CLIENT, "net/url.URL.Host", Host, WithholdHost},
-    Rule{UP_EVENT_HTTP_CLIENT, "net/url.URL.Path", UrlPath, WithholdTarget},
+    Rule{UP_EVENT_HTTP_CLIENT, "net/url.URL.Path", UrlPath, WithholdTarget, true},
     Rule{UP_EVENT_HTTP_CLIENT, "net/http.Response.ProtoMajor", Protocol, WithholdProtocol},
     Rule{UP_EVENT_HTTP_CLIENT, "net/http.Response.StatusCode", StatusCode, WithholdStatus},
     Rule{UP_EVENT_HTTP_CLIENT, "net/http.Response.ContentLength", ResponseSize,
@@ -179,22 +179,14 @@ FieldVerdict Weigh(uint8_t for_it, uint8_t against_it, uint8_t without) {
 
 }  // namespace
 
-std::string_view Name(FieldVerdict verdict) {
-  switch (verdict) {
-    case FieldVerdict::kUnverified:
-      return "unverified";
-    case FieldVerdict::kVerified:
-      return "verified";
-    case FieldVerdict::kSuspect:
-      return "suspect";
-    case FieldVerdict::kRefuted:
-      return "refuted";
+LiveCheck::LiveCheck(const std::set<std::string, std::less<>>& corroborated) {
+  static_assert(kRules.size() == kFieldCount);
+  for (size_t i = 0; i < kRules.size(); ++i) {
+    evidence_[i].value_expected = kRules[i].rarely_empty && !corroborated.contains(kRules[i].field);
   }
-  return "unverified";
 }
 
 void LiveCheck::Check(up_http_event& event) {
-  static_assert(kRules.size() == kFieldCount);
   // A request that was refused for what is wrong with it proves nothing of the offsets.
   if ((event.flags & UP_FLAG_ERROR) != 0) return;
   std::array<bool, kFieldCount> withheld{};
@@ -204,11 +196,13 @@ void LiveCheck::Check(up_http_event& event) {
     withheld[i] = evidence.verdict == FieldVerdict::kRefuted;
     if (withheld[i]) continue;
     const Proof proof = kRules[i].judge(event);
-    withheld[i] = proof == Proof::kAgainst;
+    // Until a value was seen, none may be what a wrong offset leads to.
+    const bool missing = proof == Proof::kNone && evidence.value_expected && evidence.for_it == 0;
+    withheld[i] = proof == Proof::kAgainst || missing;
     uint8_t& count = proof == Proof::kFor       ? evidence.for_it
                      : proof == Proof::kAgainst ? evidence.against_it
                                                 : evidence.without;
-    if ((proof != Proof::kNone || kRules[i].proof_expected) && count < UINT8_MAX) ++count;
+    if ((proof != Proof::kNone || missing) && count < UINT8_MAX) ++count;
     evidence.verdict = Weigh(evidence.for_it, evidence.against_it, evidence.without);
   }
   // Afterwards, because rules look at more than one value.

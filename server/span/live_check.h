@@ -3,22 +3,18 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "bpf/abi/http_event.h"
+#include "server/base/field_verdict.h"
 
 namespace uprobed::span {
 
-// What the first events of an attachment say of the struct offset by which a value was read.
-enum class FieldVerdict : uint8_t {
-  kUnverified,  // too few values yet
-  kVerified,    // only values that such a field can have
-  kSuspect,     // values that it can have, and others; or none where there should be one
-  kRefuted,     // only others: the offset is wrong
-};
-std::string_view Name(FieldVerdict verdict);  // "refuted"
-
+// What the first events of an attachment say of one field.
 struct FieldFinding {
   std::string_view field;  // "net/http.response.status"
   FieldVerdict verdict = FieldVerdict::kUnverified;
@@ -27,9 +23,13 @@ struct FieldFinding {
 
 // Watches the events of one attachment until it is sure of each field. What net/http guarantees of
 // a value it refutes an offset by; a value that proves nothing (an empty path, a size of 0) counts
-// neither way. Not thread-safe.
+// neither way, unless it is all there ever is of a field that nothing else speaks for. Not
+// thread-safe.
 class LiveCheck {
  public:
+  // `corroborated`: the fields whose offset two sources of the profile agree on.
+  explicit LiveCheck(const std::set<std::string, std::less<>>& corroborated = {});
+
   // Judges the values of `event` and marks those as unread that must not be reported: impossible
   // ones, and all of a refuted field.
   void Check(up_http_event& event);
@@ -42,7 +42,8 @@ class LiveCheck {
   struct Evidence {
     uint8_t for_it = 0;
     uint8_t against_it = 0;
-    uint8_t without = 0;  // events in which a value is missing that should be there
+    uint8_t without = 0;          // events in which a value is missing that should be there
+    bool value_expected = false;  // where it is missing, the offset may be wrong
     FieldVerdict verdict = FieldVerdict::kUnverified;
   };
 

@@ -131,6 +131,16 @@ absl::Status ReadEvidence(Database& database, const std::string& id, Profile& pr
       });
 }
 
+absl::Status ReadVerdicts(Database& database, const std::string& id, Profile& profile) {
+  return database.Each(
+      "SELECT name, verdict FROM profile_field_verdicts WHERE profile_id = ?", {id},
+      [&](const Row& row) {
+        RowDecoder decoder(row, RowName("profile_field_verdicts", row.Text(0), id));
+        profile.verdicts[decoder.Text(0)] = decoder.Enumeration(1, FieldVerdictFromName);
+        return decoder.status();
+      });
+}
+
 absl::Status ReadAbsences(Database& database, const std::string& id, Profile& profile) {
   return database.Each(
       "SELECT position, instrumentation, reason, message"
@@ -159,6 +169,7 @@ absl::StatusOr<std::optional<Profile>> ReadProfile(Database& database, const std
         RETURN_IF_ERROR(ReadArguments(database, id, *found));
         RETURN_IF_ERROR(ReadFields(database, id, *found));
         RETURN_IF_ERROR(ReadEvidence(database, id, *found));
+        RETURN_IF_ERROR(ReadVerdicts(database, id, *found));
         return ReadAbsences(database, id, *found);
       });
   RETURN_IF_ERROR(read);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,8 +18,8 @@
 namespace uprobed::store {
 
 // Profiles as rows: `profiles` and its children profile_modules, profile_sites,
-// profile_site_arguments, profile_fields, profile_field_evidence and profile_absences. Each
-// function is one transaction.
+// profile_site_arguments, profile_fields, profile_field_evidence, profile_field_verdicts and
+// profile_absences. Each function is one transaction.
 
 // Replaces those of the same ids.
 absl::Status WriteProfiles(Database& database, const std::vector<ProfileRecord>& profiles,
@@ -32,6 +33,11 @@ absl::StatusOr<std::optional<profile::Profile>> ReadProfile(Database& database,
 absl::StatusOr<std::vector<ProfileSummary>> ListProfileRows(Database& database,
                                                             const std::string& after_id,
                                                             size_t limit);
+
+// Replaces those of the profile; whether the profile is there. Of fields that it does not have,
+// nothing is kept: they are of another profile of the same binary.
+absl::StatusOr<bool> WriteVerdicts(Database& database, const std::string& id,
+                                   const std::map<std::string, FieldVerdict>& verdicts);
 
 // Whether it was there.
 absl::StatusOr<bool> DeleteProfileRows(Database& database, const std::string& id);

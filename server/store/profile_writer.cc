@@ -103,6 +103,19 @@ absl::Status InsertFields(Database& database, const std::string& id, const Profi
   return absl::OkStatus();
 }
 
+absl::Status InsertVerdicts(Database& database, const std::string& id,
+                            const std::map<std::string, FieldVerdict>& verdicts) {
+  for (const auto& [name, verdict] : verdicts) {
+    RETURN_IF_ERROR(database
+                        .Execute("INSERT INTO profile_field_verdicts (profile_id, name, verdict)"
+                                 " SELECT profile_id, name, ? FROM profile_fields"
+                                 " WHERE profile_id = ? AND name = ?",
+                                 {std::string(Name(verdict)), id, name})
+                        .status());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status InsertAbsences(Database& database, const std::string& id, const Profile& profile) {
   int64_t position = 0;
   for (const profile::Absence& absence : profile.absences) {
@@ -124,6 +137,7 @@ absl::Status WriteProfile(Database& database, const ProfileRecord& record, int64
   RETURN_IF_ERROR(InsertModules(database, id, profile));
   RETURN_IF_ERROR(InsertSites(database, id, profile));
   RETURN_IF_ERROR(InsertFields(database, id, profile));
+  RETURN_IF_ERROR(InsertVerdicts(database, id, profile.verdicts));
   return InsertAbsences(database, id, profile);
 }
 
@@ -137,6 +151,25 @@ absl::Status WriteProfiles(Database& database, const std::vector<ProfileRecord>&
     }
     return absl::OkStatus();
   });
+}
+
+absl::StatusOr<bool> WriteVerdicts(Database& database, const std::string& id,
+                                   const std::map<std::string, FieldVerdict>& verdicts) {
+  bool found = false;
+  const absl::Status written =
+      database.Transaction(Database::TransactionKind::kWrite, [&]() -> absl::Status {
+        RETURN_IF_ERROR(
+            database.Each("SELECT 1 FROM profiles WHERE id = ?", {id}, [&found](const Row&) {
+              found = true;
+              return absl::OkStatus();
+            }));
+        RETURN_IF_ERROR(
+            database.Execute("DELETE FROM profile_field_verdicts WHERE profile_id = ?", {id})
+                .status());
+        return InsertVerdicts(database, id, verdicts);
+      });
+  RETURN_IF_ERROR(written);
+  return found;
 }
 
 absl::StatusOr<bool> DeleteProfileRows(Database& database, const std::string& id) {

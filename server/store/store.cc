@@ -116,6 +116,14 @@ absl::Status Store::PutProfiles(const std::vector<ProfileRecord>& profiles, int6
   return impl_->Write([&] { return WriteProfiles(impl_->database, profiles, now_unix_ns); });
 }
 
+absl::Status Store::PutVerdicts(const std::string& id,
+                                const std::map<std::string, FieldVerdict>& verdicts) {
+  return impl_->Write([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const bool found, WriteVerdicts(impl_->database, id, verdicts));
+    return found ? absl::OkStatus() : ProfileNotFound(id);
+  });
+}
+
 absl::StatusOr<profile::Profile> Store::GetProfile(const std::string& id) {
   return impl_->Read([&]() -> absl::StatusOr<profile::Profile> {
     ASSIGN_OR_RETURN(std::optional<profile::Profile> found, ReadProfile(impl_->database, id));

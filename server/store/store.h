@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -67,6 +68,9 @@ class Store {
   absl::Status PutProfiles(const std::vector<ProfileRecord>& profiles, int64_t now_unix_ns);
   absl::Status PutProfile(const profile::Profile& profile, const std::string& binary_path,
                           bool imported, int64_t now_unix_ns);
+  // Replaces the verdicts of a profile. NOT_FOUND PROFILE_NOT_FOUND.
+  absl::Status PutVerdicts(const std::string& id,
+                           const std::map<std::string, FieldVerdict>& verdicts);
   // NOT_FOUND PROFILE_NOT_FOUND.
   absl::StatusOr<profile::Profile> GetProfile(const std::string& id);
   absl::StatusOr<std::vector<ProfileSummary>> ListProfiles(const std::string& after_id,

@@ -42,6 +42,9 @@ class LiveCheck(harness.E2eTest):
         for span in wanted():
             self.assertNotIn(attribute, span["attributes"])
         self.expect(reason, field)
+        shown = self.client("profile", "show", program.path, "-o", "json").json()["fields"]
+        self.assertEqual(shown[field]["verdict"], reason.replace("FIELD_", "VERDICT_"))
+        self.assertIn("VERDICT_VERIFIED", {other["verdict"] for other in shown.values()})
 
     def test_status_of_a_served_request(self):
         self.check("net/http.response.status", 8, "http.response.status_code")
@@ -58,6 +61,11 @@ class LiveCheck(harness.E2eTest):
 
     def test_path_of_a_request_made(self):
         self.check("net/url.URL.Path", -16, "url.path", "KIND_CLIENT", "/call")
+
+    def test_path_of_a_request_made_that_is_another_string(self):
+        # RawPath, which is empty unless the path is escaped in another way than by default.
+        self.check("net/url.URL.Path", 16, "url.path", "KIND_CLIENT", "/call",
+                   reason="FIELD_SUSPECT")
 
     def test_status_of_a_request_made(self):
         self.check("net/http.Response.StatusCode", 8, "http.response.status_code", "KIND_CLIENT",

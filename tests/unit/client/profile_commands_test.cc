@@ -47,6 +47,7 @@ v1::Profile MakeProfile() {
   field.clear_others();
   field.set_offset(0);
   field.set_source(v1::Profile::SOURCE_TABLE);
+  field.set_verdict(v1::Profile::FieldOffset::VERDICT_REFUTED);
   (*profile.mutable_fields())["net/http.Request.Method"] = field;
   v1::Profile::Absence* absence = profile.add_absences();
   absence->set_instrumentation(v1::INSTRUMENTATION_HTTP_CLIENT);
@@ -69,9 +70,11 @@ TEST(ProfileShow, ListsEverySiteWithItsCostAndEveryField) {
                 "server_start  net/http.serverHandler.ServeHTTP+0x4  jbe 0x1234   emulated  "
                 "request=rdi writer=[sp-0x10]\n"
                 "\n"
-                "FIELD                    OFFSET  SOURCE  AGREEING            DISAGREEING\n"
-                "net/http.Request.Method       0  table   -                   -\n"
-                "net/http.Request.URL         16  DWARF   table, disassembly  -\n"
+                "FIELD                    OFFSET  SOURCE  AGREEING            DISAGREEING  "
+                "REQUESTS SHOW\n"
+                "net/http.Request.Method       0  table   -                   -            "
+                "refuted\n"
+                "net/http.Request.URL         16  DWARF   table, disassembly  -            -\n"
                 "\n"
                 "absent http_client: FUNCTION_MISSING: never called\n"));
 }
@@ -90,7 +93,7 @@ TEST(ProfileShow, SaysAboutWhatTheSourcesDisagree) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, ContainsRegex("offsets: +suspect\n"));
   EXPECT_THAT(result.out,
-              HasSubstr("net/http.Request.URL         16  DWARF   table     disassembly: 24\n"
+              HasSubstr("net/http.Request.URL         16  DWARF   table     disassembly: 24  -\n"
                         "\n"
                         "suspect OFFSETS_DISAGREE: dwarf says 16, disassembly says 24\n"));
 }

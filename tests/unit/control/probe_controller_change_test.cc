@@ -87,10 +87,17 @@ TEST_F(ChangeTest, AttachesAReplacedFileAnewToo) {
 }
 
 TEST_F(ChangeTest, RenamesTheServiceWithoutDetaching) {
+  const uint32_t slot = backend_.live().begin()->first;
+  up_http_event event{};
+  event.kind = UP_EVENT_HTTP_SERVER;
+  event.slot = slot;
+  event.status = 70000;
+  directory_->Check(event);
   record_.spec.service_name = "front";
   ASSERT_TRUE(Update().ok());
   EXPECT_EQ(backend_.attempts(), 1);
   EXPECT_EQ(directory_->Find(backend_.live().begin()->first, 1, 0)->service_name, "front");
+  EXPECT_FALSE(directory_->Findings(slot).empty());  // what was learnt is kept
 }
 
 TEST_F(ChangeTest, AnUpdateWithoutChangeIsNone) {

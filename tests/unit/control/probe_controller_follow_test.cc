@@ -36,6 +36,9 @@ TEST_F(FollowTest, IsDegradedWhereRequestsRefuteAnOffset) {
   EXPECT_EQ(ReasonOf(status.error), "FIELD_REFUTED");
   EXPECT_THAT(std::string(status.error.message()),
               ::testing::HasSubstr("net/http.response.status"));
+  const absl::StatusOr<profile::Profile> stored = store_->GetProfile(status.profile_id);
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  EXPECT_EQ(stored->verdicts.at("net/http.response.status"), FieldVerdict::kRefuted);
 }
 
 TEST_F(FollowTest, ChangesNothingWhereNothingChanged) {

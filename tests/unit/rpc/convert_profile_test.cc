@@ -54,6 +54,22 @@ TEST(Profile, SurvivesExportAndImport) {
   EXPECT_EQ(*imported, Sample());
 }
 
+TEST(Profile, TellsVerdictsAndTakesNone) {
+  using FieldOffset = v1::Profile::FieldOffset;
+  const std::pair<FieldVerdict, FieldOffset::Verdict> verdicts[] = {
+      {FieldVerdict::kUnverified, FieldOffset::VERDICT_UNVERIFIED},
+      {FieldVerdict::kVerified, FieldOffset::VERDICT_VERIFIED},
+      {FieldVerdict::kSuspect, FieldOffset::VERDICT_SUSPECT},
+      {FieldVerdict::kRefuted, FieldOffset::VERDICT_REFUTED}};
+  for (const auto& [verdict, told] : verdicts) {
+    profile::Profile profile = Sample();
+    profile.verdicts = {{"net/http.Request.Method", verdict}};
+    const v1::Profile proto = ToProto(profile);
+    EXPECT_EQ(proto.fields().at("net/http.Request.Method").verdict(), told);
+    EXPECT_EQ(*FromProto(proto, "profiles[0]"), Sample());
+  }
+}
+
 profile::Profile Suspect() {
   profile::Profile profile = Sample();
   profile.fields["net/http.response.status"] = {.offset = 120,

@@ -194,7 +194,7 @@ TEST(LiveCheck, SuspectsATargetThatIsNeverThere) {
     up_http_event event = ServerEvent();
     event.lengths[UP_STRING_TARGET] = 0;
     check.Check(event);
-    EXPECT_EQ(event.unread, 0);
+    EXPECT_TRUE(Unread(event, UP_STRING_TARGET));
   }
   EXPECT_EQ(VerdictOf(check, "net/http.Request.RequestURI"), FieldVerdict::kSuspect);
 
@@ -203,6 +203,30 @@ TEST(LiveCheck, SuspectsATargetThatIsNeverThere) {
     check.Check(event);
   }
   EXPECT_EQ(VerdictOf(check, "net/http.Request.RequestURI"), FieldVerdict::kVerified);
+}
+
+TEST(LiveCheck, BelievesThatAPathIsEmptyOnceOneWasSeen) {
+  LiveCheck check;
+  up_http_event event = ClientEvent();
+  check.Check(event);
+  for (int i = 0; i < 2 * kMany; ++i) {
+    event = ClientEvent();
+    event.lengths[UP_STRING_TARGET] = 0;
+    check.Check(event);
+    EXPECT_EQ(event.unread, 0);
+  }
+  EXPECT_EQ(VerdictOf(check, "net/url.URL.Path"), FieldVerdict::kUnverified);
+}
+
+TEST(LiveCheck, BelievesThatAPathIsEmptyWhereTwoSourcesAgreeOnItsOffset) {
+  LiveCheck check({"net/url.URL.Path"});
+  for (int i = 0; i < 2 * kMany; ++i) {
+    up_http_event event = ClientEvent();
+    event.lengths[UP_STRING_TARGET] = 0;
+    check.Check(event);
+    EXPECT_EQ(event.unread, 0);
+  }
+  EXPECT_EQ(VerdictOf(check, "net/url.URL.Path"), FieldVerdict::kUnverified);
 }
 
 TEST(LiveCheck, DoesNotDoubtAVerifiedField) {

@@ -64,6 +64,10 @@ TEST(ProfileRows, KeepEachNameOfTheEnumerations) {
   for (int source = 0; source <= static_cast<int>(profile::Source::kBuildInfo); ++source) {
     every.fields["field " + std::to_string(source)].source = static_cast<profile::Source>(source);
   }
+  every.verdicts.clear();
+  for (int verdict = 0; verdict <= static_cast<int>(FieldVerdict::kRefuted); ++verdict) {
+    every.verdicts["field " + std::to_string(verdict)] = static_cast<FieldVerdict>(verdict);
+  }
   Put(database, every);
 
   const auto read = ReadProfile(database, ProfileId('a'));
@@ -90,6 +94,7 @@ TEST(ProfileRows, AreReplacedAsAWhole) {
   smaller.sites.pop_back();
   smaller.modules.clear();
   smaller.fields.clear();
+  smaller.verdicts.clear();
   smaller.absences.clear();
 
   Put(database, smaller);
@@ -151,7 +156,7 @@ TEST(ProfileRows, LeaveNothingBehindWhenDeleted) {
   EXPECT_FALSE(*again);
   for (const std::string table :
        {"profiles", "profile_modules", "profile_sites", "profile_site_arguments", "profile_fields",
-        "profile_field_evidence", "profile_absences"}) {
+        "profile_field_evidence", "profile_field_verdicts", "profile_absences"}) {
     EXPECT_EQ(*database.Integer("SELECT count(*) FROM " + table), 0) << table;
   }
 }
@@ -189,6 +194,22 @@ TEST(ProfileRows, AreWrittenForAllProfilesOrForNone) {
 
   EXPECT_EQ(**ReadProfile(database, ProfileId('a')), FullProfile());
   EXPECT_FALSE(ReadProfile(database, ProfileId('b'))->has_value());
+}
+
+TEST(ProfileRows, ReplaceVerdictsAlone) {
+  Database database = OpenSchema();
+  Put(database, FullProfile());
+  profile::Profile wanted = FullProfile();
+  wanted.verdicts = {{"net/http.Request.URL", FieldVerdict::kSuspect}};
+
+  const auto written = WriteVerdicts(
+      database, ProfileId('a'),
+      {{"net/http.Request.URL", FieldVerdict::kSuspect}, {"unknown", FieldVerdict::kVerified}});
+  const auto elsewhere = WriteVerdicts(database, ProfileId('b'), wanted.verdicts);
+
+  EXPECT_TRUE(*written);
+  EXPECT_FALSE(*elsewhere);
+  EXPECT_EQ(**ReadProfile(database, ProfileId('a')), wanted);
 }
 
 struct Damage {
@@ -236,6 +257,8 @@ INSTANTIATE_TEST_SUITE_P(
                "profile_field_evidence net/http.Request.URL.0 of"},
         Damage{"DELETE FROM profile_field_evidence WHERE position = 0",
                "profile_field_evidence net/http.response.status.1 of"},
+        Damage{"UPDATE profile_field_verdicts SET verdict = 'x' WHERE name LIKE '%Method'",
+               "profile_field_verdicts net/http.Request.Method of"},
         Damage{"DELETE FROM profile_fields WHERE name LIKE '%URL'",
                "profile_field_evidence net/http.Request.URL.0 of"},
         Damage{"UPDATE profile_absences SET instrumentation = 'x' WHERE position = 1",

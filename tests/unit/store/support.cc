@@ -95,6 +95,8 @@ profile::Profile FullProfile(char digit) {
       {"net/http.Request.URL", {0xffff'ffff, Source::kTable, {{Source::kDisassembly, 16}}}},
       {"net/http.response.status",
        {120, Source::kDwarf, {{Source::kTable, 120}, {Source::kDisassembly, 128}}}}};
+  profile.verdicts = {{"net/http.Request.Method", FieldVerdict::kVerified},
+                      {"net/http.response.status", FieldVerdict::kRefuted}};
   profile.absences = {
       {Instrumentation::kHttpClient, "SITE_NOT_FOUND", "no call of RoundTrip was found"},
       {Instrumentation::kHttpServer, "NET_HTTP_MISSING", std::string("a\0b", 3)}};
