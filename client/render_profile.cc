@@ -96,6 +96,16 @@ std::string DisagreeingSources(const v1::Profile::FieldOffset& field) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
+// Headers are read where the structs of maps are known.
+std::string MapsOf(const v1::Profile& profile) {
+  const std::string_view needed =
+      profile.map_kind() == "swiss" ? "internal/runtime/maps.Map.dirPtr" : "runtime.hmap.buckets";
+  const bool known = profile.fields().contains(std::string(needed));
+  return known ? profile.map_kind()
+               : fmt::format("{}, of unknown layout: traceparent headers are not read",
+                             profile.map_kind());
+}
+
 void PrintBinary(Terminal& terminal, const v1::Profile& profile) {
   Details details;
   details.Add("name", profile.name());
@@ -109,7 +119,7 @@ void PrintBinary(Terminal& terminal, const v1::Profile& profile) {
   details.Add("kind", fmt::format("{}{}", profile.position_independent() ? "PIE" : "not PIE",
                                   profile.stripped() ? ", stripped" : ""));
   details.Add("functions from", SourceName(profile.symbol_source()));
-  details.Add("maps", profile.map_kind());
+  details.Add("maps", MapsOf(profile));
   details.Add("offsets", TrustOf(profile));
   details.Add("resolver", fmt::format("revision {}{}", profile.resolver_revision(),
                                       profile.imported() ? ", imported" : ""));

@@ -26,16 +26,23 @@ absl::Status OffsetError(const std::set<std::string>& fields, std::string_view r
 
 }  // namespace
 
-absl::Status FieldVerdicts::Check(const std::map<uint32_t, std::string>& attached) {
-  std::map<FieldVerdict, std::set<std::string>> fields;
+void FieldVerdicts::Record(const std::map<uint32_t, std::string>& attached) {
   for (const auto& [slot, profile_id] : attached) {
     Recorded current{.profile_id = profile_id, .verdicts = {}};
     for (const span::FieldFinding& finding : directory_.Findings(slot)) {
       if (finding.verdict == FieldVerdict::kUnverified) continue;
-      fields[finding.verdict].insert(std::string(finding.field));
       current.verdicts.emplace(finding.field, finding.verdict);
     }
-    if (!current.verdicts.empty()) Record(slot, std::move(current));
+    if (!current.verdicts.empty()) Put(slot, std::move(current));
+  }
+}
+
+absl::Status FieldVerdicts::Check(const std::map<uint32_t, std::string>& attached) const {
+  std::map<FieldVerdict, std::set<std::string>> fields;
+  for (const auto& [slot, profile_id] : attached) {
+    for (const span::FieldFinding& finding : directory_.Findings(slot)) {
+      fields[finding.verdict].insert(std::string(finding.field));
+    }
   }
   if (const auto found = fields.find(FieldVerdict::kRefuted); found != fields.end()) {
     return OffsetError(found->second, "FIELD_REFUTED",
@@ -49,7 +56,7 @@ absl::Status FieldVerdicts::Check(const std::map<uint32_t, std::string>& attache
   return absl::OkStatus();
 }
 
-void FieldVerdicts::Record(uint32_t slot, Recorded current) {
+void FieldVerdicts::Put(uint32_t slot, Recorded current) {
   Recorded& before = recorded_[slot];
   if (before == current) return;
   const absl::Status put = catalog_.PutVerdicts(current.profile_id, current.verdicts);

@@ -20,9 +20,10 @@ class FieldVerdicts {
   FieldVerdicts(const EventDirectory& directory, ProfileCatalog& catalog)
       : directory_(directory), catalog_(catalog) {}
 
-  // `attached`: profile ids by slot. Stores what has changed. FAILED_PRECONDITION FIELD_REFUTED or
-  // FIELD_SUSPECT where requests speak against an offset.
-  absl::Status Check(const std::map<uint32_t, std::string>& attached);
+  // Stores what has changed. `attached`: profile ids by slot.
+  void Record(const std::map<uint32_t, std::string>& attached);
+  // FAILED_PRECONDITION FIELD_REFUTED or FIELD_SUSPECT where requests speak against an offset.
+  absl::Status Check(const std::map<uint32_t, std::string>& attached) const;
 
  private:
   struct Recorded {
@@ -30,7 +31,7 @@ class FieldVerdicts {
     std::map<std::string, FieldVerdict> verdicts;
     bool operator==(const Recorded&) const = default;
   };
-  void Record(uint32_t slot, Recorded current);
+  void Put(uint32_t slot, Recorded current);
 
   const EventDirectory& directory_;
   ProfileCatalog& catalog_;

@@ -70,6 +70,8 @@ Reconciler::Reconciler(ProfileCatalog& catalog, probe::ProbeBackend& backend,
 ProbeStatus Reconciler::Reconcile(const store::ProbeRecord& record, const ProcessTable& processes) {
   Runtime& runtime = runtimes_[record.id];
   runtime.pid = record.spec.pid;
+  // Before anything is detached, and what was learnt with it gone.
+  verdicts_.Record(runtime.attachments->ProfileIds());
   Verdict verdict = Step(record, processes, runtime);
 
   ProbeStatus status;
@@ -249,12 +251,16 @@ std::string Reconciler::AttachedBy(const FileId& file, uint32_t pid, const std::
 void Reconciler::Remove(const std::string& id) {
   const auto found = runtimes_.find(id);
   if (found == runtimes_.end()) return;
+  verdicts_.Record(found->second.attachments->ProfileIds());
   DetachAll(*found->second.attachments);
   runtimes_.erase(found);
 }
 
 void Reconciler::RemoveAll() {
-  for (auto& [id, runtime] : runtimes_) DetachAll(*runtime.attachments);
+  for (auto& [id, runtime] : runtimes_) {
+    verdicts_.Record(runtime.attachments->ProfileIds());
+    DetachAll(*runtime.attachments);
+  }
   runtimes_.clear();
 }
 

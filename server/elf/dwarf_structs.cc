@@ -129,6 +129,8 @@ class Search {
   void ForgetAbsentStructs();
 
   bool done() const { return missing_.empty(); }
+  // Whether a unit says that its entries are in a file of their own.
+  bool saw_split_unit() const { return saw_split_unit_; }
   std::map<std::string, uint32_t> TakeOffsets() { return std::move(offsets_); }
 
  private:
@@ -140,6 +142,7 @@ class Search {
   std::set<std::string_view> packages_;
   std::set<std::string_view> packages_with_types_;
   std::map<std::string, uint32_t> offsets_;
+  bool saw_split_unit_ = false;
 };
 
 void Search::TakeStruct(Dwarf_Die type) {
@@ -182,6 +185,9 @@ bool Search::Run(Dwarf* dwarf, bool units_of_packages) {
   int next = dwarf_get_units(dwarf, cursor, &cursor, nullptr, nullptr, &unit, nullptr);
   for (; next == 0 && !done();
        next = dwarf_get_units(dwarf, cursor, &cursor, nullptr, nullptr, &unit, nullptr)) {
+    // DWARF 5, 3.1.2; before it was standardised GCC wrote the other attribute.
+    saw_split_unit_ = saw_split_unit_ || dwarf_hasattr(&unit, DW_AT_dwo_name) != 0 ||
+                      dwarf_hasattr(&unit, DW_AT_GNU_dwo_name) != 0;
     const char* name = dwarf_diename(&unit);
     const bool of_package = name != nullptr && packages_.contains(name);
     if (of_package == units_of_packages && !SearchUnit(unit)) return false;
@@ -220,7 +226,15 @@ absl::StatusOr<std::map<std::string, uint32_t>> ReadStructOffsets(
     if (!search.done() && !search.Run(dwarf.get(), units_of_packages)) return Malformed(file);
     search.ForgetAbsentStructs();
   }
-  return search.TakeOffsets();
+  std::map<std::string, uint32_t> offsets = search.TakeOffsets();
+  if (offsets.empty() && search.saw_split_unit()) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "DWARF_SPLIT",
+                     file.name() +
+                         " has its debug information in other files (.dwo), which are not read; "
+                         "build the program without -gsplit-dwarf",
+                     {{"path", file.name()}});
+  }
+  return offsets;
 }
 
 }  // namespace uprobed::elf

@@ -20,7 +20,8 @@ struct StructMember {
 
 // Byte offsets of those `members` that DWARF knows, keyed "struct_name.member". A member that is
 // not there is not in the result. FAILED_PRECONDITION DWARF_MISSING where the binary has none at
-// all, DWARF_MALFORMED where it can't be read, DWARF_TOO_LARGE where it would take too much memory.
+// all, DWARF_MALFORMED where it can't be read, DWARF_TOO_LARGE where it would take too much memory,
+// DWARF_SPLIT where none was found and units lie in files of their own.
 // Stops as soon as all are found.
 absl::StatusOr<std::map<std::string, uint32_t>> ReadStructOffsets(
     const ElfFile& file, const std::vector<StructMember>& members);

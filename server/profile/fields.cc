@@ -59,17 +59,8 @@ std::string FieldKey(const FieldSpec& field) {
   return std::string(field.struct_name) + "." + std::string(field.member);
 }
 
-bool IsNeeded(const FieldSpec& field, Instrumentation instrumentation, MapKind map_kind) {
-  switch (field.need) {
-    case Need::kAlways:
-      break;
-    case Need::kIfPresent:
-      return false;
-    case Need::kBucketMaps:
-      return map_kind == MapKind::kBuckets;
-    case Need::kSwissMaps:
-      return map_kind == MapKind::kSwiss;
-  }
+bool IsNeeded(const FieldSpec& field, Instrumentation instrumentation) {
+  if (field.need != Need::kAlways) return false;
   if (field.instrumentation == instrumentation) return true;
   // The server's own response is the one struct under kHttpServer that the client has nothing of.
   return field.instrumentation == kServer && field.struct_name != kServerResponse;

@@ -13,10 +13,11 @@ namespace uprobed::profile {
 
 // When a profile must know a field.
 enum class Need : uint8_t {
-  kAlways,      // without it the instrumentation is refused
-  kIfPresent,   // exists in some Go versions only; spans lack one attribute without it
-  kBucketMaps,  // only where MapKind is kBuckets
-  kSwissMaps,   // only where MapKind is kSwiss
+  kAlways,     // without it the instrumentation is refused
+  kIfPresent,  // exists in some Go versions only; spans lack one attribute without it
+  // Of maps of one kind, which only headers are read from: without it a traceparent is not adopted.
+  kBucketMaps,
+  kSwissMaps,
 };
 
 // A field that the BPF programs read.
@@ -35,8 +36,8 @@ std::span<const FieldSpec> AllFields();
 // The key of `field` in Profile::fields: "net/http.Request.Method".
 std::string FieldKey(const FieldSpec& field);
 
-// Whether `instrumentation` cannot do without `field` in a binary whose maps are of `map_kind`.
-bool IsNeeded(const FieldSpec& field, Instrumentation instrumentation, MapKind map_kind);
+// Whether `instrumentation` cannot do without `field`.
+bool IsNeeded(const FieldSpec& field, Instrumentation instrumentation);
 
 }  // namespace uprobed::profile
 

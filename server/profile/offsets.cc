@@ -84,7 +84,7 @@ Offsets ReadOffsets(const elf::ElfFile& file, const elf::GoFunctions& functions,
   offsets.map_kind = MapKindOf(version, experiments);
   OffsetSources sources;
   const absl::StatusOr<OffsetMap> dwarf = ReadDwarf(file);
-  offsets.has_dwarf = dwarf.ok() || ReasonOf(dwarf.status()) != "DWARF_MISSING";
+  offsets.dwarf = dwarf.status();
   if (dwarf.ok()) {
     sources.dwarf = *dwarf;
     offsets.map_kind = MapKindInDwarf(*dwarf).value_or(offsets.map_kind);
@@ -100,11 +100,11 @@ Offsets ReadOffsets(const elf::ElfFile& file, const elf::GoFunctions& functions,
 }
 
 std::vector<std::string> MissingFields(const std::map<std::string, FieldOffset>& fields,
-                                       Instrumentation instrumentation, MapKind map_kind) {
+                                       Instrumentation instrumentation) {
   std::vector<std::string> missing;
   for (const FieldSpec& field : AllFields()) {
     std::string key = FieldKey(field);
-    if (IsNeeded(field, instrumentation, map_kind) && !fields.contains(key)) {
+    if (IsNeeded(field, instrumentation) && !fields.contains(key)) {
       missing.push_back(std::move(key));
     }
   }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "server/elf/elf_file.h"
 #include "server/elf/go_functions.h"
 #include "server/profile/go_version.h"
@@ -29,7 +30,7 @@ std::map<std::string, FieldOffset> Combine(const OffsetSources& sources);
 struct Offsets {
   std::map<std::string, FieldOffset> fields;  // by FieldKey; what was not found is not there
   MapKind map_kind = MapKind::kBuckets;
-  bool has_dwarf = false;
+  absl::Status dwarf;  // why DWARF told nothing; OK where it was read
 };
 
 // Asks every source: DWARF where the binary has it, the table where it covers `version`, and the
@@ -40,7 +41,7 @@ Offsets ReadOffsets(const elf::ElfFile& file, const elf::GoFunctions& functions,
 
 // The keys of the fields that `instrumentation` needs and `fields` lacks.
 std::vector<std::string> MissingFields(const std::map<std::string, FieldOffset>& fields,
-                                       Instrumentation instrumentation, MapKind map_kind);
+                                       Instrumentation instrumentation);
 
 }  // namespace uprobed::profile
 

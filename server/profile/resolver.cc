@@ -51,21 +51,21 @@ Absence MakeAbsence(Instrumentation instrumentation, const absl::Status& status)
 // Adds the sites, or the reason for their absence, to `profile`. An error of the file itself (its
 // code cannot be read) is no absence.
 absl::Status AddSites(Instrumentation instrumentation, absl::StatusOr<std::vector<Site>> sites,
-                      Profile* profile) {
+                      const absl::Status& dwarf, Profile* profile) {
   if (!sites.ok()) {
     if (!absl::IsFailedPrecondition(sites.status())) return sites.status();
     profile->absences.push_back(MakeAbsence(instrumentation, sites.status()));
     return absl::OkStatus();
   }
-  const std::vector<std::string> missing =
-      MissingFields(profile->fields, instrumentation, profile->map_kind);
+  const std::vector<std::string> missing = MissingFields(profile->fields, instrumentation);
   if (!missing.empty()) {
     const absl::Status unknown = MakeError(
         absl::StatusCode::kFailedPrecondition, "OFFSETS_UNKNOWN",
-        fmt::format("neither DWARF nor the table (which has {}) nor the machine code says where "
-                    "{} has {}; build with full DWARF (without -ldflags=-w), or import a profile "
-                    "made from a build with DWARF",
-                    CoveredVersions(), profile->go_version, fmt::join(missing, ", ")));
+        fmt::format("neither DWARF ({}) nor the table (which has {}) nor the machine code says "
+                    "where {} has {}; build with full DWARF (without -ldflags=-w), or import a "
+                    "profile made from a build with DWARF",
+                    dwarf.ok() ? "read" : ReasonOf(dwarf), CoveredVersions(), profile->go_version,
+                    fmt::join(missing, ", ")));
     profile->absences.push_back(MakeAbsence(instrumentation, unknown));
     return absl::OkStatus();
   }
@@ -145,14 +145,16 @@ absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& 
       version.minor < kFirstRegisterAbiMinor ? CallAbi::kStack : CallAbi::kRegisters;
   absl::StatusOr<std::vector<Site>> server = FindServerSites(file, functions, abi);
   absl::StatusOr<std::vector<Site>> client = FindClientSites(file, functions, abi);
+  absl::Status dwarf;
   if (server.ok() || client.ok()) {
     Offsets offsets = ReadOffsets(file, functions, version, ExperimentsOf(info));
     profile.fields = std::move(offsets.fields);
     profile.map_kind = offsets.map_kind;
-    profile.stripped = !functions.from_symtab() && !offsets.has_dwarf;
+    profile.stripped = !functions.from_symtab() && ReasonOf(offsets.dwarf) == "DWARF_MISSING";
+    dwarf = std::move(offsets.dwarf);
   }
-  RETURN_IF_ERROR(AddSites(Instrumentation::kHttpServer, std::move(server), &profile));
-  RETURN_IF_ERROR(AddSites(Instrumentation::kHttpClient, std::move(client), &profile));
+  RETURN_IF_ERROR(AddSites(Instrumentation::kHttpServer, std::move(server), dwarf, &profile));
+  RETURN_IF_ERROR(AddSites(Instrumentation::kHttpClient, std::move(client), dwarf, &profile));
   if (profile.sites.empty()) return NothingToProbe(profile, file.name());
 
   std::sort(profile.sites.begin(), profile.sites.end(),

@@ -199,8 +199,7 @@ absl::Status CheckFields(const Profile& profile) {
   for (const Instrumentation instrumentation :
        {Instrumentation::kHttpServer, Instrumentation::kHttpClient}) {
     if (!profile.Has(instrumentation)) continue;
-    const std::vector<std::string> missing =
-        MissingFields(profile.fields, instrumentation, profile.map_kind);
+    const std::vector<std::string> missing = MissingFields(profile.fields, instrumentation);
     if (!missing.empty()) {
       return Invalid(
           fmt::format("{} lacks the fields {}", Name(instrumentation), fmt::join(missing, ", ")));

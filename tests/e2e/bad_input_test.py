@@ -73,8 +73,23 @@ class BadInput(harness.E2eTest):
             self.skipTest("no such program: run scripts/build_targets")
         self.refused(PRECONDITION, "NET_HTTP_MISSING", "attach", program)
 
-    def test_unknown_go_version_without_dwarf(self):
-        content = harness.hello(stripped=True).read_bytes()
+    def test_unknown_go_version_without_dwarf_whose_code_is_not_understood(self):
+        objcopy, nm = harness.tool("objcopy"), harness.tool("nm")
+        if not objcopy or not nm:
+            self.skipTest("objcopy is not to be had")
+        program = self.directory / "without-dwarf"
+        subprocess.run([objcopy, "--strip-debug", harness.hello(), program], check=True)
+        listed = subprocess.run([nm, "--print-size", program], check=True, capture_output=True,
+                                text=True).stdout
+        content = bytearray(program.read_bytes())
+        profile = self.client("profile", "resolve", program, "-o", "json").json()["profile"]
+        site = profile["sites"][0]
+        told = re.findall(r"^(\w+) (\w+) T net/http\.(?:\(\*response\)\.WriteHeader|ReadResponse)$",
+                          listed, re.MULTILINE)
+        self.assertEqual(len(told), 2)
+        for address, size in told:
+            begin = int(address, 16) - int(site["virtualAddress"]) + int(site["fileOffset"])
+            content[begin:begin + int(size, 16)] = b"\xcc" * int(size, 16)
         version = self.version_in(content)
         path = self.file("future", content.replace(version, b"go1.99" + version[6:]))
         self.refused(PRECONDITION, "OFFSETS_UNKNOWN", "attach", path)

@@ -28,13 +28,18 @@ class UnidentifiedProgram(harness.E2eTest):
 
     def check(self, program):
         copy = self.anonymous(program)
-        profile = self.client("profile", "resolve", copy, "-o", "json").json()["profile"]
+        profile = self.resolve(copy)
         for name in ("goBuildId", "gnuBuildId", "mainModule"):
             self.assertEqual(profile[name], "")
         self.assertEqual(profile["name"], "profiles/" + profile["contentSha256"][:32])
         version = re.search(r"go1\.\d+\.\d+", program.name).group(0)
         self.assertEqual(profile["goVersion"], version)
+        self.expect_exact_spans(copy, profile)
 
+    def resolve(self, program):
+        return self.client("profile", "resolve", program, "-o", "json").json()["profile"]
+
+    def expect_exact_spans(self, copy, profile):
         probe = self.attach(copy)
         self.assertEqual(probe["status"]["profile"], profile["name"])
         running = self.start_program(copy)
@@ -52,7 +57,28 @@ class UnidentifiedProgram(harness.E2eTest):
                                       * REQUESTS))
         self.client("detach", probe["name"].removeprefix("probes/"))
         running.stop()
-        print(f"{program.name}: {len(seen)} exact spans, {len(profile['sites'])} sites")
+        print(f"{copy.name}: {len(seen)} exact spans, {len(profile['sites'])} sites")
+
+    def test_a_release_newer_than_any_that_is_known(self):
+        """Machine code is the only source, and the requests prove what it says."""
+        self.start_daemon()
+        program = harness.hello(stripped=True)
+        copy = self.anonymous(program)
+        version = re.search(r"go1\.\d+", program.name).group(0).encode()
+        copy.write_bytes(copy.read_bytes().replace(version + b".", b"go1.99."))
+        profile = self.resolve(copy)
+        self.assertRegex(profile["goVersion"], r"^go1\.99\.")
+        self.assertEqual({field["source"] for field in profile["fields"].values()},
+                         {"SOURCE_DISASSEMBLY"})
+        self.expect_exact_spans(copy, profile)
+
+        def verdicts():
+            fields = self.client("profile", "show", copy, "-o", "json").json()["fields"]
+            return {name: field["verdict"] for name, field in fields.items()}
+        harness.wait_until(lambda: "VERDICT_VERIFIED" in verdicts().values(), "verdicts")
+        for name in ("net/http.Request.Method", "net/http.response.status", "net/url.URL.Path",
+                     "net/http.Response.StatusCode"):
+            self.assertEqual(verdicts()[name], "VERDICT_VERIFIED", name)
 
     def test_every_recent_release(self):
         self.start_daemon()

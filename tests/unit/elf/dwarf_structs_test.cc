@@ -178,6 +178,36 @@ TEST(DwarfStructs, AreReadFromAUnit) {
   EXPECT_THAT(*offsets, UnorderedElementsAre(Pair("a.S.m", 24)));
 }
 
+// A unit that only says which file its entries are in.
+TEST(DwarfStructs, RefusesUnitsInFilesOfTheirOwn) {
+  for (const uint16_t version : {uint16_t{4}, uint16_t{5}}) {
+    std::string abbreviations("\1\x11\0", 3);  // DW_TAG_compile_unit without children
+    if (version == 4) {
+      abbreviations += "\xb0\x42";  // DW_AT_GNU_dwo_name, in ULEB128
+    } else {
+      abbreviations[1] = DW_TAG_skeleton_unit;
+      abbreviations += static_cast<char>(DW_AT_dwo_name);
+    }
+    abbreviations += std::string("\x08\0\0\0", 4);  // DW_FORM_string
+    std::string unit;
+    Append(unit, uint32_t{0});  // length, set below
+    Append(unit, version);
+    if (version == 5) Append(unit, std::array<uint8_t, 2>{DW_UT_skeleton, 8});
+    Append(unit, uint32_t{0});  // of the abbreviations
+    if (version == 4) Append(unit, uint8_t{8});
+    if (version == 5) Append(unit, uint64_t{1});  // the id of the other file's unit
+    unit += std::string("\1a.dwo\0", 7);
+    Patch(unit, 0, static_cast<uint32_t>(unit.size() - sizeof(uint32_t)));
+    ElfImage image;
+    image.Add(".debug_abbrev", abbreviations);
+    image.Add(".debug_info", unit);
+    const auto file = image.Open();
+    ASSERT_TRUE(file.ok()) << file.status();
+    EXPECT_EQ(ReasonOf(ReadStructOffsets(*file, {{"a.S", "m"}}).status()), "DWARF_SPLIT")
+        << version;
+  }
+}
+
 TEST(DwarfStructs, RefusesSiblingsInACircle) {
   const auto file = UnitWithAStruct(true).Open();
   ASSERT_TRUE(file.ok()) << file.status();

@@ -20,34 +20,29 @@ TEST(Fields, HaveKeysOfStructAndMember) {
 
 TEST(Fields, OfTheRequestAreNeededByBoth) {
   const FieldSpec& method = Field(UP_FIELD_REQUEST_METHOD);
-  EXPECT_TRUE(IsNeeded(method, Instrumentation::kHttpServer, MapKind::kSwiss));
-  EXPECT_TRUE(IsNeeded(method, Instrumentation::kHttpClient, MapKind::kSwiss));
+  EXPECT_TRUE(IsNeeded(method, Instrumentation::kHttpServer));
+  EXPECT_TRUE(IsNeeded(method, Instrumentation::kHttpClient));
 }
 
 TEST(Fields, OfTheResponsesAreNeededByOneEach) {
   const FieldSpec& server = Field(UP_FIELD_SERVER_RESPONSE_STATUS);
-  EXPECT_TRUE(IsNeeded(server, Instrumentation::kHttpServer, MapKind::kSwiss));
-  EXPECT_FALSE(IsNeeded(server, Instrumentation::kHttpClient, MapKind::kSwiss));
+  EXPECT_TRUE(IsNeeded(server, Instrumentation::kHttpServer));
+  EXPECT_FALSE(IsNeeded(server, Instrumentation::kHttpClient));
   const FieldSpec& client = Field(UP_FIELD_CLIENT_RESPONSE_STATUS_CODE);
-  EXPECT_FALSE(IsNeeded(client, Instrumentation::kHttpServer, MapKind::kSwiss));
-  EXPECT_TRUE(IsNeeded(client, Instrumentation::kHttpClient, MapKind::kSwiss));
+  EXPECT_FALSE(IsNeeded(client, Instrumentation::kHttpServer));
+  EXPECT_TRUE(IsNeeded(client, Instrumentation::kHttpClient));
 }
 
-TEST(Fields, OfMapsAreNeededForTheirKindOnly) {
-  for (const up_field index : {UP_FIELD_HMAP_COUNT, UP_FIELD_HMAP_B, UP_FIELD_HMAP_BUCKETS}) {
-    EXPECT_TRUE(IsNeeded(Field(index), Instrumentation::kHttpServer, MapKind::kBuckets));
-    EXPECT_FALSE(IsNeeded(Field(index), Instrumentation::kHttpServer, MapKind::kSwiss));
-  }
-  for (const up_field index : {UP_FIELD_SWISS_MAP_DIR_PTR, UP_FIELD_SWISS_TABLE_LENGTH_MASK}) {
-    EXPECT_FALSE(IsNeeded(Field(index), Instrumentation::kHttpServer, MapKind::kBuckets));
-    EXPECT_TRUE(IsNeeded(Field(index), Instrumentation::kHttpServer, MapKind::kSwiss));
+TEST(Fields, OfMapsAreNotNeeded) {
+  for (const up_field index : {UP_FIELD_HMAP_COUNT, UP_FIELD_SWISS_MAP_DIR_PTR}) {
+    EXPECT_FALSE(IsNeeded(Field(index), Instrumentation::kHttpServer));
   }
 }
 
 TEST(Fields, OfSomeVersionsOnlyAreNotNeeded) {
   for (const up_field index :
        {UP_FIELD_REQUEST_PATTERN, UP_FIELD_REQUEST_PAT, UP_FIELD_PATTERN_STR}) {
-    EXPECT_FALSE(IsNeeded(Field(index), Instrumentation::kHttpServer, MapKind::kSwiss));
+    EXPECT_FALSE(IsNeeded(Field(index), Instrumentation::kHttpServer));
   }
 }
 
