@@ -88,14 +88,14 @@ absl::Status CheckHeader(std::span<const std::byte> bytes, const std::string& na
   if (!ident) return Truncated(name, "its ELF header is incomplete");
   if ((*ident)[EI_CLASS] != ELFCLASS64 || (*ident)[EI_DATA] != ELFDATA2LSB) {
     return Refuse(absl::StatusCode::kFailedPrecondition, "BINARY_ARCHITECTURE_UNSUPPORTED", name,
-                  "is not a 64-bit little-endian ELF file; build it with GOARCH=amd64");
+                  "is not a 64-bit little-endian ELF file; build it with GOARCH=amd64 or arm64");
   }
   const auto header = ValueAt<Elf64_Ehdr>(bytes, 0);
   if (!header) return Truncated(name, "its ELF header is incomplete");
   if (header->e_machine != EM_X86_64 && header->e_machine != EM_AARCH64) {
-    return Refuse(
-        absl::StatusCode::kFailedPrecondition, "BINARY_ARCHITECTURE_UNSUPPORTED", name,
-        fmt::format("is built for ELF machine {}; build it with GOARCH=amd64", header->e_machine));
+    return Refuse(absl::StatusCode::kFailedPrecondition, "BINARY_ARCHITECTURE_UNSUPPORTED", name,
+                  fmt::format("is built for ELF machine {}; build it with GOARCH=amd64 or arm64",
+                              header->e_machine));
   }
   if (header->e_type != ET_EXEC && header->e_type != ET_DYN) {
     return Refuse(absl::StatusCode::kFailedPrecondition, "BINARY_NOT_EXECUTABLE_TYPE", name,

@@ -226,8 +226,8 @@ int ElfFile::snapshot_fd() const { return state_->snapshot.fd(); }
 const std::string& ElfFile::name() const { return state_->name; }
 uint64_t ElfFile::size() const { return state_->snapshot.bytes().size(); }
 std::span<const std::byte> ElfFile::bytes() const { return state_->snapshot.bytes(); }
-std::string_view ElfFile::architecture() const {
-  return state_->machine == EM_X86_64 ? "amd64" : "arm64";
+Architecture ElfFile::architecture() const {
+  return state_->machine == EM_X86_64 ? Architecture::kAmd64 : Architecture::kArm64;
 }
 bool ElfFile::position_independent() const { return state_->position_independent; }
 const std::vector<Section>& ElfFile::sections() const { return state_->sections; }

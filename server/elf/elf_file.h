@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/base/unique_fd.h"
+#include "server/elf/architecture.h"
 
 namespace uprobed::elf {
 
@@ -57,8 +58,8 @@ class ElfFile {
   const std::string& name() const;
   uint64_t size() const;                     // bytes of the file
   std::span<const std::byte> bytes() const;  // the whole file
-  std::string_view architecture() const;     // "amd64" or "arm64"
-  bool position_independent() const;         // ET_DYN
+  Architecture architecture() const;
+  bool position_independent() const;  // ET_DYN
 
   const Section* FindSection(std::string_view name) const;
   const std::vector<Section>& sections() const;

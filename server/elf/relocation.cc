@@ -28,7 +28,8 @@ std::span<const std::byte> RelocationTable(const ElfFile& file) {
 template <typename Visitor>
 void VisitRelocations(const ElfFile& file, Visitor visit) {
   if (!file.position_independent()) return;
-  const uint32_t relative = file.architecture() == "amd64" ? R_X86_64_RELATIVE : R_AARCH64_RELATIVE;
+  const uint32_t relative =
+      file.architecture() == Architecture::kAmd64 ? R_X86_64_RELATIVE : R_AARCH64_RELATIVE;
   const std::span<const std::byte> table = RelocationTable(file);
   uint64_t offset = 0;
   while (const auto entry = ValueAt<Elf64_Rela>(table, offset)) {

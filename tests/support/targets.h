@@ -47,14 +47,19 @@ inline std::vector<int> ReleaseNumbers(std::string_view go_version) {
 
 }  // namespace internal
 
-// Every build of `program` ("hello") there is, oldest Go first, each release's stripped build
-// second. Empty when nothing was built: tests then skip and name scripts/build_targets.
-inline std::vector<TargetProgram> AvailableTargets(const std::string& program) {
+// Where those are that are built for arm64: in the same layout, and never where this machine's are
+// looked for, because they cannot run here.
+inline std::filesystem::path Arm64TargetsDir() { return TargetsDir() / "arm64"; }
+
+// Every build of `program` ("hello") there is in `folder`, oldest Go first, each release's stripped
+// build second. Empty when nothing was built: tests then skip and name scripts/build_targets.
+inline std::vector<TargetProgram> AvailableTargets(
+    const std::string& program, const std::filesystem::path& folder = TargetsDir()) {
   const std::string prefix = program + "-go";
   const std::string_view stripped_suffix = "-stripped";
   std::vector<TargetProgram> found;
   std::error_code error;
-  for (std::filesystem::directory_iterator entry(TargetsDir(), error), end; !error && entry != end;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     if (name.compare(0, prefix.size(), prefix) != 0) continue;
@@ -76,16 +81,16 @@ inline std::vector<TargetProgram> AvailableTargets(const std::string& program) {
   return found;
 }
 
-// What AvailableTargets has of `program` and its further builds, by release and by how it was
-// built: "default", "stripped", "trimpath", "pie", "cgo".
+// What AvailableTargets has of `program` in `folder` and its further builds, by release and by how
+// it was built: "default", "stripped", "trimpath", "pie", "cgo".
 inline std::map<std::string, std::map<std::string, std::filesystem::path>> BuildMatrix(
-    const std::string& program) {
+    const std::string& program, const std::filesystem::path& folder = TargetsDir()) {
   std::map<std::string, std::map<std::string, std::filesystem::path>> matrix;
-  for (const TargetProgram& target : AvailableTargets(program)) {
+  for (const TargetProgram& target : AvailableTargets(program, folder)) {
     matrix[target.go_version][target.stripped ? "stripped" : "default"] = target.path;
   }
   std::error_code error;
-  for (std::filesystem::directory_iterator entry(TargetsDir() / "matrix", error), end;
+  for (std::filesystem::directory_iterator entry(folder / "matrix", error), end;
        !error && entry != end; entry.increment(error)) {
     // hello-go1.24.12-pie
     const std::string name = entry->path().filename().string();

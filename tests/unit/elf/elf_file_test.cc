@@ -47,7 +47,7 @@ TEST(ElfFile, DescribesAnExecutable) {
   const uint64_t address = image.Add(".text", "code");
   const auto file = image.Open();
   ASSERT_TRUE(file.ok()) << file.status();
-  EXPECT_EQ(file->architecture(), "amd64");
+  EXPECT_EQ(file->architecture(), Architecture::kAmd64);
   EXPECT_FALSE(file->position_independent());
   EXPECT_EQ(file->size(), image.Build().size());
   EXPECT_EQ(file->bytes().size(), file->size());
@@ -65,7 +65,7 @@ TEST(ElfFile, KnowsArm64AndPositionIndependence) {
   image.type = ET_DYN;
   const auto file = image.Open();
   ASSERT_TRUE(file.ok()) << file.status();
-  EXPECT_EQ(file->architecture(), "arm64");
+  EXPECT_EQ(file->architecture(), Architecture::kArm64);
   EXPECT_TRUE(file->position_independent());
 }
 

@@ -226,7 +226,7 @@ TEST(GoBuildInfo, IsReadFromGoPrograms) {
     EXPECT_NE(info->main_package, "");
     // The settings came with Go 1.18.
     const std::string architecture =
-        target.go_version < "go1.18" ? "" : std::string(file->architecture());
+        target.go_version < "go1.18" ? "" : std::string(Name(file->architecture()));
     EXPECT_EQ(info->settings["GOARCH"], architecture);
     // Go 1.19 and later record the linker's flags, except with -trimpath.
     if (target.stripped && info->settings.contains("-ldflags")) {

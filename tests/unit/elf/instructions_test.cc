@@ -169,7 +169,7 @@ TEST(KernelEmulates, WhatTheKernelCanDoWithoutACopy) {
                                             {0x57},
                                             {0x41, 0x50},
                                             {0x41, 0x57}}) {
-    EXPECT_TRUE(KernelEmulates(code)) << ::testing::PrintToString(code);
+    EXPECT_TRUE(KernelEmulates(Architecture::kAmd64, code)) << ::testing::PrintToString(code);
   }
 }
 
@@ -196,7 +196,7 @@ TEST(KernelEmulates, NothingElse) {
                                             {0x0f, 0x7f, 1, 0, 0, 0},  // below jcc
                                             {0x68, 1, 0, 0, 0},        // push imm
                                             {0xff, 0x30}}) {           // push (%rax)
-    EXPECT_FALSE(KernelEmulates(code)) << ::testing::PrintToString(code);
+    EXPECT_FALSE(KernelEmulates(Architecture::kAmd64, code)) << ::testing::PrintToString(code);
   }
 }
 
@@ -208,7 +208,7 @@ TEST(Disassemble, FindsTheStackCheckOfGoPrograms) {
     SCOPED_TRACE(target.path);
     const auto file = ElfFile::Open(target.path);
     ASSERT_TRUE(file.ok()) << file.status();
-    if (file->architecture() != "amd64") continue;
+    if (file->architecture() != Architecture::kAmd64) continue;
     const auto functions = GoFunctions::Read(*file);
     ASSERT_TRUE(functions.ok()) << functions.status();
     const auto found = functions->Find("net/http.(*response).finishRequest");
@@ -221,7 +221,7 @@ TEST(Disassemble, FindsTheStackCheckOfGoPrograms) {
       return i.flow == Flow::kConditional;
     });
     EXPECT_TRUE(check->text.starts_with("jbe")) << check->text;
-    EXPECT_TRUE(KernelEmulates(check->bytes));
+    EXPECT_TRUE(KernelEmulates(Architecture::kAmd64, check->bytes));
     EXPECT_EQ(code->back().address + code->back().size, found[0].address + found[0].size);
     EXPECT_TRUE(std::any_of(code->begin(), code->end(), [&functions](const Instruction& i) {
       return i.flow == Flow::kCall && i.target &&
