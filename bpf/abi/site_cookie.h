@@ -7,10 +7,7 @@
 /* User to kernel: what a program must know of the site that was hit, in the site's BPF cookie. */
 
 #define UP_COOKIE_SLOT_MASK 0xffffffffULL
-/* Low four bits of the opcode of a jcc (Intel SDM, "Jcc"). */
-#define UP_COOKIE_CONDITION_SHIFT 32
-#define UP_COOKIE_CONDITION_MASK 0xfULL
-/* The site is a jcc, and the request ends only on one of its ways. */
+/* The site is a conditional jump, and the request ends only on one of its ways. */
 #define UP_COOKIE_BRANCH (1ULL << 36)
 /* With UP_COOKIE_BRANCH: it ends where the jump is taken. */
 #define UP_COOKIE_ENDS_WHEN_TAKEN (1ULL << 37)
@@ -21,5 +18,20 @@
 /* The site lies in the stack check, which runs again for the same call after the stack has grown.
  */
 #define UP_COOKIE_MAY_REPEAT (1ULL << 40)
+/* With UP_COOKIE_BRANCH: the jump's condition, as below. */
+#define UP_COOKIE_CONDITION_SHIFT 48
+#define UP_COOKIE_CONDITION_MASK 0x7fffULL
+
+/* The condition of a jump that tests flags is the low four bits of its opcode: of a jcc (Intel SDM,
+ * "Jcc") or of b.cond (Arm ARM, "B.cond"). */
+#define UP_CONDITION_FLAGS_MASK 0xf
+/* One that tests bits of a register for being all zero, or not (arm64: cbz, cbnz, tbz, tbnz). */
+#define UP_CONDITION_REGISTER_MASK 0x1f /* 0 for x0; 31 is none, and reads as zero */
+#define UP_CONDITION_FIRST_BIT_SHIFT 5  /* where the tested bits begin */
+#define UP_CONDITION_FIRST_BIT_MASK 0x3f
+#define UP_CONDITION_ONE_BIT 0x800   /* else all the bits from the first on */
+#define UP_CONDITION_LOW_HALF 0x1000 /* of the low 32 bits */
+#define UP_CONDITION_NOT_ZERO 0x2000 /* jumps where they are not all zero */
+#define UP_CONDITION_ON_REGISTER 0x4000
 
 #endif /* UPROBED_BPF_ABI_SITE_COOKIE_H_ */

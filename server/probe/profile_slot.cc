@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "bpf/abi/site_cookie.h"
 #include "server/profile/fields.h"
@@ -25,9 +26,10 @@ bool HasArgumentsOnStack(const Site& site) {
   });
 }
 
-// The stack check is the only jump that a client's start can be; the other place is a push.
+// A client's start is the jump of the stack check, or the push of rbp behind it.
 bool MayRepeat(const Site& site) {
-  return site.kind == SiteKind::kClientStart && site.instruction.starts_with('j');
+  const std::vector<uint8_t> push_rbp = {0x55};
+  return site.kind == SiteKind::kClientStart && site.bytes != push_rbp;
 }
 
 }  // namespace
@@ -55,7 +57,7 @@ uint64_t MakeSiteCookie(const Site& site, uint32_t slot) {
   if (site.kind == SiteKind::kClientResult) cookie |= UP_COOKIE_RETRIES;
   if (site.kind == SiteKind::kClientBranch) {
     cookie |= UP_COOKIE_BRANCH;
-    cookie |= (site.condition & UP_COOKIE_CONDITION_MASK) << UP_COOKIE_CONDITION_SHIFT;
+    cookie |= uint64_t{site.condition} << UP_COOKIE_CONDITION_SHIFT;
     if (site.ends_when_taken) cookie |= UP_COOKIE_ENDS_WHEN_TAKEN;
   }
   if (MayRepeat(site)) cookie |= UP_COOKIE_MAY_REPEAT;

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include "server/profile/jump_conditions.h"
+
 namespace uprobed::profile {
 namespace {
 
@@ -13,14 +15,7 @@ bool Writes(const elf::Instruction& instruction, std::string_view register_name)
          instruction.written.end();
 }
 
-bool IsEqualityJump(const elf::Instruction& instruction) {
-  const std::vector<uint8_t>& bytes = instruction.bytes;
-  if (instruction.flow != elf::Flow::kConditional) return false;
-  if (bytes[0] == 0x74 || bytes[0] == 0x75) return true;
-  return bytes.size() > 1 && bytes[0] == 0x0f && (bytes[1] == 0x84 || bytes[1] == 0x85);
-}
-
-// A register's number in the encoding: 0 for rax, 15 for r15.
+// A register's number in the encoding: 0 for rax and x0, 15 for r15.
 using RegisterNumber = int;
 
 // The register that `test r, r` tests (Intel SDM volume 2, TEST: REX.W 85 /r).
@@ -48,6 +43,14 @@ std::optional<RegisterNumber> LoadedFromStack(const elf::Instruction& instructio
 }
 
 constexpr RegisterNumber kRbx = 3;
+constexpr RegisterNumber kX1 = 1;
+
+// What tests the error's type word: `cbz x1` and `cbnz x1` by themselves, je and jne by the flags.
+bool CanTestError(const elf::Instruction& instruction, CallAbi abi) {
+  if (!ZeroTestOf(instruction.architecture, instruction.bytes)) return false;
+  return abi != CallAbi::kArm64Registers ||
+         elf::ConditionOf(instruction.architecture, instruction.bytes)->register_number == kX1;
+}
 
 // Where a call of a method that takes one word has put the type word of the error: behind the
 // receiver, the argument and the pointer.
@@ -56,10 +59,15 @@ constexpr uint8_t kErrorOnStack = 24;
 }  // namespace
 
 bool KeepsFirstTwoWords(const elf::Instruction& instruction, CallAbi abi) {
-  if (abi == CallAbi::kRegisters) {
-    return !Writes(instruction, "rax") && !Writes(instruction, "rbx");
+  switch (abi) {
+    case CallAbi::kAmd64Stack:
+      return !Writes(instruction, "rsp") && !instruction.stores;
+    case CallAbi::kAmd64Registers:
+      return !Writes(instruction, "rax") && !Writes(instruction, "rbx");
+    case CallAbi::kArm64Registers:
+      return !Writes(instruction, "x0") && !Writes(instruction, "x1");
   }
-  return !Writes(instruction, "rsp") && !instruction.stores;
+  return false;
 }
 
 std::vector<size_t> StraightLineBehind(const ControlFlow& flow, size_t node, CallAbi abi) {
@@ -76,9 +84,11 @@ std::vector<size_t> StraightLineBehind(const ControlFlow& flow, size_t node, Cal
 }
 
 bool EndsInTestOfError(const ControlFlow& flow, const std::vector<size_t>& line, CallAbi abi) {
-  if (line.size() < 2 || !IsEqualityJump(flow.at(line.back()))) return false;
+  if (line.empty() || !CanTestError(flow.at(line.back()), abi)) return false;
+  if (abi == CallAbi::kArm64Registers) return true;
+  if (line.size() < 2) return false;
   const std::optional<RegisterNumber> tested = TestedForZero(flow.at(line[line.size() - 2]));
-  if (!tested || abi == CallAbi::kRegisters) return tested == kRbx;
+  if (!tested || abi == CallAbi::kAmd64Registers) return tested == kRbx;
   return std::any_of(line.begin(), line.end(), [&](size_t node) {
     return LoadedFromStack(flow.at(node), kErrorOnStack) == tested;
   });

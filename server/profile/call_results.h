@@ -14,15 +14,15 @@ namespace uprobed::profile {
 inline constexpr int kMaxStraightLine = 12;
 
 // Whether the first two words of arguments or results are behind `instruction` where they were
-// before: rax and rbx with the register ABI, words 2 and 3 on the stack with the stack ABI.
+// before: in the first two registers (rax and rbx, x0 and x1), or words 2 and 3 on the stack.
 bool KeepsFirstTwoWords(const elf::Instruction& instruction, CallAbi abi);
 
 // The nodes from behind `node` on that control must pass, as long as these words keep their values:
 // up to and including the first that is not a plain instruction or an unconditional jump.
 std::vector<size_t> StraightLineBehind(const ControlFlow& flow, size_t node, CallAbi abi);
 
-// Whether `line`, which begins behind a call that returns (*Response, error), ends in a jcc that
-// tests whether there is an error.
+// Whether `line`, which begins behind a call that returns (*Response, error), ends in a conditional
+// jump that tests whether there is an error.
 bool EndsInTestOfError(const ControlFlow& flow, const std::vector<size_t>& line, CallAbi abi);
 
 }  // namespace uprobed::profile

@@ -50,14 +50,14 @@ absl::StatusOr<SitePlan> PlanStart(const ControlFlow& flow, CallAbi abi) {
     }
     const size_t behind = flow.FallThrough(node);
     const bool pushes =
-        abi == CallAbi::kRegisters && flow.at(behind).bytes == std::vector<uint8_t>{0x55};
+        abi == CallAbi::kAmd64Registers && flow.at(behind).bytes == std::vector<uint8_t>{0x55};
     const bool only_way = flow.predecessors(behind).size() == 1;
     return SitePlan{SiteKind::kClientStart, pushes && only_way ? behind : node, false, arguments};
   }
   return NotFound(flow, "does not begin with a stack check");
 }
 
-// The jcc that tests the error which `call` returned.
+// The jump that tests the error which `call` returned.
 absl::StatusOr<size_t> FindResult(const ControlFlow& flow, size_t call, CallAbi abi) {
   const std::vector<size_t> line = StraightLineBehind(flow, call, abi);
   if (!EndsInTestOfError(flow, line, abi)) {
@@ -141,7 +141,7 @@ class ExitPlanner {
       seen[node] = true;
       if (after_success_[node]) {
         complete = false;
-      } else if (elf::KernelEmulates(flow_.at(node).bytes)) {
+      } else if (elf::KernelEmulates(flow_.at(node).architecture, flow_.at(node).bytes)) {
         emulated->push_back(node);
       } else if (flow_.IsReturn(node)) {
         returns->push_back(node);

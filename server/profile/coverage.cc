@@ -2,14 +2,10 @@
 
 #include <algorithm>
 
+#include "server/profile/jump_conditions.h"
+
 namespace uprobed::profile {
 namespace {
-
-// Condition 4 of the jcc opcodes (Intel SDM, Jcc): equal; in both encodings.
-bool IsJumpIfEqual(const elf::Instruction& instruction) {
-  const std::vector<uint8_t>& bytes = instruction.bytes;
-  return bytes[0] == 0x74 || (bytes.size() > 1 && bytes[0] == 0x0f && bytes[1] == 0x84);
-}
 
 std::vector<size_t> NodesOf(const std::vector<SitePlan>& plans, SiteKind kind) {
   std::vector<size_t> nodes;
@@ -26,7 +22,10 @@ bool AnyIn(const NodeSet& set, const std::vector<size_t>& nodes) {
 }  // namespace
 
 size_t NoErrorSide(const ControlFlow& flow, size_t result) {
-  return IsJumpIfEqual(flow.at(result)) ? flow.Taken(result) : flow.FallThrough(result);
+  const elf::Instruction& jump = flow.at(result);
+  return ZeroTestOf(jump.architecture, jump.bytes) == ZeroTest::kJumpsIfZero
+             ? flow.Taken(result)
+             : flow.FallThrough(result);
 }
 
 size_t EndSide(const ControlFlow& flow, const SitePlan& branch) {

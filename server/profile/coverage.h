@@ -11,7 +11,7 @@ namespace uprobed::profile {
 // What must hold of the client's sites, whoever chose them, proved over all paths of
 // Transport.roundTrip.
 
-// Where `result`, a `je` or `jne` behind `test rbx,rbx`, goes when there is no error.
+// Where `result`, which tests the error (see EndsInTestOfError), goes when there is none.
 size_t NoErrorSide(const ControlFlow& flow, size_t result);
 
 // Where a kClientBranch goes when the span ends.

@@ -262,6 +262,7 @@ CodeOffsets OffsetsIn(std::string_view function, const Behaviour& behaviour) {
 }
 
 CodeOffsets ReadMachineCode(const elf::ElfFile& file, const elf::GoFunctions& functions) {
+  if (file.architecture() != elf::Architecture::kAmd64) return {};
   const std::vector<std::string> names = FunctionsThatTell();
   const std::vector<std::vector<elf::GoFunction>> found = functions.FindAll(names);
   Findings all;

@@ -32,9 +32,9 @@ enum class SiteKind : uint8_t {
   kServerStart,   // net/http hands a request to the handler
   kServerEnd,     // net/http finishes the response
   kClientStart,   // Transport.RoundTrip begins
-  kClientResult,  // the jcc behind the exchange: a response, or an error that may be retried
+  kClientResult,  // the jump behind the exchange: a response, or an error that may be retried
   kClientError,   // a path of Transport.roundTrip that can end only in an error
-  kClientBranch,  // a jcc whose one outcome leaves Transport.roundTrip: ends if it will be so
+  kClientBranch,  // a jump whose one outcome leaves Transport.roundTrip: ends if it will be so
 };
 
 // How dear a hit is: whether the kernel runs the replaced instruction inside the same trap.
@@ -48,7 +48,7 @@ struct ArgumentLocation {
   enum class Kind : uint8_t { kRegister, kStack };
   std::string name;  // "request", "response", "error"
   Kind kind = Kind::kRegister;
-  std::string register_name;  // "rax"; empty on the stack
+  std::string register_name;  // "rax", "x0"; empty on the stack
   int32_t stack_offset = 0;   // bytes from the stack pointer; 0 in a register
   bool operator==(const ArgumentLocation&) const = default;
 };
@@ -63,9 +63,9 @@ struct Site {
   std::vector<uint8_t> bytes;    // of the instruction, compared with the file before each attach
   std::string instruction;       // as text: "call net/http.serverHandler.ServeHTTP"
   CostClass cost = CostClass::kSingleStepped;
-  // kClientBranch only: the low four bits of the jcc's opcode, and whether the span ends when the
-  // branch is taken (true) or when it falls through (false).
-  uint8_t condition = 0;
+  // kClientBranch only: what the jump depends on, as bpf/abi/site_cookie.h writes it, and whether
+  // the span ends when the branch is taken (true) or when it falls through (false).
+  uint16_t condition = 0;
   bool ends_when_taken = false;
   std::vector<ArgumentLocation> arguments;
   bool operator==(const Site&) const = default;
@@ -125,7 +125,7 @@ struct Profile {
   BinaryIdentity identity;
   int resolver_revision = kResolverRevision;
   std::string go_version;    // "go1.24.12"
-  std::string architecture;  // "amd64"
+  std::string architecture;  // "amd64" or "arm64"
   std::string main_module;   // module path of the main package; empty without build info
   std::map<std::string, std::string> modules;  // dependency path -> version
   bool position_independent = false;

@@ -23,15 +23,23 @@ namespace {
 
 // The layout of structs and of code is known from here on.
 constexpr int kFirstSupportedMinor = 15;
-// Go passes arguments in registers on amd64 since 1.17.
-constexpr int kFirstRegisterAbiMinor = 17;
+// Go passes arguments in registers since then (doc/go1.17, doc/go1.18).
+constexpr int kFirstAmd64RegistersMinor = 17;
+constexpr int kFirstArm64RegistersMinor = 18;
 
-absl::Status CheckArchitecture(const elf::ElfFile& file) {
-  if (file.architecture() == "amd64") return absl::OkStatus();
-  return MakeError(
-      absl::StatusCode::kFailedPrecondition, "BINARY_ARCHITECTURE_UNSUPPORTED",
-      fmt::format("{} is built for {}; only amd64 can be probed", file.name(), file.architecture()),
-      {{"path", file.name()}});
+absl::StatusOr<CallAbi> AbiOf(elf::Architecture architecture, const GoVersion& version,
+                              const std::string& text) {
+  if (architecture == elf::Architecture::kAmd64) {
+    return version.minor < kFirstAmd64RegistersMinor ? CallAbi::kAmd64Stack
+                                                     : CallAbi::kAmd64Registers;
+  }
+  if (version.minor >= kFirstArm64RegistersMinor) return CallAbi::kArm64Registers;
+  return MakeError(absl::StatusCode::kFailedPrecondition, "GO_VERSION_UNSUPPORTED",
+                   fmt::format("the binary was built for arm64 with \"{}\", which passes arguments "
+                               "on the stack there; build it with Go 1.18 or newer to observe it "
+                               "on arm64",
+                               text),
+                   {{"go_version", text}});
 }
 
 absl::StatusOr<GoVersion> SupportedVersion(const std::string& text) {
@@ -127,22 +135,20 @@ std::string ExperimentsOf(const elf::GoBuildInfo& info) {
 }  // namespace
 
 absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& identity) {
-  RETURN_IF_ERROR(CheckArchitecture(file));
   ASSIGN_OR_RETURN(const elf::GoBuildInfo info, ReadBuild(file));
   ASSIGN_OR_RETURN(const GoVersion version, SupportedVersion(info.go_version));
+  ASSIGN_OR_RETURN(const CallAbi abi, AbiOf(file.architecture(), version, info.go_version));
   ASSIGN_OR_RETURN(const elf::GoFunctions functions, elf::GoFunctions::Read(file));
 
   Profile profile;
   profile.identity = identity;
   profile.go_version = info.go_version;
-  profile.architecture = std::string(file.architecture());
+  profile.architecture = std::string(elf::Name(file.architecture()));
   profile.main_module = info.main_module;
   profile.modules = info.modules;
   profile.position_independent = file.position_independent();
   profile.symbol_source = functions.from_symtab() ? Source::kSymtab : Source::kPclntab;
 
-  const CallAbi abi =
-      version.minor < kFirstRegisterAbiMinor ? CallAbi::kStack : CallAbi::kRegisters;
   absl::StatusOr<std::vector<Site>> server = FindServerSites(file, functions, abi);
   absl::StatusOr<std::vector<Site>> client = FindClientSites(file, functions, abi);
   absl::Status dwarf;

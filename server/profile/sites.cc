@@ -1,9 +1,11 @@
 #include "server/profile/sites.h"
 
+#include <array>
 #include <utility>
 
 #include "fmt/format.h"
 #include "server/base/errors.h"
+#include "server/profile/jump_conditions.h"
 
 namespace uprobed::profile {
 namespace {
@@ -14,6 +16,10 @@ ArgumentLocation InRegister(std::string name, std::string register_name) {
   location.register_name = std::move(register_name);
   return location;
 }
+
+// The first words of arguments and of results on amd64; on arm64 they are in x0, x1, and so on
+// (cmd/compile/abi-internal.md).
+constexpr std::array<const char*, 4> kAmd64Words = {"rax", "rbx", "rcx", "rdi"};
 
 constexpr int32_t kStackWordBytes = 8;
 
@@ -44,15 +50,16 @@ absl::StatusOr<ControlFlow> ReadFunction(const elf::ElfFile& file,
 }
 
 std::string InstructionText(const ControlFlow& flow, size_t node) {
+  const std::string& text = flow.at(node).text;
   const std::string& callee = flow.CalleeName(node);
-  return callee.empty() ? flow.at(node).text : "call " + callee;
+  return callee.empty() ? text : fmt::format("{} {}", text.substr(0, text.find(' ')), callee);
 }
 
-// The condition of a jcc is the low four bits of its opcode, in both encodings (Intel SDM, Jcc).
-uint8_t ConditionOf(const elf::Instruction& instruction) {
-  const std::vector<uint8_t>& bytes = instruction.bytes;
-  const bool long_form = bytes.size() > 1 && bytes[0] == 0x0f;
-  return static_cast<uint8_t>(bytes[long_form ? 1 : 0] & 0xf);
+absl::Status CannotEvaluate(const ControlFlow& flow, const elf::Instruction& instruction) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "SITE_NOT_FOUND",
+                   fmt::format("{} ends a request at {:#x} on a condition that cannot be evaluated "
+                               "({}); please report the Go version and how the program was built",
+                               flow.function(), instruction.address, instruction.text));
 }
 
 absl::StatusOr<std::vector<Site>> MakeSites(const elf::ElfFile& file, const ControlFlow& flow,
@@ -75,8 +82,14 @@ absl::StatusOr<std::vector<Site>> MakeSites(const elf::ElfFile& file, const Cont
     site.function_offset = static_cast<uint32_t>(instruction.address - flow.at(0).address);
     site.bytes = instruction.bytes;
     site.instruction = InstructionText(flow, plan.node);
-    site.cost = elf::KernelEmulates(site.bytes) ? CostClass::kEmulated : CostClass::kSingleStepped;
-    if (plan.kind == SiteKind::kClientBranch) site.condition = ConditionOf(instruction);
+    site.cost = elf::KernelEmulates(instruction.architecture, site.bytes)
+                    ? CostClass::kEmulated
+                    : CostClass::kSingleStepped;
+    if (plan.kind == SiteKind::kClientBranch) {
+      const auto condition = PackedConditionOf(instruction.architecture, site.bytes);
+      if (!condition) return CannotEvaluate(flow, instruction);
+      site.condition = *condition;
+    }
     site.ends_when_taken = plan.ends_when_taken;
     site.arguments = plan.arguments;
     sites.push_back(std::move(site));
@@ -87,7 +100,7 @@ absl::StatusOr<std::vector<Site>> MakeSites(const elf::ElfFile& file, const Cont
 // With the stack ABI the kernel side finds the goroutine 8 bytes below the thread pointer. Every
 // function with a stack check begins with loading it from where the linker has put it.
 absl::Status CheckGoroutine(const ControlFlow& flow, CallAbi abi) {
-  if (abi == CallAbi::kRegisters) return absl::OkStatus();
+  if (abi != CallAbi::kAmd64Stack) return absl::OkStatus();
   const std::vector<uint8_t> direct = {0x64, 0x48, 0x8b, 0x0c, 0x25, 0xf8, 0xff, 0xff, 0xff};
   // What the linker makes of a load through the global offset table.
   const std::vector<uint8_t> offset_to_rcx = {0x48, 0xc7, 0xc1, 0xf8, 0xff, 0xff, 0xff};
@@ -110,20 +123,27 @@ std::string_view FunctionOf(SiteKind kind) {
 }
 
 std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
-  const auto at = [abi](const char* name, const char* register_name, int32_t word_on_stack) {
-    return abi == CallAbi::kRegisters ? InRegister(name, register_name)
-                                      : OnStack(name, word_on_stack * kStackWordBytes);
+  const auto at = [abi](const char* name, size_t word, int32_t word_on_stack) {
+    switch (abi) {
+      case CallAbi::kAmd64Registers:
+        return InRegister(name, kAmd64Words[word]);
+      case CallAbi::kArm64Registers:
+        return InRegister(name, fmt::format("x{}", word));
+      case CallAbi::kAmd64Stack:
+        break;
+    }
+    return OnStack(name, word_on_stack * kStackWordBytes);
   };
   switch (kind) {
     case SiteKind::kServerStart:  // serverHandler.ServeHTTP(rw ResponseWriter, req *Request)
-      return {at("request", "rdi", 3), at("response", "rcx", 2)};
+      return {at("request", 3, 3), at("response", 2, 2)};
     case SiteKind::kServerEnd:  // (w *response) finishRequest()
-      return {at("response", "rax", 0)};
+      return {at("response", 0, 0)};
     case SiteKind::kClientStart:  // (t *Transport) roundTrip(req *Request), in the callee
-      return {at("request", "rbx", 2)};
+      return {at("request", 1, 2)};
     case SiteKind::kClientResult:  // returned (*Response, error), behind receiver and request
     case SiteKind::kClientBranch:
-      return {at("response", "rax", 2), at("error", "rbx", 3)};
+      return {at("response", 0, 2), at("error", 1, 3)};
     case SiteKind::kClientError:
       return {};
   }

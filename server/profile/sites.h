@@ -21,8 +21,9 @@ inline constexpr std::string_view kRoundTripFunction = "net/http.(*Transport).ro
 // The function in which a site of this kind lies.
 std::string_view FunctionOf(SiteKind kind);
 
-// How Go on amd64 passes arguments and results: on the stack up to Go 1.16, in registers since.
-enum class CallAbi : uint8_t { kStack, kRegisters };
+// How Go passes arguments and results: on the stack at first, in registers since 1.17 on amd64 and
+// since 1.18 on arm64 (cmd/compile/abi-internal.md).
+enum class CallAbi : uint8_t { kAmd64Stack, kAmd64Registers, kArm64Registers };
 
 // A site as chosen in the control flow of a function, before it has addresses and bytes.
 struct SitePlan {

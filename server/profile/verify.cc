@@ -11,6 +11,7 @@
 #include "server/elf/go_functions.h"
 #include "server/elf/instructions.h"
 #include "server/profile/fields.h"
+#include "server/profile/jump_conditions.h"
 #include "server/profile/offsets.h"
 #include "server/profile/resolver.h"
 #include "server/profile/sites.h"
@@ -20,6 +21,7 @@ namespace {
 
 // Longest instruction of x86-64 (Intel SDM, 2.3.11).
 constexpr size_t kMaxInstructionBytes = 15;
+constexpr uint64_t kArm64Alignment = 4;
 // Transport.roundTrip of Go 1.15 to 1.27 needs less than 30 sites.
 constexpr size_t kMaxSites = 256;
 // The kernel side adds offsets to pointers; all these structs are smaller by far.
@@ -41,15 +43,6 @@ bool IsLowerHexadecimal(const std::string& text) {
   return text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-bool IsJumpCondition(const std::vector<uint8_t>& bytes) {
-  if (bytes.size() == 2) return (bytes[0] & 0xf0) == 0x70;
-  return bytes.size() == 6 && bytes[0] == 0x0f && (bytes[1] & 0xf0) == 0x80;
-}
-
-uint8_t ConditionIn(const std::vector<uint8_t>& bytes) {
-  return static_cast<uint8_t>((bytes.size() == 2 ? bytes[0] : bytes[1]) & 0xf);
-}
-
 absl::Status CheckIdentity(const Profile& profile) {
   const BinaryIdentity& identity = profile.identity;
   if (identity.sha256.size() != 64 || !IsLowerHexadecimal(identity.sha256)) {
@@ -58,9 +51,6 @@ absl::Status CheckIdentity(const Profile& profile) {
   if (identity.size == 0) return Invalid("the size of its binary is 0");
   if (!IsLowerHexadecimal(identity.gnu_build_id)) {
     return Invalid("its GNU build ID is not hexadecimal");
-  }
-  if (profile.architecture != "amd64") {
-    return Invalid(fmt::format("its architecture is \"{}\", not amd64", profile.architecture));
   }
   if (profile.go_version.empty()) return Invalid("it names no Go version");
   if (profile.resolver_revision < 1 || profile.resolver_revision > kResolverRevision) {
@@ -74,19 +64,17 @@ absl::Status CheckIdentity(const Profile& profile) {
 }
 
 // What the kernel side takes for granted of the instruction under a site of each kind.
-absl::Status CheckInstructionKind(const Site& site) {
-  const bool jumps = IsJumpCondition(site.bytes);
+absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& site) {
   switch (site.kind) {
     case SiteKind::kServerStart:
     case SiteKind::kServerEnd:
-      if (site.bytes.size() == 5 && site.bytes[0] == 0xe8) return absl::OkStatus();
+      if (elf::IsDirectCall(architecture, site.bytes)) return absl::OkStatus();
       return InvalidSite(site, "is not a direct call");
     case SiteKind::kClientResult:
-      // 4 and 5 are "equal" and "not equal".
-      if (jumps && (ConditionIn(site.bytes) & 0xe) == 4) return absl::OkStatus();
+      if (ZeroTestOf(architecture, site.bytes)) return absl::OkStatus();
       return InvalidSite(site, "is not a test for equality");
     case SiteKind::kClientBranch:
-      if (jumps && ConditionIn(site.bytes) == site.condition) return absl::OkStatus();
+      if (PackedConditionOf(architecture, site.bytes) == site.condition) return absl::OkStatus();
       return InvalidSite(site, "is not a conditional jump with the condition it names");
     case SiteKind::kClientStart:
     case SiteKind::kClientError:
@@ -95,7 +83,17 @@ absl::Status CheckInstructionKind(const Site& site) {
   return InvalidSite(site, "is of an unknown kind");
 }
 
-absl::Status CheckSite(const Profile& profile, const Site& site) {
+// Whether the kernel side reads arguments where the site has them.
+bool HasKnownArguments(elf::Architecture architecture, const Site& site) {
+  if (site.kind == SiteKind::kClientBranch && site.arguments.empty()) return true;
+  if (architecture == elf::Architecture::kArm64) {
+    return site.arguments == ArgumentsOf(site.kind, CallAbi::kArm64Registers);
+  }
+  return site.arguments == ArgumentsOf(site.kind, CallAbi::kAmd64Registers) ||
+         site.arguments == ArgumentsOf(site.kind, CallAbi::kAmd64Stack);
+}
+
+absl::Status CheckSite(elf::Architecture architecture, const Profile& profile, const Site& site) {
   if (site.bytes.empty() || site.bytes.size() > kMaxInstructionBytes) {
     return InvalidSite(site, fmt::format("has {} bytes; an instruction has 1 to {}",
                                          site.bytes.size(), kMaxInstructionBytes));
@@ -110,8 +108,17 @@ absl::Status CheckSite(const Profile& profile, const Site& site) {
   if (site.virtual_address < site.function_offset) {
     return InvalidSite(site, "has a function that begins below address 0");
   }
-  RETURN_IF_ERROR(CheckInstructionKind(site));
-  const bool emulated = elf::KernelEmulates(site.bytes);
+  RETURN_IF_ERROR(CheckInstructionKind(architecture, site));
+  const bool arm64 = architecture == elf::Architecture::kArm64;
+  if (arm64 &&
+      (site.file_offset % kArm64Alignment != 0 || site.virtual_address % kArm64Alignment != 0)) {
+    return InvalidSite(site, "is not where an instruction of arm64 can be");
+  }
+  const elf::ProbeHandling handling = elf::HandlingOf(architecture, site.bytes);
+  if (handling == elf::ProbeHandling::kRefused) {
+    return InvalidSite(site, "is an instruction that the kernel lets nobody probe");
+  }
+  const bool emulated = handling == elf::ProbeHandling::kEmulated;
   if (site.cost != (emulated ? CostClass::kEmulated : CostClass::kSingleStepped)) {
     return InvalidSite(site, fmt::format("is marked {}, which its bytes are not", Name(site.cost)));
   }
@@ -119,15 +126,13 @@ absl::Status CheckSite(const Profile& profile, const Site& site) {
   if (!branches && (site.condition != 0 || site.ends_when_taken)) {
     return InvalidSite(site, "has a condition, which only client_branch has");
   }
-  const bool known = site.arguments == ArgumentsOf(site.kind, CallAbi::kRegisters) ||
-                     site.arguments == ArgumentsOf(site.kind, CallAbi::kStack);
-  if (!known && !(branches && site.arguments.empty())) {
+  if (!HasKnownArguments(architecture, site)) {
     return InvalidSite(site, "has arguments where the kernel side does not read them");
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckSites(const Profile& profile) {
+absl::Status CheckSites(elf::Architecture architecture, const Profile& profile) {
   if (profile.sites.empty()) return Invalid("it has no sites");
   if (profile.sites.size() > kMaxSites) {
     return Invalid(fmt::format("it has {} sites, more than {}", profile.sites.size(), kMaxSites));
@@ -136,7 +141,7 @@ absl::Status CheckSites(const Profile& profile) {
   std::set<ArgumentLocation::Kind> locations;
   for (size_t i = 0; i < profile.sites.size(); ++i) {
     const Site& site = profile.sites[i];
-    RETURN_IF_ERROR(CheckSite(profile, site));
+    RETURN_IF_ERROR(CheckSite(architecture, profile, site));
     if (i > 0 && profile.sites[i - 1].file_offset >= site.file_offset) {
       return InvalidSite(site, "does not come in ascending order of file offset");
     }
@@ -276,7 +281,12 @@ absl::Status CheckBoundaries(const Profile& profile, const elf::ElfFile& file) {
 
 absl::Status CheckConsistency(const Profile& profile) {
   RETURN_IF_ERROR(CheckIdentity(profile));
-  RETURN_IF_ERROR(CheckSites(profile));
+  const auto architecture = elf::ArchitectureFromName(profile.architecture);
+  if (!architecture) {
+    return Invalid(
+        fmt::format("its architecture is \"{}\", not amd64 or arm64", profile.architecture));
+  }
+  RETURN_IF_ERROR(CheckSites(*architecture, profile));
   RETURN_IF_ERROR(CheckFields(profile));
   return CheckAbsences(profile);
 }
@@ -287,8 +297,8 @@ absl::Status Verify(const Profile& profile, const elf::ElfFile& file) {
     return Mismatch(file, fmt::format("it has {} bytes, the profile's has {}", file.size(),
                                       profile.identity.size));
   }
-  if (profile.architecture != file.architecture()) {
-    return Mismatch(file, fmt::format("it is built for {}", file.architecture()));
+  if (profile.architecture != elf::Name(file.architecture())) {
+    return Mismatch(file, fmt::format("it is built for {}", elf::Name(file.architecture())));
   }
   for (const Site& site : profile.sites) RETURN_IF_ERROR(CheckBytes(site, file));
   return CheckBoundaries(profile, file);

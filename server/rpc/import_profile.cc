@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "bpf/abi/site_cookie.h"
 #include "server/base/errors.h"
 #include "server/rpc/convert_profile.h"
 #include "server/rpc/resource_name.h"
@@ -17,7 +18,8 @@ constexpr size_t kSha256Digits = 64;
 constexpr size_t kMaxBuildIdDigits = 128;
 // x86-64: Intel SDM volume 2, 2.3.11.
 constexpr size_t kMaxInstructionBytes = 15;
-constexpr uint32_t kMaxCondition = 15;
+// As bpf/abi/site_cookie.h writes it.
+constexpr uint32_t kMaxCondition = UP_COOKIE_CONDITION_MASK;
 
 absl::Status Malformed(const std::string& field, std::string_view what) {
   return FieldError("PROFILE_MALFORMED", field,
@@ -143,8 +145,9 @@ absl::StatusOr<profile::Site> Site(const v1::Profile::Site& from, const std::str
     return Malformed(field + ".instruction_bytes", "has not 1 to 15 bytes");
   }
   to.bytes.assign(bytes.begin(), bytes.end());
-  if (from.condition() > kMaxCondition) return Malformed(field + ".condition", "is above 15");
-  to.condition = static_cast<uint8_t>(from.condition());
+  if (from.condition() > kMaxCondition)
+    return Malformed(field + ".condition", fmt::format("is above {}", kMaxCondition));
+  to.condition = static_cast<uint16_t>(from.condition());
   to.ends_when_taken = from.ends_when_taken();
   RETURN_IF_ERROR(CheckCount(static_cast<size_t>(from.arguments_size()), kMaxImportedArguments,
                              field + ".arguments"));

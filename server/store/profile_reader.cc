@@ -71,7 +71,7 @@ absl::Status ReadSites(Database& database, const std::string& id, Profile& profi
         site.bytes = decoder.Bytes(6);
         site.instruction = decoder.Text(7);
         site.cost = decoder.Enumeration(8, profile::CostClassFromName);
-        site.condition = decoder.Number<uint8_t>(9);
+        site.condition = decoder.Number<uint16_t>(9);
         site.ends_when_taken = decoder.Flag(10);
         return decoder.status();
       });

@@ -56,7 +56,8 @@ absl::StatusOr<std::unique_ptr<PeerPlacement>> PeerPlacement::Attach(const std::
       const bool is_return = instruction.flow == elf::Flow::kReturn;
       if (!(is_entry && wanted.entry) && !(is_return && wanted.returns)) continue;
       offsets.push_back(file.FileOffset(instruction.address).value_or(0));
-      if (elf::KernelEmulates(instruction.bytes)) ++placement->emulated_site_count_;
+      if (elf::KernelEmulates(instruction.architecture, instruction.bytes))
+        ++placement->emulated_site_count_;
     }
   }
   placement->site_count_ = offsets.size();

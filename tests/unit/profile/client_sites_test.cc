@@ -55,7 +55,7 @@ struct RoundTrip {
 
 absl::StatusOr<std::vector<SitePlan>> Plan(const Code& code) {
   ASSIGN_OR_RETURN(const ControlFlow flow, code.Build(std::string(kRoundTripFunction)));
-  return PlanClientSites(flow, CallAbi::kRegisters);
+  return PlanClientSites(flow, CallAbi::kAmd64Registers);
 }
 
 std::string ReasonFor(const RoundTrip& round_trip) {
@@ -86,10 +86,10 @@ TEST(ClientSites, AreStartResultAndTheErrorsThatEnd) {
   EXPECT_EQ(plans->size(), 4u);
   EXPECT_EQ(PlanAt(*plans, code.At("push")),
             (SitePlan{SiteKind::kClientStart, code.At("push"), false,
-                      ArgumentsOf(SiteKind::kClientStart, CallAbi::kRegisters)}));
+                      ArgumentsOf(SiteKind::kClientStart, CallAbi::kAmd64Registers)}));
   EXPECT_EQ(PlanAt(*plans, code.At("result")),
             (SitePlan{SiteKind::kClientResult, code.At("result"), false,
-                      ArgumentsOf(SiteKind::kClientResult, CallAbi::kRegisters)}));
+                      ArgumentsOf(SiteKind::kClientResult, CallAbi::kAmd64Registers)}));
   EXPECT_THAT(NodesOf(*plans, SiteKind::kClientError),
               testing::UnorderedElementsAre(code.At("bad nop"), code.At("fail nop")));
 }
@@ -185,7 +185,7 @@ TEST(ClientSites, TakeTheBranchToAReturnWithoutAnEmulatedInstruction) {
   ASSERT_TRUE(plans.ok()) << plans.status();
   EXPECT_EQ(PlanAt(*plans, code.At("branch")),
             (SitePlan{SiteKind::kClientBranch, code.At("branch"), true,
-                      ArgumentsOf(SiteKind::kClientBranch, CallAbi::kRegisters)}));
+                      ArgumentsOf(SiteKind::kClientBranch, CallAbi::kAmd64Registers)}));
   EXPECT_EQ(PlanAt(*plans, code.At("bare return")), std::nullopt);
 }
 
@@ -266,7 +266,7 @@ TEST(Coverage, NoticesAnyEndThatIsMissing) {
   const Code code = WithAlternateProtocol([](Code& c) { c.CallInterface(); }).Write();
   const auto flow = code.Build();
   ASSERT_TRUE(flow.ok()) << flow.status();
-  const auto plans = PlanClientSites(*flow, CallAbi::kRegisters);
+  const auto plans = PlanClientSites(*flow, CallAbi::kAmd64Registers);
   ASSERT_TRUE(plans.ok()) << plans.status();
   ASSERT_TRUE(EndsOnEveryPath(*flow, *plans));
 
@@ -282,7 +282,7 @@ TEST(Coverage, NoticesABranchThatEndsOnTheWrongSide) {
   const Code code = WithAlternateProtocol([](Code& c) { c.CallInterface(); }).Write();
   const auto flow = code.Build();
   ASSERT_TRUE(flow.ok()) << flow.status();
-  auto plans = PlanClientSites(*flow, CallAbi::kRegisters);
+  auto plans = PlanClientSites(*flow, CallAbi::kAmd64Registers);
   ASSERT_TRUE(plans.ok()) << plans.status();
   ASSERT_TRUE(NeverEndsEarly(*flow, *plans));
 
@@ -296,7 +296,7 @@ TEST(Coverage, NoticesAnErrorOnTheWayToAResult) {
   const Code code = RoundTrip().Write();
   const auto flow = code.Build();
   ASSERT_TRUE(flow.ok()) << flow.status();
-  auto plans = PlanClientSites(*flow, CallAbi::kRegisters);
+  auto plans = PlanClientSites(*flow, CallAbi::kAmd64Registers);
   ASSERT_TRUE(plans.ok()) << plans.status();
 
   plans->push_back({SiteKind::kClientError, code.At("check"), false, {}});
@@ -308,7 +308,7 @@ TEST(Coverage, NoticesAnErrorBehindASuccess) {
   const Code code = RoundTrip().Write();
   const auto flow = code.Build();
   ASSERT_TRUE(flow.ok()) << flow.status();
-  auto plans = PlanClientSites(*flow, CallAbi::kRegisters);
+  auto plans = PlanClientSites(*flow, CallAbi::kAmd64Registers);
   ASSERT_TRUE(plans.ok()) << plans.status();
 
   plans->push_back({SiteKind::kClientError, code.At("ok"), false, {}});

@@ -5,9 +5,11 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "server/base/errors.h"
+#include "server/elf/architecture.h"
 #include "server/profile/resolver.h"
 #include "tests/support/targets.h"
 
@@ -29,6 +31,17 @@ inline absl::Status VerifyPath(const Profile& profile, const std::filesystem::pa
 inline std::string ReadWhole(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// Every build of the hello program for `architecture` that can be resolved, as AvailableTargets has
+// them: on arm64 those that pass arguments in registers.
+inline std::vector<testing::TargetProgram> SupportedTargets(elf::Architecture architecture) {
+  if (architecture == elf::Architecture::kAmd64) return testing::AvailableTargets("hello");
+  auto targets = testing::AvailableTargets("hello", testing::Arm64TargetsDir());
+  std::erase_if(targets, [](const testing::TargetProgram& target) {
+    return target.go_version.starts_with("go1.17.");
+  });
+  return targets;
 }
 
 // The newest hello program, with or without symbols; empty where there is none.

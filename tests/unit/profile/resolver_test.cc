@@ -210,14 +210,14 @@ TEST_F(SpoiledCopy, IsRefusedAsObfuscatedWithoutVersionAndFunctionTable) {
   EXPECT_EQ(ReasonOf(profile.status()), "BINARY_OBFUSCATED");
 }
 
-TEST_F(SpoiledCopy, IsRefusedForAnotherArchitecture) {
+TEST_F(SpoiledCopy, IsRefusedWhereItsCodeIsNotOfTheArchitectureItNames) {
   if (!Take(false)) GTEST_SKIP() << kNoTargets;
   content_[kMachineOffset] = kArm64;
 
   const auto profile = ResolveCopy();
 
   EXPECT_EQ(profile.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(ReasonOf(profile.status()), "BINARY_ARCHITECTURE_UNSUPPORTED");
+  EXPECT_EQ(ReasonOf(profile.status()), "SITE_NOT_FOUND");
 }
 
 TEST_F(SpoiledCopy, IsRefusedForAGoBeforeTheOldestKnown) {

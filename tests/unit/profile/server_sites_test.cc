@@ -12,7 +12,7 @@ constexpr char kFinish[] = "net/http.(*response).finishRequest";
 
 absl::StatusOr<std::vector<SitePlan>> Plan(const Code& code) {
   ASSIGN_OR_RETURN(const ControlFlow flow, code.Build(std::string(kServeFunction)));
-  return PlanServerSites(flow, CallAbi::kRegisters);
+  return PlanServerSites(flow, CallAbi::kAmd64Registers);
 }
 
 TEST(ServerSites, AreTheCallsOfHandlerAndFinish) {
@@ -21,9 +21,9 @@ TEST(ServerSites, AreTheCallsOfHandlerAndFinish) {
   ASSERT_TRUE(plans.ok()) << plans.status();
   ASSERT_EQ(plans->size(), 2u);
   EXPECT_EQ((*plans)[0], (SitePlan{SiteKind::kServerStart, 1, false,
-                                   ArgumentsOf(SiteKind::kServerStart, CallAbi::kRegisters)}));
+                                   ArgumentsOf(SiteKind::kServerStart, CallAbi::kAmd64Registers)}));
   EXPECT_EQ((*plans)[1], (SitePlan{SiteKind::kServerEnd, 3, false,
-                                   ArgumentsOf(SiteKind::kServerEnd, CallAbi::kRegisters)}));
+                                   ArgumentsOf(SiteKind::kServerEnd, CallAbi::kAmd64Registers)}));
 }
 
 TEST(ServerSites, AreRefusedWhereTheHandlerIsInlined) {

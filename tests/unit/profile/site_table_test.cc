@@ -25,7 +25,7 @@ std::string Table(const Profile& profile) {
   std::string table;
   for (const Site& site : profile.sites) {
     const std::string mnemonic = site.instruction.substr(0, site.instruction.find(' '));
-    const bool names_callee = mnemonic == "call";
+    const bool names_callee = mnemonic == "call" || mnemonic == "bl";
     table +=
         fmt::format("{:<14} {:<14} {}+{:#x} {}", Name(site.kind), Name(site.cost), site.function,
                     site.function_offset, names_callee ? site.instruction : mnemonic);
@@ -35,16 +35,23 @@ std::string Table(const Profile& profile) {
   return table;
 }
 
-TEST(SiteTables, AreWhatTheResolverFinds) {
-  const auto targets = testing::AvailableTargets("hello");
+class SiteTables : public ::testing::TestWithParam<elf::Architecture> {};
+
+std::filesystem::path TableOf(elf::Architecture architecture, const std::string& go_version) {
+  std::filesystem::path folder = UPROBED_SITE_TABLES_DIR;
+  if (architecture == elf::Architecture::kArm64) folder /= "arm64";
+  return folder / (go_version + ".txt");
+}
+
+TEST_P(SiteTables, AreWhatTheResolverFinds) {
+  const auto targets = SupportedTargets(GetParam());
   if (targets.empty()) GTEST_SKIP() << "no Go programs; run scripts/build_targets";
   const bool write = std::getenv("UPROBED_WRITE_SITE_TABLES") != nullptr;
   for (const testing::TargetProgram& target : targets) {
     SCOPED_TRACE(target.path);
     const auto profile = ResolvePath(target.path);
     ASSERT_TRUE(profile.ok()) << profile.status();
-    const std::filesystem::path kept =
-        std::filesystem::path(UPROBED_SITE_TABLES_DIR) / (target.go_version + ".txt");
+    const std::filesystem::path kept = TableOf(GetParam(), target.go_version);
     if (write) std::ofstream(kept) << Table(*profile);
     if (!std::filesystem::exists(kept)) {
       // The installed go may be any; of the releases that are always built there is a table.
@@ -60,6 +67,10 @@ TEST(SiteTables, AreWhatTheResolverFinds) {
     EXPECT_EQ(Table(*profile), text.str());
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Of, SiteTables,
+                         ::testing::Values(elf::Architecture::kAmd64, elf::Architecture::kArm64),
+                         [](const auto& run) { return std::string(elf::Name(run.param)); });
 
 }  // namespace
 }  // namespace uprobed::profile

@@ -34,7 +34,7 @@ Code RoundTrip(const std::function<void(Code&)>& results) {
 
 absl::StatusOr<std::vector<SitePlan>> Plan(const Code& code) {
   ASSIGN_OR_RETURN(const ControlFlow flow, code.Build(std::string(kRoundTripFunction)));
-  return PlanClientSites(flow, CallAbi::kStack);
+  return PlanClientSites(flow, CallAbi::kAmd64Stack);
 }
 
 TEST(StackAbiSites, AreStackCheckAndTestOfTheLoadedError) {
@@ -45,9 +45,9 @@ TEST(StackAbiSites, AreStackCheckAndTestOfTheLoadedError) {
   ASSERT_TRUE(plans.ok()) << plans.status();
   EXPECT_THAT(*plans,
               ElementsAre(SitePlan{SiteKind::kClientStart, code.At("stack check"), false,
-                                   ArgumentsOf(SiteKind::kClientStart, CallAbi::kStack)},
+                                   ArgumentsOf(SiteKind::kClientStart, CallAbi::kAmd64Stack)},
                           SitePlan{SiteKind::kClientResult, code.At("result"), false,
-                                   ArgumentsOf(SiteKind::kClientResult, CallAbi::kStack)},
+                                   ArgumentsOf(SiteKind::kClientResult, CallAbi::kAmd64Stack)},
                           SitePlan{SiteKind::kClientError, code.At("fail nop"), false, {}}));
 }
 
@@ -67,10 +67,10 @@ TEST(StackAbiSites, AreRefusedWhereTheStackPointerMoves) {
 }
 
 TEST(StackAbiSites, FindArgumentsBehindTheReturnAddressInTheCallee) {
-  const auto start = ArgumentsOf(SiteKind::kClientStart, CallAbi::kStack);
+  const auto start = ArgumentsOf(SiteKind::kClientStart, CallAbi::kAmd64Stack);
   ASSERT_EQ(start.size(), 1U);
   EXPECT_EQ(start[0].stack_offset, 16);  // return address, receiver, request
-  const auto serve = ArgumentsOf(SiteKind::kServerStart, CallAbi::kStack);
+  const auto serve = ArgumentsOf(SiteKind::kServerStart, CallAbi::kAmd64Stack);
   EXPECT_EQ(serve[0].stack_offset, 24);  // sh.srv, rw (two words), req
 }
 

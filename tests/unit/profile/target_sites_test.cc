@@ -14,11 +14,11 @@
 namespace uprobed::profile {
 namespace {
 
-// What must hold of every build of the hello program, whatever the Go version.
-class Targets : public ::testing::Test {
+// What must hold of every build of the hello program, whatever the Go version and the architecture.
+class Targets : public ::testing::TestWithParam<elf::Architecture> {
  protected:
   void SetUp() override {
-    targets_ = testing::AvailableTargets("hello");
+    targets_ = SupportedTargets(GetParam());
     if (targets_.empty()) GTEST_SKIP() << kNoTargets;
   }
 
@@ -58,7 +58,7 @@ absl::StatusOr<ControlFlow> RoundTripOf(const std::filesystem::path& path) {
   });
 }
 
-TEST_F(Targets, HaveServerAndClientWithEverySiteEmulated) {
+TEST_P(Targets, HaveServerAndClientWithEverySiteEmulated) {
   for (const testing::TargetProgram& target : targets_) {
     SCOPED_TRACE(target.path);
     const auto profile = ResolvePath(target.path);
@@ -72,21 +72,22 @@ TEST_F(Targets, HaveServerAndClientWithEverySiteEmulated) {
     for (const Site& site : profile->sites) {
       EXPECT_EQ(site.cost, CostClass::kEmulated) << site.instruction;
     }
+    const std::string call = GetParam() == elf::Architecture::kAmd64 ? "call" : "bl";
     EXPECT_EQ(First(*profile, SiteKind::kServerStart).instruction,
-              "call net/http.serverHandler.ServeHTTP");
+              call + " net/http.serverHandler.ServeHTTP");
     EXPECT_EQ(First(*profile, SiteKind::kServerEnd).instruction,
-              "call net/http.(*response).finishRequest");
+              call + " net/http.(*response).finishRequest");
   }
 }
 
-TEST_F(Targets, SayWhatTheBuildWas) {
+TEST_P(Targets, SayWhatTheBuildWas) {
   for (const testing::TargetProgram& target : targets_) {
     SCOPED_TRACE(target.path);
     const auto profile = ResolvePath(target.path);
     ASSERT_TRUE(profile.ok()) << profile.status();
 
     EXPECT_EQ(profile->go_version.substr(0, target.go_version.size()), target.go_version);
-    EXPECT_EQ(profile->architecture, "amd64");
+    EXPECT_EQ(profile->architecture, elf::Name(GetParam()));
     EXPECT_EQ(profile->stripped, target.stripped);
     EXPECT_EQ(profile->symbol_source, target.stripped ? Source::kPclntab : Source::kSymtab);
     const bool swiss = ParseGoVersion(profile->go_version)->minor >= 24;
@@ -98,20 +99,21 @@ TEST_F(Targets, SayWhatTheBuildWas) {
   }
 }
 
-TEST_F(Targets, StartTheClientOncePerCallWhereTheVersionAllows) {
+TEST_P(Targets, StartTheClientOncePerCallWhereTheVersionAllows) {
   for (const testing::TargetProgram& target : targets_) {
     SCOPED_TRACE(target.path);
     const auto profile = ResolvePath(target.path);
     ASSERT_TRUE(profile.ok()) << profile.status();
 
-    // Go 1.21 began to push the frame pointer behind the stack check.
-    const bool pushes = ParseGoVersion(profile->go_version)->minor >= 21;
+    // Go 1.21 began to push the frame pointer behind the stack check; arm64 has no push.
+    const bool pushes =
+        GetParam() == elf::Architecture::kAmd64 && ParseGoVersion(profile->go_version)->minor >= 21;
     const Site& start = First(*profile, SiteKind::kClientStart);
     EXPECT_EQ(start.bytes == std::vector<uint8_t>{0x55}, pushes) << start.instruction;
   }
 }
 
-TEST_F(Targets, EndTheClientOnEveryPathAndNeedEachOfTheirEnds) {
+TEST_P(Targets, EndTheClientOnEveryPathAndNeedEachOfTheirEnds) {
   for (const testing::TargetProgram& target : targets_) {
     SCOPED_TRACE(target.path);
     const auto profile = ResolvePath(target.path);
@@ -132,7 +134,7 @@ TEST_F(Targets, EndTheClientOnEveryPathAndNeedEachOfTheirEnds) {
   }
 }
 
-TEST_F(Targets, CostAPlainRequestTwoHits) {
+TEST_P(Targets, CostAPlainRequestTwoHits) {
   for (const testing::TargetProgram& target : targets_) {
     SCOPED_TRACE(target.path);
     const auto profile = ResolvePath(target.path);
@@ -156,7 +158,7 @@ TEST_F(Targets, CostAPlainRequestTwoHits) {
   }
 }
 
-TEST_F(Targets, HaveTheOffsetsOfTheTableInTheirDwarf) {
+TEST_P(Targets, HaveTheOffsetsOfTheTableInTheirDwarf) {
   std::map<std::string, std::map<bool, Profile>> by_version;
   for (const testing::TargetProgram& target : targets_) {
     const auto profile = ResolvePath(target.path);
@@ -177,7 +179,7 @@ TEST_F(Targets, HaveTheOffsetsOfTheTableInTheirDwarf) {
   if (compared == 0) GTEST_SKIP() << "no release has both a default and a stripped build";
 }
 
-TEST_F(Targets, AreVerifiedByTheirOwnProfile) {
+TEST_P(Targets, AreVerifiedByTheirOwnProfile) {
   for (const testing::TargetProgram& target : targets_) {
     const auto profile = ResolvePath(target.path);
     ASSERT_TRUE(profile.ok()) << target.path << profile.status();
@@ -185,6 +187,10 @@ TEST_F(Targets, AreVerifiedByTheirOwnProfile) {
     EXPECT_TRUE(VerifyPath(*profile, target.path).ok()) << target.path;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Of, Targets,
+                         ::testing::Values(elf::Architecture::kAmd64, elf::Architecture::kArm64),
+                         [](const auto& run) { return std::string(elf::Name(run.param)); });
 
 }  // namespace
 }  // namespace uprobed::profile

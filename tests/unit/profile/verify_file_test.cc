@@ -84,8 +84,9 @@ TEST_F(Verified, IsNoProfileWithASiteInTheMiddleOfAnInstruction) {
   found->file_offset += 1;
   found->function_offset += 1;
   found->bytes = {static_cast<uint8_t>(content_[found->file_offset])};
-  found->cost =
-      elf::KernelEmulates(found->bytes) ? CostClass::kEmulated : CostClass::kSingleStepped;
+  found->cost = elf::KernelEmulates(elf::Architecture::kAmd64, found->bytes)
+                    ? CostClass::kEmulated
+                    : CostClass::kSingleStepped;
 
   const absl::Status status = VerifyCopy();
 

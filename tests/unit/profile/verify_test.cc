@@ -22,7 +22,7 @@ Site MakeSite(SiteKind kind, uint32_t function_offset, std::vector<uint8_t> byte
   site.function_offset = function_offset;
   site.bytes = std::move(bytes);
   site.cost = CostClass::kEmulated;
-  site.arguments = ArgumentsOf(kind, CallAbi::kRegisters);
+  site.arguments = ArgumentsOf(kind, CallAbi::kAmd64Registers);
   return site;
 }
 
@@ -75,7 +75,7 @@ const Spoiled kIdentityRules[] = {
     {"SHA-256", [](Profile& p) { p.identity.sha256[10] = 'A'; }},
     {"size of its binary", [](Profile& p) { p.identity.size = 0; }},
     {"GNU build ID", [](Profile& p) { p.identity.gnu_build_id = "../x"; }},
-    {"architecture", [](Profile& p) { p.architecture = "arm64"; }},
+    {"architecture", [](Profile& p) { p.architecture = "riscv64"; }},
     {"Go version", [](Profile& p) { p.go_version.clear(); }},
     {"revision", [](Profile& p) { p.resolver_revision = 0; }},
     {"revision", [](Profile& p) { p.resolver_revision = kResolverRevision + 1; }},
@@ -83,10 +83,10 @@ const Spoiled kIdentityRules[] = {
 };
 TEST(CheckConsistency, KnowsArgumentsOnTheStackButNotOfSomeSitesOnly) {
   Profile profile = ValidProfile();
-  for (Site& site : profile.sites) site.arguments = ArgumentsOf(site.kind, CallAbi::kStack);
+  for (Site& site : profile.sites) site.arguments = ArgumentsOf(site.kind, CallAbi::kAmd64Stack);
   EXPECT_TRUE(CheckConsistency(profile).ok()) << CheckConsistency(profile);
 
-  profile.sites[0].arguments = ArgumentsOf(profile.sites[0].kind, CallAbi::kRegisters);
+  profile.sites[0].arguments = ArgumentsOf(profile.sites[0].kind, CallAbi::kAmd64Registers);
 
   EXPECT_EQ(ReasonOf(CheckConsistency(profile)), "PROFILE_INVALID");
 }
