@@ -2,64 +2,14 @@
 #ifndef UPROBED_BPF_GO_ABI_H_
 #define UPROBED_BPF_GO_ABI_H_
 
-#include "bpf/vmlinux.h"
-
-#include <bpf/bpf_helpers.h>
-
-#include "bpf/abi/profile_slot.h"
-
-/* Where Go on amd64 keeps arguments and results at the sites.
- *
- * Register ABI (src/cmd/compile/abi-internal.md, Go >= 1.17): integer words are in rax, rbx, rcx,
- * rdi, rsi, r8, r9, r10, r11, in that order, arguments and results alike; r14 is the current
- * runtime.g. Sites are chosen where these registers still hold what the names below say.
- *
- * Stack ABI (Go <= 1.16): the caller puts the words of the arguments at its stack pointer, in
- * order, and finds the results behind them; inside the callee a return address lies before them.
- * The current runtime.g is in thread-local storage. */
-
-#define GO_WORD 8
-
-static __always_inline uint64_t go_word(const struct up_profile_slot* profile,
-                                        const struct pt_regs* regs, uint64_t in_register,
-                                        uint64_t word_on_stack) {
-  uint64_t value;
-  if (!(profile->flags & UP_SLOT_STACK_ABI)) return in_register;
-  if (bpf_probe_read_user(&value, sizeof(value), (const void*)(regs->sp + word_on_stack * GO_WORD)))
-    return 0;
-  return value;
-}
-
-/* At the call of net/http.serverHandler.ServeHTTP: sh.srv, rw (two words), req. */
-#define GO_SERVE_HTTP_REQUEST(profile, regs) go_word(profile, regs, (regs)->di, 3)
-
-/* At the call of net/http.(*response).finishRequest: the receiver. */
-#define GO_FINISH_REQUEST_RESPONSE(profile, regs) go_word(profile, regs, (regs)->ax, 0)
-
-/* In the prologue of net/http.(*Transport).roundTrip: the receiver, req. */
-#define GO_ROUND_TRIP_REQUEST(profile, regs) go_word(profile, regs, (regs)->bx, 2)
-
-/* Behind a call of a method that takes a request and returns (*http.Response, error): the pointer,
- * the interface's type word. */
-#define GO_RESULT_RESPONSE(profile, regs) go_word(profile, regs, (regs)->ax, 2)
-#define GO_RESULT_ERROR(profile, regs) go_word(profile, regs, (regs)->bx, 3)
-
-/* Where the linker puts the pointer to runtime.g, from the thread pointer
- * (src/cmd/link/internal/ld/sym.go, computeTLSOffset). The resolver has seen it in the code. */
-#define GO_TLS_GOROUTINE (-8)
-
-/* The thread pointer is a register of the CPU, which no helper reads. The kernel keeps what
- * arch_prctl and clone have set, and Go sets it in no other way (src/runtime/sys_linux_amd64.s,
- * settls). */
-static __always_inline uint64_t go_current_goroutine(const struct up_profile_slot* profile,
-                                                     const struct pt_regs* regs) {
-  uint64_t goroutine;
-  if (!(profile->flags & UP_SLOT_STACK_ABI)) return regs->r14;
-  const struct task_struct* task = (const struct task_struct*)bpf_get_current_task_btf();
-  if (bpf_probe_read_user(&goroutine, sizeof(goroutine),
-                          (const void*)(task->thread.fsbase + GO_TLS_GOROUTINE)))
-    return 0;
-  return goroutine;
-}
+/* Where Go keeps the current goroutine, and arguments and results at the sites:
+ * go_current_goroutine() and the GO_... macros. */
+#if defined(__TARGET_ARCH_x86)
+#include "bpf/go_abi_amd64.h"
+#elif defined(__TARGET_ARCH_arm64)
+#include "bpf/go_abi_arm64.h"
+#else
+#error "define __TARGET_ARCH_x86 or __TARGET_ARCH_arm64"
+#endif
 
 #endif /* UPROBED_BPF_GO_ABI_H_ */

@@ -4,6 +4,7 @@
 
 /* HTTP requests made through net/http.Transport: from the begin of (*Transport).roundTrip to the
  * response's headers or the error (src/net/http/transport.go). */
+#include "bpf/branch.h"
 #include "bpf/go_read.h"
 #include "bpf/in_flight.h"
 #include "bpf/trace_context.h"
@@ -73,53 +74,13 @@ static __always_inline void read_client_response(const struct up_profile_slot* p
     event->response_size = value;
 }
 
-#define X86_CARRY 0x001
-#define X86_PARITY 0x004
-#define X86_ZERO 0x040
-#define X86_SIGN 0x080
-#define X86_OVERFLOW 0x800
-
-/* Whether a jcc with this condition will jump (Intel SDM volume 1, appendix B). The lowest bit of
- * the condition negates it. */
-static __always_inline bool will_jump(uint64_t condition, uint64_t flags) {
-  bool less = !(flags & X86_SIGN) != !(flags & X86_OVERFLOW);
-  bool met = false;
-  switch (condition >> 1) {
-    case 0:
-      met = flags & X86_OVERFLOW;
-      break;
-    case 1:
-      met = flags & X86_CARRY;
-      break;
-    case 2:
-      met = flags & X86_ZERO;
-      break;
-    case 3:
-      met = flags & (X86_CARRY | X86_ZERO);
-      break;
-    case 4:
-      met = flags & X86_SIGN;
-      break;
-    case 5:
-      met = flags & X86_PARITY;
-      break;
-    case 6:
-      met = less;
-      break;
-    case 7:
-      met = less || (flags & X86_ZERO);
-      break;
-  }
-  return met != (condition & 1);
-}
-
 /* Whether the request ends at this hit. */
 static __always_inline bool ends_here(const struct up_profile_slot* profile,
                                       const struct pt_regs* regs, uint64_t cookie) {
   if (cookie & UP_COOKIE_BRANCH) {
     uint64_t condition = cookie >> UP_COOKIE_CONDITION_SHIFT & UP_COOKIE_CONDITION_MASK;
     bool when_taken = cookie & UP_COOKIE_ENDS_WHEN_TAKEN;
-    if (will_jump(condition, regs->flags) != when_taken) return false;
+    if (will_jump(condition, regs) != when_taken) return false;
   }
   return !((cookie & UP_COOKIE_RETRIES) && GO_RESULT_ERROR(profile, regs));
 }

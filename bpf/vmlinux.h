@@ -3,8 +3,10 @@
 #define UPROBED_BPF_VMLINUX_H_
 
 /* The kernel types that the programs need, and no more, so that nothing has to be generated from
- * the BTF of the machine that builds. struct pt_regs of x86-64 is ABI for BPF programs
- * (arch/x86/include/asm/ptrace.h): its layout has not changed since BPF could read it. */
+ * the BTF of the machine that builds. The registers of a uprobe are ABI for BPF programs: struct
+ * pt_regs of x86-64 (arch/x86/include/asm/ptrace.h) has not changed since BPF could read it, and
+ * that of arm64 begins with struct user_pt_regs (arch/arm64/include/uapi/asm/ptrace.h), which is
+ * here. */
 
 typedef signed char __s8;
 typedef unsigned char __u8;
@@ -44,6 +46,8 @@ enum {
   BPF_RB_AVAIL_DATA = 0,
 };
 
+#if defined(__TARGET_ARCH_x86)
+
 struct pt_regs {
   unsigned long r15;
   unsigned long r14;
@@ -76,6 +80,19 @@ struct thread_struct {
 struct task_struct {
   struct thread_struct thread;
 } __attribute__((preserve_access_index));
+
+#elif defined(__TARGET_ARCH_arm64)
+
+#define ARM64_REGISTERS 31
+
+struct pt_regs {
+  unsigned long regs[ARM64_REGISTERS]; /* x0 to x30 */
+  unsigned long sp;
+  unsigned long pc;
+  unsigned long pstate;
+};
+
+#endif
 
 struct bpf_pidns_info {
   __u32 pid;

@@ -80,11 +80,26 @@ TEST(MakeSiteCookie, OfABranchCarriesItsCondition) {
   EXPECT_FALSE(cookie & UP_COOKIE_RESULT);
 }
 
+TEST(MakeSiteCookie, OfABranchOnARegisterCarriesTheWholeCondition) {
+  Site site = MakeSite(SiteKind::kClientBranch, "tbnz x30, #63, #0x10", {});
+  site.condition = UP_CONDITION_ON_REGISTER | UP_CONDITION_NOT_ZERO | UP_CONDITION_ONE_BIT |
+                   63 << UP_CONDITION_FIRST_BIT_SHIFT | 30;
+
+  const uint64_t cookie = MakeSiteCookie(site, 3);
+
+  EXPECT_EQ(cookie >> UP_COOKIE_CONDITION_SHIFT & UP_COOKIE_CONDITION_MASK, site.condition);
+  EXPECT_EQ(cookie & ~(UP_COOKIE_CONDITION_MASK << UP_COOKIE_CONDITION_SHIFT),
+            3 | UP_COOKIE_BRANCH);
+}
+
 TEST(MakeSiteCookie, OfAStackCheckSaysThatItMayRepeat) {
-  EXPECT_TRUE(MakeSiteCookie(MakeSite(SiteKind::kClientStart, "jbe 0x10", {"request"}), 0) &
-              UP_COOKIE_MAY_REPEAT);
-  EXPECT_FALSE(MakeSiteCookie(MakeSite(SiteKind::kClientStart, "push rbp", {"request"}), 0) &
-               UP_COOKIE_MAY_REPEAT);
+  Site start = MakeSite(SiteKind::kClientStart, "", {"request"});
+  start.bytes = {0x76, 0x10};  // jbe
+  EXPECT_TRUE(MakeSiteCookie(start, 0) & UP_COOKIE_MAY_REPEAT);
+  start.bytes = {0x09, 0x08, 0x00, 0x54};  // b.ls
+  EXPECT_TRUE(MakeSiteCookie(start, 0) & UP_COOKIE_MAY_REPEAT);
+  start.bytes = {0x55};  // push rbp, behind the check
+  EXPECT_FALSE(MakeSiteCookie(start, 0) & UP_COOKIE_MAY_REPEAT);
 }
 
 }  // namespace

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+#ifndef UPROBED_BPF_GO_ABI_ARM64_H_
+#define UPROBED_BPF_GO_ABI_ARM64_H_
+
+#include "bpf/vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/abi/profile_slot.h"
+
+/* Where Go on arm64 keeps arguments and results at the sites: integer words are in x0 to x15, in
+ * that order, arguments and results alike; x28 is the current runtime.g
+ * (src/cmd/compile/abi-internal.md, Go >= 1.18; binaries of older releases get no profile). */
+
+/* At the call of net/http.serverHandler.ServeHTTP: sh.srv, rw (two words), req. */
+#define GO_SERVE_HTTP_REQUEST(profile, regs) ((void)(profile), (regs)->regs[3])
+
+/* At the call of net/http.(*response).finishRequest: the receiver. */
+#define GO_FINISH_REQUEST_RESPONSE(profile, regs) ((void)(profile), (regs)->regs[0])
+
+/* In the prologue of net/http.(*Transport).roundTrip: the receiver, req. */
+#define GO_ROUND_TRIP_REQUEST(profile, regs) ((void)(profile), (regs)->regs[1])
+
+/* Behind a call that returns (*http.Response, error): the pointer, the interface's type word. */
+#define GO_RESULT_RESPONSE(profile, regs) ((void)(profile), (regs)->regs[0])
+#define GO_RESULT_ERROR(profile, regs) ((void)(profile), (regs)->regs[1])
+
+static __always_inline uint64_t go_current_goroutine(const struct up_profile_slot* profile,
+                                                     const struct pt_regs* regs) {
+  (void)profile;
+  return regs->regs[28];
+}
+
+#endif /* UPROBED_BPF_GO_ABI_ARM64_H_ */

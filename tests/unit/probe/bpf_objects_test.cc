@@ -1,0 +1,109 @@
+// The BPF programs are built for both architectures on every machine; what only a kernel can say of
+// them is not asked here.
+#include <bpf/libbpf.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/bpf.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "server/base/c_handle.h"
+
+namespace uprobed::probe {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Key;
+
+using ObjectHandle = CHandle<bpf_object, bpf_object__close>;
+
+ObjectHandle Open(const std::string& architecture) {
+  const std::string path =
+      std::string(UPROBED_BPF_OBJECTS_DIR) + "/uprobed." + architecture + ".bpf.o";
+  return ObjectHandle(bpf_object__open_file(path.c_str(), nullptr));
+}
+
+// Type, and sizes of a key, of a value and of the whole.
+using MapShape = std::tuple<bpf_map_type, uint32_t, uint32_t, uint32_t>;
+
+std::map<std::string, MapShape> MapsOf(const bpf_object* object) {
+  std::map<std::string, MapShape> maps;
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    const std::string name = bpf_map__name(map);
+    // libbpf's own, of constants and of text; they begin with the object's name.
+    if (name.find('.') != std::string::npos) continue;
+    maps[name] = {bpf_map__type(map), bpf_map__key_size(map), bpf_map__value_size(map),
+                  bpf_map__max_entries(map)};
+  }
+  return maps;
+}
+
+std::map<std::string, const bpf_program*> ProgramsOf(const bpf_object* object) {
+  std::map<std::string, const bpf_program*> programs;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, object) programs[bpf_program__name(program)] = program;
+  return programs;
+}
+
+// Whether the program loads the word at `offset` behind some pointer.
+bool LoadsWordAt(const bpf_program* program, int offset) {
+  const bpf_insn* first = bpf_program__insns(program);
+  return std::any_of(first, first + bpf_program__insn_cnt(program), [offset](const bpf_insn& insn) {
+    return insn.code == (BPF_LDX | BPF_MEM | BPF_DW) && insn.off == offset;
+  });
+}
+
+class BpfObjects : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(BpfObjects, HaveAProgramForEachKindOfSite) {
+  const ObjectHandle object = Open(GetParam());
+  ASSERT_NE(object, nullptr);
+
+  EXPECT_THAT(ProgramsOf(object.get()), ElementsAre(Key("client_end"), Key("client_start"),
+                                                    Key("server_end"), Key("server_start")));
+  for (const auto& [name, program] : ProgramsOf(object.get())) {
+    EXPECT_STREQ(bpf_program__section_name(program), "uprobe") << name;
+    EXPECT_GT(bpf_program__insn_cnt(program), 10U) << name;
+  }
+}
+
+TEST_P(BpfObjects, ShareTheMapsWithTheDaemon) {
+  const ObjectHandle object = Open(GetParam());
+  const ObjectHandle amd64 = Open("amd64");
+  ASSERT_NE(object, nullptr);
+  ASSERT_NE(amd64, nullptr);
+
+  EXPECT_THAT(MapsOf(object.get()),
+              ElementsAre(Key("client_requests"), Key("counters"), Key("events"),
+                          Key("profile_slots"), Key("scoped_processes"), Key("server_requests")));
+  EXPECT_EQ(MapsOf(object.get()), MapsOf(amd64.get()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, BpfObjects, ::testing::Values("amd64", "arm64"),
+                         [](const auto& run) { return run.param; });
+
+// Both objects would pass the tests above if they were built for one architecture. The goroutine is
+// in r14, the second word of amd64's registers, or in x28.
+TEST(BpfObjects, ReadTheGoroutineFromTheRegisterOfTheirArchitecture) {
+  constexpr int kR14 = 1 * 8;
+  constexpr int kX28 = 28 * 8;
+  const ObjectHandle amd64 = Open("amd64");
+  const ObjectHandle arm64 = Open("arm64");
+  ASSERT_NE(amd64, nullptr);
+  ASSERT_NE(arm64, nullptr);
+  for (const auto& [name, program] : ProgramsOf(amd64.get())) {
+    EXPECT_TRUE(LoadsWordAt(program, kR14)) << name;
+    EXPECT_FALSE(LoadsWordAt(program, kX28)) << name;
+  }
+  for (const auto& [name, program] : ProgramsOf(arm64.get())) {
+    EXPECT_TRUE(LoadsWordAt(program, kX28)) << name;
+  }
+}
+
+}  // namespace
+}  // namespace uprobed::probe
