@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "server/base/errors.h"
+#include "server/elf/architecture.h"
 
 namespace uprobed::control {
 namespace {
@@ -25,6 +26,18 @@ absl::Status AbsenceError(const profile::Profile& profile, Instrumentation missi
   return MakeError(absl::StatusCode::kFailedPrecondition, "INSTRUMENTATION_MISSING",
                    fmt::format("the profile of this binary has no {}", name),
                    {{"instrumentation", name}});
+}
+
+// A binary may lie here for another machine, in an image or for an emulator.
+absl::Status CheckMachine(const profile::Profile& profile) {
+  const std::string_view here = elf::Name(elf::kHostArchitecture);
+  if (profile.architecture == here) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kFailedPrecondition, "BINARY_ARCHITECTURE_FOREIGN",
+                   fmt::format("the binary is built for {0} and this machine is {1}: its profile "
+                               "can be resolved here and taken elsewhere (uprobectl profile "
+                               "export), but a probe needs a daemon on a machine of {0}",
+                               profile.architecture, here),
+                   {{"architecture", profile.architecture}});
 }
 
 absl::Status CheckTrust(const store::ProbeSpec& spec, const profile::Profile& profile) {
@@ -48,6 +61,7 @@ absl::Status CheckTrust(const store::ProbeSpec& spec, const profile::Profile& pr
 
 absl::StatusOr<std::vector<Instrumentation>> WantedOf(const store::ProbeSpec& spec,
                                                       const profile::Profile& profile) {
+  RETURN_IF_ERROR(CheckMachine(profile));
   std::vector<Instrumentation> wanted = spec.instrumentations;
   if (wanted.empty()) wanted = {Instrumentation::kHttpServer, Instrumentation::kHttpClient};
   std::vector<Instrumentation> present;

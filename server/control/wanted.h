@@ -11,9 +11,9 @@
 namespace uprobed::control {
 
 // Those instrumentations of `profile` that `spec` wants: all that the binary has where the spec
-// names none. Where it has none of those named: FAILED_PRECONDITION with the absence's reason.
-// Where its sources disagree about an offset and the spec does not allow that: FAILED_PRECONDITION
-// PROFILE_SUSPECT.
+// names none. FAILED_PRECONDITION BINARY_ARCHITECTURE_FOREIGN where the binary is for another
+// machine than this one, the absence's reason where it has none of those named, PROFILE_SUSPECT
+// where its sources disagree about an offset and the spec does not allow that.
 absl::StatusOr<std::vector<profile::Instrumentation>> WantedOf(const store::ProbeSpec& spec,
                                                                const profile::Profile& profile);
 

@@ -36,6 +36,43 @@ class CreateTest : public ControllerTest {
   }
 };
 
+// A Go program for a machine that this one is not; empty where none was built.
+std::filesystem::path ForeignHello() {
+  if (elf::kHostArchitecture == elf::Architecture::kArm64) return {};
+  const auto targets = testing::AvailableTargets("hello", testing::Arm64TargetsDir());
+  return targets.empty() ? std::filesystem::path() : targets.back().path;
+}
+
+TEST_F(CreateTest, RefusesABinaryOfAnotherArchitectureWhichCanBeResolved) {
+  const std::filesystem::path foreign = ForeignHello();
+  if (foreign.empty()) GTEST_SKIP() << "no Go programs for another architecture";
+  const std::string shop = dir_.File("shop");
+  std::filesystem::copy_file(foreign, shop);
+
+  EXPECT_EQ(Refusal(Record("web", shop)), "BINARY_ARCHITECTURE_FOREIGN");
+  EXPECT_EQ(Refusal(Record("web", shop), {.validate_only = true}), "BINARY_ARCHITECTURE_FOREIGN");
+  const auto resolved = catalog_->ResolveTarget(shop, 0, false);
+  ASSERT_TRUE(resolved.ok()) << resolved.status();
+  EXPECT_EQ(resolved->profile.architecture, "arm64");
+}
+
+TEST_F(CreateTest, FailsAStoredProbeWhoseBinaryBecameOneOfAnotherArchitecture) {
+  const std::filesystem::path foreign = ForeignHello();
+  if (foreign.empty()) GTEST_SKIP() << "no Go programs for another architecture";
+  const std::string shop = Binary("shop");
+  ASSERT_TRUE(Create(Record("web", shop)).ok());
+  const std::string upgrade = dir_.File("upgrade");
+  std::filesystem::copy_file(foreign, upgrade);
+  std::filesystem::rename(upgrade, shop);
+
+  const ProbeStatus status = Reconciled("web");
+
+  EXPECT_EQ(status.state, ProbeState::kFailed);
+  EXPECT_EQ(ReasonOf(status.error), "BINARY_ARCHITECTURE_FOREIGN");
+  EXPECT_THAT(MessageOf(status.error), ::testing::HasSubstr("built for arm64"));
+  EXPECT_THAT(backend_.live(), IsEmpty());
+}
+
 TEST_F(CreateTest, RefusesASuspectProfileAndNamesTheField) {
   const std::string shop = Binary("shop");
   StoreSuspect(shop);
