@@ -151,12 +151,21 @@ std::optional<Pclntab::Function> Pclntab::At(uint64_t index) const {
   const auto next = EntryOffset(index + 1);
   const auto record = RecordOffset(index);
   if (!entry || !next || !record || *next < *entry) return std::nullopt;
-  // runtime/runtime2.go, type _func: the entry, as in the functab, then int32 nameOff.
-  const auto content = BytesAt(records_, *record, EntrySize() / 2 + sizeof(uint32_t));
+  // runtime/runtime2.go, type _func: the entry, as in the functab, then int32 nameOff and int32
+  // args.
+  const uint64_t name_field = EntrySize() / 2;
+  const uint64_t args_field = name_field + sizeof(uint32_t);
+  const auto content = BytesAt(records_, *record, args_field);
   if (!content) return std::nullopt;
-  const auto name = StringAt(names_, *ValueAt<uint32_t>(*content, EntrySize() / 2));
+  const auto name = StringAt(names_, *ValueAt<uint32_t>(*content, name_field));
   if (!name) return std::nullopt;
-  return Function{.name = *name, .address = text_start_ + *entry, .size = *next - *entry};
+  std::optional<uint32_t> stack_bytes = ValueAt<uint32_t>(records_, *record + args_field);
+  // Negative in assembly that declares none (runtime/funcdata.h, ArgsSizeUnknown).
+  if (stack_bytes && *stack_bytes > INT32_MAX) stack_bytes.reset();
+  return Function{.name = *name,
+                  .address = text_start_ + *entry,
+                  .size = *next - *entry,
+                  .stack_bytes = stack_bytes};
 }
 
 std::optional<Pclntab::Function> Pclntab::AtEntry(uint64_t address) const {

@@ -23,6 +23,8 @@ class Pclntab {
     std::string_view name;
     uint64_t address = 0;
     uint64_t size = 0;  // up to the next function's entry, padding included
+    // Bytes of arguments and results on the caller's stack; nullopt where the table does not say.
+    std::optional<uint32_t> stack_bytes = std::nullopt;
   };
 
   // The releases of Go that wrote one layout, by minor number.

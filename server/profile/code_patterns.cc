@@ -15,6 +15,31 @@ int64_t FirstBytes(std::string_view text, int width) {
   return static_cast<int64_t>(number);
 }
 
+struct ArgumentWords {
+  std::string_view callee;
+  int64_t count;
+};
+
+// What stands before the results on the stack, in Go 1.15 and 1.16, the last that pass them so.
+constexpr ArgumentWords kArgumentWords[] = {
+    {"", 2},  // RoundTripper.RoundTrip: the receiver and the request
+    {"net/http.ParseHTTPVersion", 2},
+    {"net/http.readRequest", 2},
+    {"net/textproto.(*Reader).ReadMIMEHeader", 1},
+    {"net/url.ParseRequestURI", 2},
+    {"runtime.newobject", 1},
+    {"strconv.Atoi", 2},
+};
+
+// The number of word `word` of the results of `callee`; nullopt where that is not known.
+std::optional<int64_t> ResultNumber(CallAbi abi, std::string_view callee, int64_t word) {
+  if (abi == CallAbi::kRegisters) return word;
+  for (const ArgumentWords& words : kArgumentWords) {
+    if (words.callee == callee) return words.count + word;
+  }
+  return std::nullopt;
+}
+
 bool ComparesLength(const Behaviour& behaviour, const FieldAt& text, size_t length) {
   return std::any_of(behaviour.comparisons.begin(), behaviour.comparisons.end(),
                      [&](const Comparison& comparison) {
@@ -38,7 +63,8 @@ bool IsConstant(const Behaviour& behaviour, TermId id, int64_t number) {
 
 bool IsResult(const Behaviour& behaviour, TermId id, std::string_view callee, int64_t word) {
   const Term& term = behaviour.terms.at(id);
-  return term.kind == Term::Kind::kResult && term.number == word &&
+  return term.kind == Term::Kind::kResult &&
+         ResultNumber(behaviour.abi, callee, word) == term.number &&
          behaviour.CalleeOf(id) == callee;
 }
 

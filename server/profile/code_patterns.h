@@ -27,6 +27,8 @@ struct FieldAt {
 
 bool IsArgument(const Behaviour& behaviour, TermId id, int64_t word);
 bool IsConstant(const Behaviour& behaviour, TermId id, int64_t number);
+// The word `word` of what `callee` returns; "" is RoundTrip of an http.RoundTripper, called by its
+// interface.
 bool IsResult(const Behaviour& behaviour, TermId id, std::string_view callee, int64_t word);
 
 // The place a word was loaded from; nullopt for anything else.

@@ -9,12 +9,16 @@ namespace {
 
 // How far behind a comparison its jcc or setcc may stand.
 constexpr size_t kMaxConditionDistance = 4;
+// What a closure or an interface's method has of arguments and results on the stack, at most, in
+// the functions that are read: net.Conn.SetReadDeadline has 6 words, http.RoundTripper.RoundTrip 5
+// (Go 1.15 and 1.16, the last versions with this ABI).
+constexpr int64_t kIndirectStackBytes = kAbiWords * kWordBytes;
 
 }  // namespace
 
-Interpreter::Interpreter(const std::vector<elf::Instruction>& instructions,
-                         const ControlFlow::NameLookup& name_at, Behaviour* behaviour)
-    : instructions_(instructions), name_at_(name_at), behaviour_(*behaviour) {
+Interpreter::Interpreter(const std::vector<elf::Instruction>& instructions, const Callees& callees,
+                         Behaviour* behaviour)
+    : instructions_(instructions), callees_(callees), behaviour_(*behaviour) {
   parsed_.reserve(instructions.size());
   for (const elf::Instruction& instruction : instructions) {
     parsed_.push_back(ParseText(instruction.text));
@@ -175,26 +179,73 @@ void Interpreter::MovePointer(MachineState& state, int64_t bytes) {
 
 void Interpreter::RunCall(size_t node, MachineState& state) {
   const elf::Instruction& instruction = instructions_[node];
-  const std::string callee = instruction.target ? name_at_(*instruction.target).value_or("") : "";
+  const std::string callee =
+      instruction.target ? callees_.name_at(*instruction.target).value_or("") : "";
   // The write barrier keeps all registers, whatever it is called in a version
-  // (runtime/asm_amd64.s: gcWriteBarrierCX, gcWriteBarrier2); its result in r11 is not followed.
+  // (runtime/asm_amd64.s: gcWriteBarrier, gcWriteBarrierCX, gcWriteBarrier2); its result in r11 is
+  // not followed.
   if (callee.starts_with("runtime.gcWriteBarrier")) {
     state.SetRegister(AbiRegister(kAbiWords - 1), kUnknownTerm);
     return;
   }
   if (record_) {
-    Call call{.site = node, .callee = callee};
+    Call call{.site = node, .callee = callee, .indirect = !instruction.target};
     for (size_t word = 0; word < kAbiWords; ++word) {
-      call.arguments[word] = state.Register(AbiRegister(word));
+      call.arguments[word] = ArgumentOfCall(state, word);
     }
     behaviour_.calls.push_back(std::move(call));
   }
   state.ForgetTakenSlots();
+  if (callees_.abi == CallAbi::kStack) {
+    ForgetStackOverCall(node, state);
+    state.ForgetRegistersOverCall();
+    return;
+  }
   state.ForgetRegistersOverCall();
   for (size_t word = 0; word < kAbiWords; ++word) {
-    state.SetRegister(AbiRegister(word), terms().Intern({.kind = Term::Kind::kResult,
-                                                         .number = static_cast<int64_t>(word),
-                                                         .site = node}));
+    state.SetRegister(AbiRegister(word), ResultOf(node, word));
+  }
+}
+
+TermId Interpreter::ResultOf(size_t node, size_t word) {
+  return terms().Intern(
+      {.kind = Term::Kind::kResult, .number = static_cast<int64_t>(word), .site = node});
+}
+
+TermId Interpreter::ArgumentOfCall(const MachineState& state, size_t word) {
+  if (callees_.abi == CallAbi::kRegisters) return state.Register(AbiRegister(word));
+  Place place = TopOfStack(state);
+  place.offset += kWordBytes * static_cast<int64_t>(word);
+  return state.Load(terms(), place, kWordBytes);
+}
+
+void Interpreter::ForgetStackOverCall(size_t node, MachineState& state) {
+  const Place top = TopOfStack(state);
+  if (!top.exact) return state.ForgetStack();
+  int64_t bytes = kIndirectStackBytes;
+  if (const std::optional<uint64_t> target = instructions_[node].target) {
+    // Into the middle of duffcopy or duffzero, which have nothing on the stack.
+    if (!callees_.name_at(*target)) return ForgetBehindRdi(state);
+    const auto known = callees_.stack_bytes_at ? callees_.stack_bytes_at(*target) : std::nullopt;
+    if (!known) return state.ForgetFrame(top.offset, 0);
+    bytes = *known;
+  }
+  state.ForgetFrame(top.offset, top.offset + bytes);
+  for (size_t word = 0; word < kAbiWords; ++word) {
+    Place place = top;
+    place.offset += kWordBytes * static_cast<int64_t>(word);
+    if (place.offset + kWordBytes > std::min<int64_t>(top.offset + bytes, 0)) break;
+    state.Store(place, kWordBytes, ResultOf(node, word));
+  }
+}
+
+void Interpreter::ForgetBehindRdi(MachineState& state) {
+  const Term& to = terms().at(state.Register(kRdi));
+  if (to.kind == Term::Kind::kStack) {
+    state.ForgetFrame(to.number, 0);
+    if (to.number >= 0) state.Store({.on_stack = true, .offset = to.number}, 0, kUnknownTerm);
+  } else if (to.kind == Term::Kind::kUnknown) {
+    state.ForgetStack();
   }
 }
 
@@ -205,7 +256,7 @@ void Interpreter::RunOther(size_t node, MachineState& state) {
     state.Store(state.PlaceOf(terms(), operand), operand.width, kUnknownTerm);
     break;
   }
-  if (text.repeated) state.ForgetTakenSlots();
+  if (text.repeated) ForgetBehindRdi(state);
   for (const std::string& name : instructions_[node].written) {
     if (const std::optional<int> number = GeneralRegister(name)) {
       state.SetRegister(*number, kUnknownTerm);

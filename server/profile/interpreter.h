@@ -17,8 +17,8 @@ namespace uprobed::profile {
 // references to what it is made with.
 class Interpreter {
  public:
-  Interpreter(const std::vector<elf::Instruction>& instructions,
-              const ControlFlow::NameLookup& name_at, Behaviour* behaviour);
+  Interpreter(const std::vector<elf::Instruction>& instructions, const Callees& callees,
+              Behaviour* behaviour);
 
   void Run(size_t node, MachineState& state, bool record);
 
@@ -47,11 +47,20 @@ class Interpreter {
 
   void RunCall(size_t node, MachineState& state);
 
+  TermId ResultOf(size_t node, size_t word);
+  TermId ArgumentOfCall(const MachineState& state, size_t word);
+
+  // What a callee does to the stack that holds its arguments and results.
+  void ForgetStackOverCall(size_t node, MachineState& state);
+
+  // Code that writes as much as it likes behind rdi: runtime.duffcopy and duffzero, and rep stos.
+  void ForgetBehindRdi(MachineState& state);
+
   // An instruction whose meaning is not followed: what it writes is not known afterwards.
   void RunOther(size_t node, MachineState& state);
 
   const std::vector<elf::Instruction>& instructions_;
-  const ControlFlow::NameLookup& name_at_;
+  const Callees& callees_;
   Behaviour& behaviour_;
   std::vector<ParsedText> parsed_;
   bool record_ = false;

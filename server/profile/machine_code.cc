@@ -1,9 +1,11 @@
 #include "server/profile/machine_code.h"
 
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "server/elf/instructions.h"
+#include "server/elf/pclntab.h"
 #include "server/profile/code_patterns.h"
 #include "server/profile/url_code.h"
 
@@ -261,8 +263,22 @@ CodeOffsets OffsetsIn(std::string_view function, const Behaviour& behaviour) {
   return Certain(found);
 }
 
-CodeOffsets ReadMachineCode(const elf::ElfFile& file, const elf::GoFunctions& functions) {
-  if (file.architecture() != elf::Architecture::kAmd64) return {};
+CodeOffsets ReadMachineCode(const elf::ElfFile& file, const elf::GoFunctions& functions,
+                            CallAbi abi) {
+  Callees callees{.name_at = [&](uint64_t address) { return functions.NameAtEntry(address); },
+                  .abi = abi,
+                  .stack_bytes_at = {}};
+  // Symbols say nothing of arguments.
+  std::optional<elf::Pclntab> table;
+  if (abi == CallAbi::kStack) {
+    absl::StatusOr<elf::Pclntab> found = elf::Pclntab::Find(file);
+    if (!found.ok()) return {};  // one source less
+    table = *std::move(found);
+    callees.stack_bytes_at = [&](uint64_t address) {
+      const auto function = table->AtEntry(address);
+      return function ? function->stack_bytes : std::nullopt;
+    };
+  }
   const std::vector<std::string> names = FunctionsThatTell();
   const std::vector<std::vector<elf::GoFunction>> found = functions.FindAll(names);
   Findings all;
@@ -271,8 +287,7 @@ CodeOffsets ReadMachineCode(const elf::ElfFile& file, const elf::GoFunctions& fu
     const elf::GoFunction& function = found[i].front();
     const auto instructions = elf::Disassemble(file, function.address, function.size);
     if (!instructions.ok()) continue;  // one source less; the others do not need the code
-    const Behaviour behaviour =
-        Follow(*instructions, [&](uint64_t address) { return functions.NameAtEntry(address); });
+    const Behaviour behaviour = Follow(*instructions, callees);
     for (const auto& [field, offset] : OffsetsIn(names[i], behaviour)) all[field].insert(offset);
   }
   return Certain(all);

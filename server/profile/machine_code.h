@@ -22,9 +22,10 @@ using CodeOffsets = std::map<std::string, uint32_t>;
 // What the code of `file` says of the fields in AllFields(). A field is in the result only where
 // every place that was understood says the same; most fields are told by one or two functions, and
 // one that the program does not contain, or that the compiler wrote in a way that is not
-// recognised, tells nothing. Go's register ABI on amd64 only (Go >= 1.17): of other binaries
-// nothing is told, and DWARF and the table have to do.
-CodeOffsets ReadMachineCode(const elf::ElfFile& file, const elf::GoFunctions& functions);
+// recognised, tells nothing. Of amd64 only: of other binaries nothing is told, and DWARF and the
+// table have to do.
+CodeOffsets ReadMachineCode(const elf::ElfFile& file, const elf::GoFunctions& functions,
+                            CallAbi abi);
 
 // The names of the functions that are read.
 std::vector<std::string> FunctionsThatTell();

@@ -35,11 +35,16 @@ int LoadsIn(const Terms& terms, TermId id) {
 
 int AbiRegister(size_t word) { return kAbiRegisters[word]; }
 
-MachineState MachineState::AtEntry(Terms& terms) {
+MachineState MachineState::AtEntry(Terms& terms, CallAbi abi) {
   MachineState state;
   for (size_t word = 0; word < kAbiWords; ++word) {
-    state.SetRegister(kAbiRegisters[word], terms.Intern({.kind = Term::Kind::kArgument,
-                                                         .number = static_cast<int64_t>(word)}));
+    const auto number = static_cast<int64_t>(word);
+    const TermId argument = terms.Intern({.kind = Term::Kind::kArgument, .number = number});
+    if (abi == CallAbi::kRegisters) {
+      state.SetRegister(kAbiRegisters[word], argument);
+    } else {
+      state.slots_[kWordBytes * (number + 1)] = argument;  // behind the return address
+    }
   }
   state.SetRegister(kRsp, terms.Intern({.kind = Term::Kind::kStack}));
   return state;
@@ -135,6 +140,13 @@ void MachineState::ForgetTakenSlots() {
     // The arguments' own words, above the return address, are no part of a local.
     const int64_t end = taken < 0 ? std::min<int64_t>(taken + kTakenBytes, 0) : taken + kTakenBytes;
     slots_.erase(slots_.lower_bound(taken - kWordBytes + 1), slots_.lower_bound(end));
+  }
+}
+
+void MachineState::ForgetFrame(int64_t offset, int64_t end) {
+  end = std::min<int64_t>(end, 0);
+  if (offset < end) {
+    slots_.erase(slots_.lower_bound(offset - kWordBytes + 1), slots_.lower_bound(end));
   }
 }
 

@@ -23,7 +23,7 @@ struct Place {
 class MachineState {
  public:
   // As at the entry of a function.
-  static MachineState AtEntry(Terms& terms);
+  static MachineState AtEntry(Terms& terms, CallAbi abi);
 
   TermId Register(int number) const { return registers_[static_cast<size_t>(number)]; }
   void SetRegister(int number, TermId value) { registers_[static_cast<size_t>(number)] = value; }
@@ -41,6 +41,10 @@ class MachineState {
   void TakeAddress(const Terms& terms, const Place& place);
   void ForgetTakenSlots();
   void ForgetRegistersOverCall();
+  // Forgets the words of the function's own frame from `offset` up to `end`: what it was given by
+  // its caller is no part of that.
+  void ForgetFrame(int64_t offset, int64_t end);
+  void ForgetStack() { slots_.clear(); }
 
   // Keeps what both states agree on; whether that is less than before.
   bool Meet(const MachineState& other);

@@ -14,7 +14,7 @@ namespace {
 
 // Swiss maps came with Go 1.24 and could be turned off until 1.25 (internal/buildcfg).
 constexpr int kFirstSwissMinor = 24;
-// Machine code is read by Go's register ABI, which amd64 has since Go 1.17.
+// amd64 passes arguments in registers since Go 1.17.
 constexpr int kFirstMinorWithRegisters = 17;
 
 MapKind MapKindOf(const GoVersion& version, const std::string& experiments) {
@@ -92,9 +92,9 @@ Offsets ReadOffsets(const elf::ElfFile& file, const elf::GoFunctions& functions,
   sources.table = ReadTable(version);
   EraseOtherMaps(offsets.map_kind, &sources.dwarf);
   EraseOtherMaps(offsets.map_kind, &sources.table);
-  if (version.minor >= kFirstMinorWithRegisters) {
-    sources.machine_code = ReadMachineCode(file, functions);
-  }
+  const CallAbi abi =
+      version.minor < kFirstMinorWithRegisters ? CallAbi::kStack : CallAbi::kRegisters;
+  sources.machine_code = ReadMachineCode(file, functions, abi);
   offsets.fields = Combine(sources);
   return offsets;
 }

@@ -14,6 +14,7 @@ inline constexpr int kRegisterCount = 16;
 inline constexpr int kRax = 0;
 inline constexpr int kRsp = 4;
 inline constexpr int kRbp = 5;
+inline constexpr int kRdi = 7;
 
 // The number of a general register that `name` is or is a part of ("eax" is 0); nullopt for others.
 std::optional<int> GeneralRegister(std::string_view name);

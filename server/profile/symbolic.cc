@@ -65,13 +65,13 @@ std::string Behaviour::CalleeOf(TermId id) const {
   return call == calls.end() ? "" : call->callee;
 }
 
-Behaviour Follow(const std::vector<elf::Instruction>& instructions,
-                 const ControlFlow::NameLookup& name_at) {
+Behaviour Follow(const std::vector<elf::Instruction>& instructions, const Callees& callees) {
   Behaviour behaviour;
+  behaviour.abi = callees.abi;
   if (instructions.empty() || instructions.size() > kMaxInstructions) return behaviour;
-  Interpreter interpreter(instructions, name_at, &behaviour);
+  Interpreter interpreter(instructions, callees, &behaviour);
   std::vector<std::optional<MachineState>> states(instructions.size());
-  states[0] = MachineState::AtEntry(behaviour.terms);
+  states[0] = MachineState::AtEntry(behaviour.terms, callees.abi);
   // In the order of the code, so that most joins see all their paths before they are left. Ends
   // because a state only ever loses what it knows.
   std::set<size_t> pending = {0};
@@ -79,7 +79,7 @@ Behaviour Follow(const std::vector<elf::Instruction>& instructions,
     if (runs > kMaxRuns * instructions.size()) return {};
     const size_t node = *pending.begin();
     pending.erase(pending.begin());
-    const auto successors = Successors(instructions, name_at, node);
+    const auto successors = Successors(instructions, callees.name_at, node);
     if (!successors) return {};
     MachineState after = *states[node];
     interpreter.Run(node, after, false);

@@ -3,13 +3,16 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "server/elf/instructions.h"
 #include "server/profile/control_flow.h"
+#include "server/profile/sites.h"
 
 namespace uprobed::profile {
 
@@ -25,8 +28,8 @@ inline constexpr int kWordBytes = 8;
 struct Term {
   enum class Kind : uint8_t {
     kUnknown,
-    kArgument,  // number: the word of the arguments, 0 in rax
-    kResult,    // number: the word of the results; site: the call
+    kArgument,  // number: the word of the arguments, 0 in rax or behind the return address
+    kResult,    // number: the word of the results, on the stack that of both; site: the call
     kConstant,  // number
     kStack,     // number: bytes from the stack pointer at the entry
     kLoad,      // number: bytes from the pointer `base`; width
@@ -53,7 +56,8 @@ class Terms {
   std::map<Term, TermId> ids_;
 };
 
-// Words of arguments or results that Go passes in registers (cmd/compile/abi-internal.md, amd64).
+// Words of arguments or results that Go passes in registers (cmd/compile/abi-internal.md, amd64);
+// of those on the stack, no more are followed.
 inline constexpr size_t kAbiWords = 9;
 // The number of the register that holds word `word`.
 int AbiRegister(size_t word);
@@ -76,13 +80,15 @@ struct Store {
 
 struct Call {
   size_t site = 0;
-  std::string callee;  // empty where it is not known
+  std::string callee;     // empty where it is not known
+  bool indirect = false;  // of a closure or of an interface's method
   std::array<TermId, kAbiWords> arguments{};
 };
 
 // All that a function was seen to do, in the order of its code. What stands on several paths with
 // different meanings is left out.
 struct Behaviour {
+  CallAbi abi = CallAbi::kRegisters;
   Terms terms;
   std::vector<Comparison> comparisons;
   std::vector<Store> stores;
@@ -92,13 +98,22 @@ struct Behaviour {
   std::string CalleeOf(TermId id) const;
 };
 
-// Follows every path of `instructions` from the first one, with Go's register ABI (amd64, Go >=
-// 1.17): a value survives a join only where all paths agree on it, a call forgets all registers but
-// rsp and rbp and every word of the stack whose address was taken. Code that does not decode ends
-// its path; a jump whose target is not known makes the whole behaviour empty, because the paths
-// into the rest are then not known.
-Behaviour Follow(const std::vector<elf::Instruction>& instructions,
-                 const ControlFlow::NameLookup& name_at);
+// What is known of the functions that are called, and how all pass arguments and results: in
+// registers since Go 1.17 (amd64), before that on the stack of the caller.
+struct Callees {
+  ControlFlow::NameLookup name_at;
+  CallAbi abi = CallAbi::kRegisters;
+  // Bytes of arguments and results on the stack of the function that begins at an address; nullopt
+  // where that is not known. For CallAbi::kStack only.
+  std::function<std::optional<uint32_t>(uint64_t)> stack_bytes_at;
+};
+
+// Follows every path of `instructions` from the first one: a value survives a join only where all
+// paths agree on it, a call forgets all registers but rsp and rbp, every word of the stack whose
+// address was taken, and on the stack what the callee may write of its arguments and results. Code
+// that does not decode ends its path; a jump whose target is not known makes the whole behaviour
+// empty, because the paths into the rest are then not known.
+Behaviour Follow(const std::vector<elf::Instruction>& instructions, const Callees& callees);
 
 }  // namespace uprobed::profile
 

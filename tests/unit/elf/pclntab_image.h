@@ -23,7 +23,8 @@ constexpr size_t kPclntabHeaderSize = 72;
 
 struct PclntabEntry {
   std::string name;
-  uint32_t offset;  // from the start of text
+  uint32_t offset;           // from the start of text
+  uint32_t stack_bytes = 0;  // old layouts only
 };
 
 // The Go linker's function table for `functions`, which end at `end`. Layout: header, names,
@@ -83,7 +84,7 @@ inline std::string MakeOldPclntab(const std::vector<PclntabEntry>& functions, ui
   // Go 1.15: functab, records, names, all found from the table's start. Go 1.16: names, functab,
   // records, found from the starts of their parts.
   const uint64_t first_record = functab_size + (go12 ? header_size : 0);
-  uint64_t name_offset = 1 + (go12 ? first_record + functions.size() * 12 : 0);
+  uint64_t name_offset = 1 + (go12 ? first_record + functions.size() * 16 : 0);
   std::string functab;
   std::string records;
   for (const PclntabEntry& function : functions) {
@@ -91,6 +92,7 @@ inline std::string MakeOldPclntab(const std::vector<PclntabEntry>& functions, ui
     Append(functab, first_record + records.size());
     Append(records, text_start + function.offset);
     Append(records, static_cast<uint32_t>(name_offset));
+    Append(records, function.stack_bytes);
     name_offset += function.name.size() + 1;
   }
   Append(functab, text_start + end);

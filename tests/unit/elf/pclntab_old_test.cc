@@ -54,6 +54,16 @@ TEST_P(OldPclntab, ListsFunctions) {
   EXPECT_FALSE(table->At(UINT64_MAX).has_value());
 }
 
+TEST_P(OldPclntab, SaysWhatFunctionsHaveOnTheStack) {
+  constexpr uint32_t kUnknown = 0x80000000;  // runtime/funcdata.h, ArgsSizeUnknown
+  const std::string bytes =
+      MakeOldPclntab({{"a", 0x00, 40}, {"b", 0x40, kUnknown}}, 0x100, kText, GetParam());
+  const auto table = Parse(bytes);
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_EQ(table->At(0)->stack_bytes, 40U);
+  EXPECT_EQ(table->At(1)->stack_bytes, std::nullopt);
+}
+
 TEST_P(OldPclntab, FindsFunctionsByTheirEntryOnly) {
   const std::string bytes = Table();
   const auto table = Parse(bytes);

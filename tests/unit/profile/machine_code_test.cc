@@ -1,14 +1,6 @@
-#include "server/profile/machine_code.h"
-
-#include <map>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/elf/instructions.h"
-#include "tests/unit/elf/elf_image.h"
+#include "tests/unit/profile/hand_written_code.h"
 
 namespace uprobed::profile {
 namespace {
@@ -17,8 +9,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
-
-using Bytes = std::vector<uint8_t>;
 
 constexpr char kWriteHeader[] = "net/http.(*response).WriteHeader";
 constexpr char kWrite[] = "net/http.(*response).write";
@@ -29,40 +19,6 @@ constexpr char kConnReadRequest[] = "net/http.(*conn).readRequest";
 
 constexpr char kStatus[] = "net/http.response.status";
 constexpr char kWritten[] = "net/http.response.written";
-
-// The code of a function, written by hand.
-class MachineCode {
- public:
-  MachineCode& Add(const Bytes& bytes) {
-    code_.insert(code_.end(), bytes.begin(), bytes.end());
-    return *this;
-  }
-  // Direct, to a function of this name.
-  MachineCode& Call(const std::string& callee) {
-    calls_[code_.size() + 5] = callee;
-    return Add({0xe8, 0x00, 0x00, 0x00, 0x00});  // the target is what stands behind it
-  }
-  MachineCode& Return() { return Add({0xc3}); }
-
-  CodeOffsets Tell(const std::string& function) const {
-    elf::ElfImage image;
-    const uint64_t address =
-        image.Add(".text", {reinterpret_cast<const char*>(code_.data()), code_.size()});
-    const auto file = image.Open();
-    EXPECT_TRUE(file.ok()) << file.status();
-    const auto instructions = elf::Disassemble(*file, address, code_.size());
-    EXPECT_TRUE(instructions.ok()) << instructions.status();
-    return OffsetsIn(function, Follow(*instructions, [&](uint64_t target) {
-                       const auto found = calls_.find(target - address);
-                       return found == calls_.end() ? std::nullopt
-                                                    : std::optional<std::string>(found->second);
-                     }));
-  }
-
- private:
-  Bytes code_;
-  std::map<uint64_t, std::string> calls_;  // by offset of the target
-};
 
 const Bytes kStoreCode = {0x48, 0x89, 0x58, 0x78};             // mov qword ptr [rax + 0x78], rbx
 const Bytes kStoreCodeElsewhere = {0x48, 0x89, 0x58, 0x28};    // mov qword ptr [rax + 0x28], rbx
@@ -172,8 +128,7 @@ TEST(MachineCode, EndsAPathWhereTheCodeDoesNotDecode) {
 
 TEST(MachineCode, TellsNothingOfFunctionsItDoesNotKnow) {
   EXPECT_THAT(MachineCode().Add(kStoreCode).Return().Tell("main.main"), IsEmpty());
-  EXPECT_THAT(OffsetsIn(kWriteHeader, Follow({}, [](uint64_t) { return std::nullopt; })),
-              IsEmpty());
+  EXPECT_THAT(OffsetsIn(kWriteHeader, Follow({}, {})), IsEmpty());
 }
 
 TEST(MachineCode, TellsTheRequestAndItsVersionFromProtoAtLeast) {
