@@ -32,8 +32,8 @@ constexpr ArgumentWords kArgumentWords[] = {
 };
 
 // The number of word `word` of the results of `callee`; nullopt where that is not known.
-std::optional<int64_t> ResultNumber(CallAbi abi, std::string_view callee, int64_t word) {
-  if (abi == CallAbi::kRegisters) return word;
+std::optional<int64_t> ResultNumber(Passing passing, std::string_view callee, int64_t word) {
+  if (passing == Passing::kInRegisters) return word;
   for (const ArgumentWords& words : kArgumentWords) {
     if (words.callee == callee) return words.count + word;
   }
@@ -64,7 +64,7 @@ bool IsConstant(const Behaviour& behaviour, TermId id, int64_t number) {
 bool IsResult(const Behaviour& behaviour, TermId id, std::string_view callee, int64_t word) {
   const Term& term = behaviour.terms.at(id);
   return term.kind == Term::Kind::kResult &&
-         ResultNumber(behaviour.abi, callee, word) == term.number &&
+         ResultNumber(behaviour.passing, callee, word) == term.number &&
          behaviour.CalleeOf(id) == callee;
 }
 

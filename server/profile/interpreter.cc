@@ -9,10 +9,18 @@ namespace {
 
 // How far behind a comparison its jcc or setcc may stand.
 constexpr size_t kMaxConditionDistance = 4;
+// No pointer of interest goes further; sums of such are far from an overflow.
+constexpr int64_t kMaxDistance = int64_t{1} << 40;
 // What a closure or an interface's method has of arguments and results on the stack, at most, in
 // the functions that are read: net.Conn.SetReadDeadline has 6 words, http.RoundTripper.RoundTrip 5
 // (Go 1.15 and 1.16, the last versions with this ABI).
 constexpr int64_t kIndirectStackBytes = kAbiWords * kWordBytes;
+
+// What a sum may be of: sums of sums would grow without end, and tell nothing.
+bool IsPlain(const Term& term) {
+  return term.kind == Term::Kind::kArgument || term.kind == Term::Kind::kResult ||
+         term.kind == Term::Kind::kLoad;
+}
 
 }  // namespace
 
@@ -51,10 +59,21 @@ void Interpreter::Write(MachineState& state, const Operand& to, int width, TermI
     state.SetRegister(to.register_number, width >= 4 ? value : kUnknownTerm);
   } else if (to.kind == Operand::Kind::kMemory) {
     const Place place = state.PlaceOf(terms(), to);
-    state.Store(place, width, value);
+    WriteMemory(state, place, width, value);
     if (record_ && !place.on_stack && place.exact && place.base != kUnknownTerm) {
       behaviour_.stores.push_back({place.base, place.offset, value, width});
     }
+  }
+}
+
+void Interpreter::WriteMemory(MachineState& state, const Place& place, int width, TermId value) {
+  if (place.on_stack) {
+    state.Store(place, width, value);
+  } else if (state.Register(kRsp) == kUnknownTerm) {
+    state.ForgetStack();
+  } else if (terms().at(place.base).kind != Term::Kind::kArgument) {
+    // What came from elsewhere may point to a local whose address was taken.
+    state.ForgetTakenSlots();
   }
 }
 
@@ -118,8 +137,10 @@ bool Interpreter::RunArithmetic(const ParsedText& text, MachineState& state) {
   if (text.operands.empty()) return false;
   const Operand& to = text.operands[0];
   if (text.mnemonic == "push") {
+    const TermId value = state.Value(terms(), to, kWordBytes);
     MovePointer(state, -kWordBytes);
-    state.Store(TopOfStack(state), kWordBytes, state.Value(terms(), to, kWordBytes));
+    const Place top = TopOfStack(state);
+    WriteMemory(state, top, kWordBytes, value);
     return true;
   }
   if (text.mnemonic == "pop") {
@@ -156,21 +177,27 @@ TermId Interpreter::Added(TermId a, TermId b) {
   const Term left = terms().at(a);
   const Term right = terms().at(b);
   if (right.kind != Term::Kind::kConstant) {
+    if (!IsPlain(left) || !IsPlain(right)) return kUnknownTerm;
     return terms().Intern(
         {.kind = Term::Kind::kSum, .base = std::min(a, b), .other = std::max(a, b)});
   }
-  if (left.kind == Term::Kind::kStack || left.kind == Term::Kind::kOffset ||
-      left.kind == Term::Kind::kConstant) {
-    Term moved = left;
-    moved.number += right.number;
-    return terms().Intern(moved);
+  const auto sum = static_cast<int64_t>(static_cast<uint64_t>(left.number) +
+                                        static_cast<uint64_t>(right.number));
+  if (left.kind == Term::Kind::kConstant) return Constant(sum);
+  if (right.number < -kMaxDistance || right.number > kMaxDistance) return kUnknownTerm;
+  if (left.kind != Term::Kind::kStack && left.kind != Term::Kind::kOffset) {
+    return terms().Intern({.kind = Term::Kind::kOffset, .base = a, .number = right.number});
   }
-  return terms().Intern({.kind = Term::Kind::kOffset, .base = a, .number = right.number});
+  if (sum < -kMaxDistance || sum > kMaxDistance) return kUnknownTerm;
+  Term moved = left;
+  moved.number = sum;
+  return terms().Intern(moved);
 }
 
 Place Interpreter::TopOfStack(const MachineState& state) {
   const Term& top = terms().at(state.Register(kRsp));
-  return {.on_stack = true, .exact = top.kind == Term::Kind::kStack, .offset = top.number};
+  const bool known = top.kind == Term::Kind::kStack;
+  return {.on_stack = known, .exact = known, .offset = top.number};
 }
 
 void Interpreter::MovePointer(MachineState& state, int64_t bytes) {
@@ -196,7 +223,8 @@ void Interpreter::RunCall(size_t node, MachineState& state) {
     behaviour_.calls.push_back(std::move(call));
   }
   state.ForgetTakenSlots();
-  if (callees_.abi == CallAbi::kStack) {
+  state.ForgetBelow(TopOfStack(state).offset);
+  if (callees_.passing == Passing::kOnStack) {
     ForgetStackOverCall(node, state);
     state.ForgetRegistersOverCall();
     return;
@@ -213,7 +241,7 @@ TermId Interpreter::ResultOf(size_t node, size_t word) {
 }
 
 TermId Interpreter::ArgumentOfCall(const MachineState& state, size_t word) {
-  if (callees_.abi == CallAbi::kRegisters) return state.Register(AbiRegister(word));
+  if (callees_.passing == Passing::kInRegisters) return state.Register(AbiRegister(word));
   Place place = TopOfStack(state);
   place.offset += kWordBytes * static_cast<int64_t>(word);
   return state.Load(terms(), place, kWordBytes);
@@ -253,7 +281,7 @@ void Interpreter::RunOther(size_t node, MachineState& state) {
   const ParsedText& text = parsed_[node];
   for (const Operand& operand : text.operands) {
     if (operand.kind != Operand::Kind::kMemory) continue;
-    state.Store(state.PlaceOf(terms(), operand), operand.width, kUnknownTerm);
+    WriteMemory(state, state.PlaceOf(terms(), operand), operand.width, kUnknownTerm);
     break;
   }
   if (text.repeated) ForgetBehindRdi(state);

@@ -30,6 +30,9 @@ class Interpreter {
 
   void Write(MachineState& state, const Operand& to, int width, TermId value);
 
+  // A store, wherever it goes.
+  void WriteMemory(MachineState& state, const Place& place, int width, TermId value);
+
   bool RecordComparison(size_t node, const MachineState& state);
 
   std::string ConditionBehind(size_t node) const;

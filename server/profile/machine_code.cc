@@ -236,6 +236,9 @@ constexpr Teller kTellers[] = {
     {"net/url.(*URL).String", ReadUrlString},
 };
 
+// Longer code has more instructions than are followed; none has more than 15 bytes (Intel SDM).
+constexpr uint64_t kMaxFollowedBytes = 15 * kMaxInstructions;
+
 CodeOffsets Certain(const Findings& found) {
   CodeOffsets offsets;
   for (const auto& [field, candidates] : found) {
@@ -264,13 +267,13 @@ CodeOffsets OffsetsIn(std::string_view function, const Behaviour& behaviour) {
 }
 
 CodeOffsets ReadMachineCode(const elf::ElfFile& file, const elf::GoFunctions& functions,
-                            CallAbi abi) {
+                            Passing passing) {
   Callees callees{.name_at = [&](uint64_t address) { return functions.NameAtEntry(address); },
-                  .abi = abi,
+                  .passing = passing,
                   .stack_bytes_at = {}};
   // Symbols say nothing of arguments.
   std::optional<elf::Pclntab> table;
-  if (abi == CallAbi::kStack) {
+  if (passing == Passing::kOnStack) {
     absl::StatusOr<elf::Pclntab> found = elf::Pclntab::Find(file);
     if (!found.ok()) return {};  // one source less
     table = *std::move(found);
@@ -285,6 +288,7 @@ CodeOffsets ReadMachineCode(const elf::ElfFile& file, const elf::GoFunctions& fu
   for (size_t i = 0; i < names.size(); ++i) {
     if (found[i].empty()) continue;
     const elf::GoFunction& function = found[i].front();
+    if (function.size > kMaxFollowedBytes) continue;
     const auto instructions = elf::Disassemble(file, function.address, function.size);
     if (!instructions.ok()) continue;  // one source less; the others do not need the code
     const Behaviour behaviour = Follow(*instructions, callees);

@@ -25,7 +25,7 @@ using CodeOffsets = std::map<std::string, uint32_t>;
 // recognised, tells nothing. Of amd64 only: of other binaries nothing is told, and DWARF and the
 // table have to do.
 CodeOffsets ReadMachineCode(const elf::ElfFile& file, const elf::GoFunctions& functions,
-                            CallAbi abi);
+                            Passing passing);
 
 // The names of the functions that are read.
 std::vector<std::string> FunctionsThatTell();

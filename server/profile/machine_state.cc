@@ -1,6 +1,8 @@
 #include "server/profile/machine_state.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace uprobed::profile {
 namespace {
@@ -35,15 +37,15 @@ int LoadsIn(const Terms& terms, TermId id) {
 
 int AbiRegister(size_t word) { return kAbiRegisters[word]; }
 
-MachineState MachineState::AtEntry(Terms& terms, CallAbi abi) {
+MachineState MachineState::AtEntry(Terms& terms, Passing passing) {
   MachineState state;
   for (size_t word = 0; word < kAbiWords; ++word) {
     const auto number = static_cast<int64_t>(word);
     const TermId argument = terms.Intern({.kind = Term::Kind::kArgument, .number = number});
-    if (abi == CallAbi::kRegisters) {
+    if (passing == Passing::kInRegisters) {
       state.SetRegister(kAbiRegisters[word], argument);
     } else {
-      state.slots_[kWordBytes * (number + 1)] = argument;  // behind the return address
+      state.slots_.push_back({kWordBytes * (number + 1), argument});  // behind the return address
     }
   }
   state.SetRegister(kRsp, terms.Intern({.kind = Term::Kind::kStack}));
@@ -77,8 +79,9 @@ TermId MachineState::AddressOf(Terms& terms, const Place& place) const {
 TermId MachineState::Load(Terms& terms, const Place& place, int width) const {
   if (!place.exact) return kUnknownTerm;
   if (place.on_stack) {
-    const auto found = slots_.find(place.offset);
-    return width == kWordBytes && found != slots_.end() ? found->second : kUnknownTerm;
+    const auto found = SlotFrom(place.offset);
+    const bool known = found != slots_.end() && found->offset == place.offset;
+    return width == kWordBytes && known ? found->value : kUnknownTerm;
   }
   if (place.base == kUnknownTerm || width > kWordBytes || LoadsIn(terms, place.base) >= kMaxLoads) {
     return kUnknownTerm;
@@ -91,10 +94,10 @@ void MachineState::Store(const Place& place, int width, TermId value) {
   if (!place.on_stack) return;
   // With an unknown index anything behind may be hit; so may it where the width is not known.
   const bool bounded = place.exact && width > 0;
-  slots_.erase(slots_.lower_bound(place.offset - kWordBytes + 1),
-               bounded ? slots_.lower_bound(place.offset + width) : slots_.end());
+  slots_.erase(SlotFrom(place.offset - kWordBytes + 1),
+               bounded ? SlotFrom(place.offset + width) : slots_.end());
   if (place.exact && width == kWordBytes && value != kUnknownTerm && slots_.size() < kMaxSlots) {
-    slots_[place.offset] = value;
+    slots_.insert(SlotFrom(place.offset), {place.offset, value});
   }
 }
 
@@ -119,12 +122,18 @@ TermId MachineState::Value(Terms& terms, const Operand& operand, int width) cons
   return terms.Intern(term);
 }
 
+std::vector<MachineState::Slot>::const_iterator MachineState::SlotFrom(int64_t offset) const {
+  return std::lower_bound(slots_.begin(), slots_.end(), offset,
+                          [](const Slot& slot, int64_t value) { return slot.offset < value; });
+}
+
 void MachineState::TakeAddress(const Terms& terms, const Place& place) {
   if (!place.on_stack) return;
   const Term& top = terms.at(Register(kRsp));
   // The check for stack growth computes an address below the frame; nothing lives there.
   if (top.kind == Term::Kind::kStack && place.offset < top.number) return;
-  taken_.insert(place.offset);
+  const auto at = std::lower_bound(taken_.begin(), taken_.end(), place.offset);
+  if (at == taken_.end() || *at != place.offset) taken_.insert(at, place.offset);
   BoundTaken();
 }
 
@@ -139,15 +148,19 @@ void MachineState::ForgetTakenSlots() {
   for (const int64_t taken : taken_) {
     // The arguments' own words, above the return address, are no part of a local.
     const int64_t end = taken < 0 ? std::min<int64_t>(taken + kTakenBytes, 0) : taken + kTakenBytes;
-    slots_.erase(slots_.lower_bound(taken - kWordBytes + 1), slots_.lower_bound(end));
+    slots_.erase(SlotFrom(taken - kWordBytes + 1), SlotFrom(end));
   }
 }
 
 void MachineState::ForgetFrame(int64_t offset, int64_t end) {
   end = std::min<int64_t>(end, 0);
   if (offset < end) {
-    slots_.erase(slots_.lower_bound(offset - kWordBytes + 1), slots_.lower_bound(end));
+    slots_.erase(SlotFrom(offset - kWordBytes + 1), SlotFrom(end));
   }
+}
+
+void MachineState::ForgetBelow(int64_t top) {
+  slots_.erase(slots_.begin(), SlotFrom(top - kWordBytes + 1));
 }
 
 void MachineState::ForgetRegistersOverCall() {
@@ -164,13 +177,19 @@ bool MachineState::Meet(const MachineState& other) {
       changed = true;
     }
   }
-  const size_t erased = std::erase_if(slots_, [&](const auto& slot) {
-    const auto found = other.slots_.find(slot.first);
-    return found == other.slots_.end() || found->second != slot.second;
+  const size_t erased = std::erase_if(slots_, [&](const Slot& slot) {
+    const auto found = other.SlotFrom(slot.offset);
+    return found == other.slots_.end() || *found != slot;
   });
   const bool all_taken = all_taken_ || other.all_taken_;
   const size_t taken = taken_.size();
-  if (!all_taken) taken_.insert(other.taken_.begin(), other.taken_.end());
+  if (!all_taken &&
+      !std::includes(taken_.begin(), taken_.end(), other.taken_.begin(), other.taken_.end())) {
+    std::vector<int64_t> both;
+    std::set_union(taken_.begin(), taken_.end(), other.taken_.begin(), other.taken_.end(),
+                   std::back_inserter(both));
+    taken_ = std::move(both);
+  }
   changed |= erased > 0 || taken != taken_.size() || all_taken != all_taken_;
   all_taken_ = all_taken;
   BoundTaken();

@@ -3,8 +3,7 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
-#include <set>
+#include <vector>
 
 #include "server/profile/operands.h"
 #include "server/profile/symbolic.h"
@@ -23,7 +22,7 @@ struct Place {
 class MachineState {
  public:
   // As at the entry of a function.
-  static MachineState AtEntry(Terms& terms, CallAbi abi);
+  static MachineState AtEntry(Terms& terms, Passing passing);
 
   TermId Register(int number) const { return registers_[static_cast<size_t>(number)]; }
   void SetRegister(int number, TermId value) { registers_[static_cast<size_t>(number)] = value; }
@@ -44,18 +43,31 @@ class MachineState {
   // Forgets the words of the function's own frame from `offset` up to `end`: what it was given by
   // its caller is no part of that.
   void ForgetFrame(int64_t offset, int64_t end);
+  // Forgets what lies below the stack pointer, where a callee has its frame.
+  void ForgetBelow(int64_t top);
   void ForgetStack() { slots_.clear(); }
 
   // Keeps what both states agree on; whether that is less than before.
   bool Meet(const MachineState& other);
 
  private:
+  // A word of the stack.
+  struct Slot {
+    int64_t offset = 0;  // from the entry's rsp
+    TermId value = kUnknownTerm;
+    bool operator==(const Slot&) const = default;
+  };
+
   void BoundTaken();
+  // The first slot that does not lie below `offset`.
+  std::vector<Slot>::const_iterator SlotFrom(int64_t offset) const;
 
   std::array<TermId, kRegisterCount> registers_{};
-  std::map<int64_t, TermId> slots_;  // words of the stack, by offset from the entry's rsp
-  std::set<int64_t> taken_;          // addresses on the stack that somebody may hold
-  bool all_taken_ = false;           // too many to list
+  // Both in ascending order and without duplicates; a state is copied for each instruction that is
+  // followed, which trees would make an order of magnitude slower.
+  std::vector<Slot> slots_;
+  std::vector<int64_t> taken_;  // addresses on the stack that somebody may hold
+  bool all_taken_ = false;      // too many to list
 };
 
 }  // namespace uprobed::profile

@@ -92,9 +92,9 @@ Offsets ReadOffsets(const elf::ElfFile& file, const elf::GoFunctions& functions,
   sources.table = ReadTable(version);
   EraseOtherMaps(offsets.map_kind, &sources.dwarf);
   EraseOtherMaps(offsets.map_kind, &sources.table);
-  const CallAbi abi =
-      version.minor < kFirstMinorWithRegisters ? CallAbi::kStack : CallAbi::kRegisters;
-  sources.machine_code = ReadMachineCode(file, functions, abi);
+  sources.machine_code = ReadMachineCode(
+      file, functions,
+      version.minor < kFirstMinorWithRegisters ? Passing::kOnStack : Passing::kInRegisters);
   offsets.fields = Combine(sources);
   return offsets;
 }

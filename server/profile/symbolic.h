@@ -12,7 +12,6 @@
 
 #include "server/elf/instructions.h"
 #include "server/profile/control_flow.h"
-#include "server/profile/sites.h"
 
 namespace uprobed::profile {
 
@@ -56,6 +55,10 @@ class Terms {
   std::map<Term, TermId> ids_;
 };
 
+// How Go on amd64 passes arguments and results: on the stack of the caller up to Go 1.16, in
+// registers since.
+enum class Passing : uint8_t { kOnStack, kInRegisters };
+
 // Words of arguments or results that Go passes in registers (cmd/compile/abi-internal.md, amd64);
 // of those on the stack, no more are followed.
 inline constexpr size_t kAbiWords = 9;
@@ -88,7 +91,7 @@ struct Call {
 // All that a function was seen to do, in the order of its code. What stands on several paths with
 // different meanings is left out.
 struct Behaviour {
-  CallAbi abi = CallAbi::kRegisters;
+  Passing passing = Passing::kInRegisters;
   Terms terms;
   std::vector<Comparison> comparisons;
   std::vector<Store> stores;
@@ -98,13 +101,15 @@ struct Behaviour {
   std::string CalleeOf(TermId id) const;
 };
 
-// What is known of the functions that are called, and how all pass arguments and results: in
-// registers since Go 1.17 (amd64), before that on the stack of the caller.
+// Longer functions are not followed: none of those that tell offsets has a quarter of this.
+inline constexpr size_t kMaxInstructions = 4000;
+
+// What is known of the functions that are called, which pass arguments and results as the caller.
 struct Callees {
   ControlFlow::NameLookup name_at;
-  CallAbi abi = CallAbi::kRegisters;
+  Passing passing = Passing::kInRegisters;
   // Bytes of arguments and results on the stack of the function that begins at an address; nullopt
-  // where that is not known. For CallAbi::kStack only.
+  // where that is not known. For Passing::kOnStack only.
   std::function<std::optional<uint32_t>(uint64_t)> stack_bytes_at;
 };
 

@@ -19,7 +19,7 @@ using Bytes = std::vector<uint8_t>;
 // The machine code of a function, written by hand, and what it tells of offsets.
 class MachineCode {
  public:
-  explicit MachineCode(CallAbi abi = CallAbi::kRegisters) : abi_(abi) {}
+  explicit MachineCode(Passing passing = Passing::kInRegisters) : passing_(passing) {}
 
   MachineCode& Add(const Bytes& bytes) {
     code_.insert(code_.end(), bytes.begin(), bytes.end());
@@ -51,7 +51,7 @@ class MachineCode {
                       const auto callee = find(target);
                       return callee ? std::optional<std::string>(callee->name) : std::nullopt;
                     },
-                    .abi = abi_,
+                    .passing = passing_,
                     .stack_bytes_at =
                         [&](uint64_t target) {
                           const auto callee = find(target);
@@ -66,7 +66,7 @@ class MachineCode {
     std::optional<uint32_t> stack_bytes;
   };
 
-  CallAbi abi_;
+  Passing passing_;
   Bytes code_;
   std::map<uint64_t, Callee> calls_;  // by offset of the target
 };

@@ -31,7 +31,7 @@ const Bytes kRdiIntoFrame = {0x48, 0x8d, 0x7c, 0x24, 0x10};    // lea rdi, [rsp 
 const Bytes kRdiToArguments = {0x48, 0x8d, 0x7c, 0x24, 0x68};  // lea rdi, [rsp + 0x68]
 
 MachineCode StackCode() {
-  MachineCode code(CallAbi::kStack);
+  MachineCode code(Passing::kOnStack);
   code.Add(kFrame);
   return code;
 }

@@ -45,7 +45,7 @@ std::optional<Told> Ask(const std::filesystem::path& path) {
   }
   if (auto dwarf = elf::ReadStructOffsets(*file, members); dwarf.ok()) told.dwarf = *dwarf;
   told.code = ReadMachineCode(*file, *functions,
-                              version->minor < 17 ? CallAbi::kStack : CallAbi::kRegisters);
+                              version->minor < 17 ? Passing::kOnStack : Passing::kInRegisters);
   return told;
 }
 

@@ -233,5 +233,88 @@ TEST(MachineCode, TellsACopiedStringFromACopiedPointer) {
                                    Pair("net/http.Request.TLS", 112)));
 }
 
+// Bytes of an instruction with a 32-bit number at its end.
+Bytes With(Bytes opcode, uint32_t number) {
+  for (int shift = 0; shift < 32; shift += 8)
+    opcode.push_back(static_cast<uint8_t>(number >> shift));
+  return opcode;
+}
+
+// `loop` instructions that are run again for each of the slots, because each way back to their
+// start has lost one more of them.
+MachineCode NestedLoops(size_t loop, uint32_t slots) {
+  MachineCode code;
+  code.Add(kStoreCode).Add(With({0x48, 0x81, 0xec}, 0x1000));  // sub rsp, 0x1000
+  for (uint32_t i = 0; i < slots; ++i) {
+    code.Add(With({0x48, 0x89, 0x84, 0x24}, 8 * i));  // mov qword ptr [rsp + 8*i], rax
+  }
+  uint32_t back = 0;
+  for (size_t i = 0; i < loop; ++i) {
+    code.Add({0x48, 0x8b, 0x48, 0x08});  // mov rcx, qword ptr [rax + 8]
+    back -= 4;
+  }
+  for (uint32_t i = 0; i < slots; ++i) {
+    code.Add(With({0x89, 0x8c, 0x24}, 8 * i));  // mov dword ptr [rsp + 8*i], ecx
+    back -= 7 + 6;
+    code.Add(With({0x0f, 0x84}, back));  // je to the loop's start
+  }
+  return code.Return();
+}
+
+TEST(MachineCode, GivesUpLoopsThatTakeLong) {
+  EXPECT_THAT(NestedLoops(100, 10).Tell(kWriteHeader), ElementsAre(Pair(kStatus, 120)));
+  EXPECT_THAT(NestedLoops(3500, 100).Tell(kWriteHeader), IsEmpty());
+}
+
+TEST(MachineCode, GivesUpLongFunctions) {
+  EXPECT_THAT(NestedLoops(kMaxInstructions, 1).Tell(kWriteHeader), IsEmpty());
+}
+
+TEST(MachineCode, ForgetsASlotBelowTheStackPointerOverACall) {
+  EXPECT_THAT(MachineCode()
+                  .Add({0x48, 0x83, 0xec, 0x20})  // sub rsp, 0x20
+                  .Add(kSpillCode)
+                  .Add({0x48, 0x89, 0x44, 0x24, 0xf0})  // mov qword ptr [rsp - 0x10], rax
+                  .Call("net/http.(*conn).hijacked")
+                  .Add({0x48, 0x8b, 0x7c, 0x24, 0xf0})  // mov rdi, qword ptr [rsp - 0x10]
+                  .Add(kReloadCode)
+                  .Add(kStoreReloaded)
+                  .Return()
+                  .Tell(kWriteHeader),
+              IsEmpty());
+}
+
+TEST(MachineCode, ForgetsATakenSlotWhereAPointerOfUnknownOriginIsWrittenThrough) {
+  const auto behind = [](const Bytes& pointer) {
+    return MachineCode()
+        .Add({0x48, 0x83, 0xec, 0x20})  // sub rsp, 0x20
+        .Add(kSpillReceiver)
+        .Add({0x48, 0x8d, 0x4c, 0x24, 0x10})  // lea rcx, [rsp + 0x10]
+        .Add(pointer)
+        .Add({0x48, 0x89, 0x11})  // mov qword ptr [rcx], rdx
+        .Add(kReloadReceiver)
+        .Add({0x48, 0x89, 0x5f, 0x78})  // mov qword ptr [rdi + 0x78], rbx
+        .Return()
+        .Tell(kWriteHeader);
+  };
+  EXPECT_THAT(behind({0x48, 0x89, 0xc1}), ElementsAre(Pair(kStatus, 120)));    // mov rcx, rax
+  EXPECT_THAT(behind({0x48, 0x8b, 0x0d, 0x00, 0x00, 0x00, 0x00}), IsEmpty());  // mov rcx, [rip]
+}
+
+TEST(MachineCode, AddsNumbersThatOverflow) {
+  const Bytes max = {0x48, 0xb9, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f};
+  EXPECT_THAT(MachineCode()
+                  .Add(max)                 // movabs rcx, 0x7fffffffffffffff
+                  .Add({0x48, 0x01, 0xc9})  // add rcx, rcx
+                  .Add(max)
+                  .Add({0x48, 0x01, 0xc8})              // add rax, rcx
+                  .Add({0x48, 0x89, 0x58, 0x78})        // mov qword ptr [rax + 0x78], rbx
+                  .Add({0x48, 0x01, 0xcc})              // add rsp, rcx
+                  .Add({0x48, 0x89, 0x5c, 0x24, 0x08})  // mov qword ptr [rsp + 8], rbx
+                  .Return()
+                  .Tell(kWriteHeader),
+              IsEmpty());
+}
+
 }  // namespace
 }  // namespace uprobed::profile

@@ -124,8 +124,6 @@ TEST(Resolver, HoldsWhatEverySourceSays) {
     std::vector<Evidence> others = {{Source::kTable, status.offset},
                                     {Source::kDisassembly, status.offset}};
     if (target.stripped) others.erase(others.begin());
-    // Machine code is not read where arguments are on the stack.
-    if (target.go_version < "go1.17") others.pop_back();
     EXPECT_EQ(status.source, target.stripped ? Source::kTable : Source::kDwarf) << target.path;
     EXPECT_EQ(status.others, others) << target.path;
   }
