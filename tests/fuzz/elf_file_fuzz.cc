@@ -30,7 +30,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!functions.ok()) return 0;
   for (const GoFunction& function : functions->Find("main.main")) {
     static_cast<void>(functions->NameAtEntry(function.address));
-    static_cast<void>(Disassemble(*file, function.address, function.size));
+    const auto instructions = Disassemble(*file, function.address, function.size);
+    if (!instructions.ok()) continue;
+    for (const Instruction& instruction : *instructions) {
+      static_cast<void>(HandlingOf(instruction.architecture, instruction.bytes));
+      static_cast<void>(ConditionOf(instruction.architecture, instruction.bytes));
+    }
   }
   return 0;
 }

@@ -19,21 +19,26 @@ std::string Word(uint64_t value) {
   return bytes;
 }
 
-Elf64_Rela Relative(uint64_t place, uint64_t value) {
+Elf64_Rela Relative(uint64_t place, uint64_t value, uint64_t type = R_X86_64_RELATIVE) {
   return {.r_offset = place,
-          .r_info = ELF64_R_INFO(0, R_X86_64_RELATIVE),
+          .r_info = ELF64_R_INFO(0, type),
           .r_addend = static_cast<Elf64_Sxword>(value)};
 }
 
 // A position-independent program with one word that a relocation sets, found through the dynamic
 // section only, as the loader finds it.
 struct Relocated {
-  Relocated() {
+  explicit Relocated(uint16_t machine = EM_X86_64) {
+    image.machine = machine;
     image.type = ET_DYN;
     image.load_flags = PF_R | PF_W;
     word = image.Add(".data", Word(0));
     std::string table;
-    Append(table, Relative(word, 0x1234));
+    Append(table,
+           Relative(word, 0x1234, machine == EM_X86_64 ? R_X86_64_RELATIVE : R_AARCH64_RELATIVE));
+    // What is RELATIVE on the other architecture is something else here.
+    Append(table,
+           Relative(word, 0x55, machine == EM_X86_64 ? R_AARCH64_RELATIVE : R_X86_64_RELATIVE));
     // Of another type, for example a symbol of a library: no pointer that is known.
     Append(table, Elf64_Rela{.r_offset = word, .r_info = R_X86_64_GLOB_DAT, .r_addend = 0x77});
     const uint64_t table_address = image.Add(".renamed", table);
@@ -53,6 +58,14 @@ struct Relocated {
   ElfImage image;
   uint64_t word = 0;
 };
+
+TEST(Relocation, HasTheNumberOfItsArchitecture) {
+  const Relocated program(EM_AARCH64);
+  const auto file = program.image.Open();
+  ASSERT_TRUE(file.ok()) << file.status();
+
+  EXPECT_EQ(ReadPointer(*file, program.word), 0x1234u);
+}
 
 TEST(Relocation, IsFoundAsTheLoaderFindsIt) {
   const Relocated program;

@@ -232,7 +232,7 @@ const std::vector<BadImport>& BadImports() {
       {"SiteWithTooManyBytes", "sites[0].instruction_bytes",
        [](auto& p) { p.mutable_sites(0)->set_instruction_bytes(std::string(16, 'x')); }},
       {"ConditionTooLarge", "sites[0].condition",
-       [](auto& p) { p.mutable_sites(0)->set_condition(16); }},
+       [](auto& p) { p.mutable_sites(0)->set_condition(0x8000); }},
       {"TooManyArguments", "sites[0].arguments",
        [](auto& p) {
          for (int i = 0; i <= kMaxImportedArguments; ++i) {

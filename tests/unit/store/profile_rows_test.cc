@@ -239,7 +239,7 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"UPDATE profiles SET resolver_revision = 4294967296", "profiles/aaaa"},
         Damage{"UPDATE profile_sites SET kind = 'x' WHERE position = 1", "profile_sites 1 of"},
         Damage{"UPDATE profile_sites SET cost = 'x' WHERE position = 0", "profile_sites 0 of"},
-        Damage{"UPDATE profile_sites SET condition = 256", "profile_sites 0 of"},
+        Damage{"UPDATE profile_sites SET condition = 65536", "profile_sites 0 of"},
         Damage{"UPDATE profile_sites SET function_offset = -1", "profile_sites 0 of"},
         Damage{"DELETE FROM profile_sites WHERE position = 0", "profile_sites 1 of"},
         Damage{"DELETE FROM profile_sites", "profile_site_arguments 0.0 of"},

@@ -87,7 +87,7 @@ profile::Profile FullProfile(char digit) {
                     .bytes = {},
                     .instruction = "jne 0x20",
                     .cost = CostClass::kSingleStepped,
-                    .condition = 5,
+                    .condition = 0x7fff,
                     .ends_when_taken = true,
                     .arguments = {}}};
   profile.fields = {
