@@ -2,17 +2,15 @@ package main
 
 import (
 	"debug/dwarf"
-	"debug/elf"
 	_ "embed"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
-// The fields of server/profile/fields.cc; a unit test compares the two lists.
-var fields = map[string][]string{
+var goFields = membersByStruct{
+	// The fields of server/profile/fields.cc; a unit test compares the two lists.
 	"net/http.Request": {"Method", "URL", "ProtoMajor", "ProtoMinor", "Header", "ContentLength",
 		"Host", "RemoteAddr", "RequestURI", "TLS", "Pattern", "pat"},
 	"net/http.pattern":            {"str"},
@@ -22,101 +20,87 @@ var fields = map[string][]string{
 	"runtime.hmap":                {"count", "B", "buckets"},
 	"internal/runtime/maps.Map":   {"dirPtr", "dirLen"},
 	"internal/runtime/maps.table": {"groups.data", "groups.lengthMask"},
+	// HTTP/2, bundled in net/http (h2_bundle.go) up to Go 1.26.
+	"net/http.http2responseWriter": {"rws"},
+	"net/http.http2responseWriterState": {"stream", "req", "status", "wroteHeader",
+		"wroteBytes"},
+	"net/http.http2stream":           {"id"},
+	"net/http.http2serverConn":       {"conn"},
+	"net/http.http2MetaHeadersFrame": {"Fields"},
+	// A package of its own since Go 1.27; there req is held by value and no *net/http.Request.
+	"net/http/internal/http2.responseWriter": {"rws"},
+	"net/http/internal/http2.responseWriterState": {"stream", "req.Method", "req.URL",
+		"req.Header", "req.Host", "req.RequestURI", "status", "wroteHeader", "wroteBytes"},
+	"net/http/internal/http2.stream":           {"id"},
+	"net/http/internal/http2.serverConn":       {"conn"},
+	"net/http/internal/http2.MetaHeadersFrame": {"Fields"},
 }
 
-//go:embed subject.go.txt
-var subject []byte
+//go:embed subjects/go.txt
+var goSubject []byte
 
-// builtOffsets builds the subject with a release and reads the offsets from its DWARF.
-func builtOffsets(r release, experiment, directory string) (map[string]int64, error) {
-	if err := os.MkdirAll(directory, 0o755); err != nil {
+func acceptAll(string, []*dwarf.StructField) bool { return true }
+
+// goOffsets measures a release, in every map implementation it offers.
+func goOffsets(r release) (offsetsByKey, error) {
+	merged, err := goOffsetsWith(r, "")
+	if err != nil || (r.minor != 24 && r.minor != 25) {
+		return merged, err
+	}
+	// Both map implementations exist; the newer is the default.
+	older, err := goOffsetsWith(r, "noswissmap")
+	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(directory, "main.go"), subject, 0o644); err != nil {
-		return nil, err
+	for key, offset := range older {
+		if known, ok := merged[key]; ok && known != offset {
+			return nil, fmt.Errorf("%s: GOEXPERIMENT moves %s", r.toolchain(), key)
+		}
+		merged[key] = offset
 	}
-	module := []byte("module subject\n\ngo 1.15\n")
-	if err := os.WriteFile(filepath.Join(directory, "go.mod"), module, 0o644); err != nil {
-		return nil, err
-	}
-	build := exec.Command("go", "build", "-o", "subject", ".")
-	build.Dir = directory
-	build.Env = append(os.Environ(), "GOTOOLCHAIN="+r.toolchain(), "GOEXPERIMENT="+experiment,
-		"GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0", "GOWORK=off",
-		// Not empty, or flags that a user has set for good would hold, which old releases do not know.
-		"GOFLAGS=-mod=mod")
+	return merged, nil
+}
+
+// goOffsetsWith builds the subject with a release and reads the offsets from its DWARF.
+func goOffsetsWith(r release, experiment string) (offsetsByKey, error) {
+	environment := []string{"GOTOOLCHAIN=" + r.toolchain(), "GOEXPERIMENT=" + experiment}
 	if r.minor <= 20 {
 		// The module index of Go 1.19 and early 1.20 fails where GOROOT lies in the module cache.
-		build.Env = append(build.Env, "GODEBUG=goindex=0")
+		environment = append(environment, "GODEBUG=goindex=0")
 	}
-	if output, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%s: %w\n%s", r.toolchain(), err, output)
-	}
-	offsets, err := readOffsets(filepath.Join(directory, "subject"))
+	var offsets offsetsByKey
+	err := withProgram(goSubject, "module subject\n\ngo 1.15\n", environment, func(path string) error {
+		var err error
+		offsets, err = readOffsets(path, goFields, acceptAll)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.toolchain(), err)
 	}
 	return offsets, nil
 }
 
-func readOffsets(path string) (map[string]int64, error) {
-	file, err := elf.Open(path)
+// withProgram builds a program of one file and calls `use` with its path.
+func withProgram(source []byte, module string, environment []string, use func(string) error) error {
+	directory, err := os.MkdirTemp("", "gen_offsets")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer file.Close()
-	data, err := file.DWARF()
-	if err != nil {
-		return nil, err
+	defer os.RemoveAll(directory)
+	if err := os.WriteFile(filepath.Join(directory, "main.go"), source, 0o644); err != nil {
+		return err
 	}
-	offsets := map[string]int64{}
-	for reader := data.Reader(); ; {
-		entry, err := reader.Next()
-		if err != nil {
-			return nil, err
-		}
-		if entry == nil {
-			return offsets, nil
-		}
-		name, _ := entry.Val(dwarf.AttrName).(string)
-		if entry.Tag != dwarf.TagStructType || fields[name] == nil {
-			continue
-		}
-		structType, err := data.Type(entry.Offset)
-		if err != nil {
-			return nil, err
-		}
-		for _, member := range fields[name] {
-			offset, ok := memberOffset(structType, strings.Split(member, "."))
-			if ok {
-				offsets[name+"."+member] = offset
-			}
-		}
+	if err := os.WriteFile(filepath.Join(directory, "go.mod"), []byte(module), 0o644); err != nil {
+		return err
 	}
-}
-
-// memberOffset follows names through structs held by value.
-func memberOffset(typ dwarf.Type, names []string) (int64, bool) {
-	for {
-		alias, ok := typ.(*dwarf.TypedefType)
-		if !ok {
-			break
-		}
-		typ = alias.Type
+	build := exec.Command("go", "build", "-o", "subject", ".")
+	build.Dir = directory
+	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0", "GOWORK=off",
+		// Not empty, or flags that a user has set for good would hold, which old releases do not know.
+		"GOFLAGS=-mod=mod")
+	build.Env = append(build.Env, environment...)
+	if output, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, output)
 	}
-	structType, ok := typ.(*dwarf.StructType)
-	if !ok {
-		return 0, false
-	}
-	for _, field := range structType.Field {
-		if field.Name != names[0] {
-			continue
-		}
-		if len(names) == 1 {
-			return field.ByteOffset, true
-		}
-		inner, found := memberOffset(field.Type, names[1:])
-		return field.ByteOffset + inner, found
-	}
-	return 0, false
+	return use(filepath.Join(directory, "subject"))
 }

@@ -12,6 +12,10 @@ type run struct {
 	first, last release
 }
 
+func (r run) String() string {
+	return fmt.Sprintf("%d, %d, %d, %d", r.first.minor, r.first.patch, r.last.minor, r.last.patch)
+}
+
 // fieldRun is a run in which a field is at one offset. It may pass from one minor release to the
 // next: what lies between is covered by no run of the table.
 type fieldRun struct {
@@ -21,12 +25,12 @@ type fieldRun struct {
 
 type table struct {
 	runs   []run
-	latest map[string]int64 // the offsets of the last run
+	latest offsetsByKey // the offsets of the last run
 	fields map[string][]fieldRun
 }
 
 // add appends the next run; runs come in ascending order.
-func (t *table) add(r run, offsets map[string]int64) {
+func (t *table) add(r run, offsets offsetsByKey) {
 	if t.fields == nil {
 		t.fields = map[string][]fieldRun{}
 	}
@@ -48,22 +52,77 @@ func (t *table) add(r run, offsets map[string]int64) {
 	t.latest = offsets
 }
 
-func (t *table) print(w io.Writer) {
-	fmt.Fprintln(w, "// Written by scripts/gen_offsets; do not edit.")
-	fmt.Fprintln(w, "// KNOWN_RELEASES(minor, first patch, last patch)")
-	for _, r := range t.runs {
-		fmt.Fprintf(w, "KNOWN_RELEASES(%d, %d, %d)\n", r.first.minor, r.first.patch, r.last.patch)
+// at returns what the table says of one release.
+func (t *table) at(r release) (offsetsByKey, bool) {
+	in := func(run run) bool { return !r.before(run.first) && !run.last.before(r) }
+	covered := false
+	for _, known := range t.runs {
+		covered = covered || in(known)
 	}
-	fmt.Fprintln(w, "// KNOWN_OFFSET(field, first minor, first patch, last minor, last patch, offset)")
+	offsets := offsetsByKey{}
+	for key, runs := range t.fields {
+		for _, known := range runs {
+			if in(known.run) {
+				offsets[key] = known.offset
+			}
+		}
+	}
+	return offsets, covered
+}
+
+func (t *table) keys() []string {
 	keys := make([]string, 0, len(t.fields))
 	for key := range t.fields {
 		keys = append(keys, key)
 	}
 	sort.Strings(keys)
-	for _, key := range keys {
+	return keys
+}
+
+const header = "// Written by scripts/gen_offsets; do not edit."
+
+func (t *table) printGo(w io.Writer) {
+	fmt.Fprintln(w, header)
+	fmt.Fprintln(w, "// KNOWN_RELEASES(minor, first patch, last patch)")
+	for _, r := range t.runs {
+		fmt.Fprintf(w, "KNOWN_RELEASES(%d, %d, %d)\n", r.first.minor, r.first.patch, r.last.patch)
+	}
+	fmt.Fprintln(w, "// KNOWN_OFFSET(field, first minor, first patch, last minor, last patch, offset)")
+	for _, key := range t.keys() {
 		for _, f := range t.fields[key] {
-			fmt.Fprintf(w, "KNOWN_OFFSET(%q, %d, %d, %d, %d, %d)\n", key, f.first.minor, f.first.patch,
-				f.last.minor, f.last.patch, f.offset)
+			fmt.Fprintf(w, "KNOWN_OFFSET(%q, %v, %d)\n", key, f.run, f.offset)
 		}
+	}
+}
+
+func printModules(w io.Writer, tables []table, commits map[commit]offsetsByKey) {
+	fmt.Fprintln(w, header)
+	fmt.Fprintln(w, "// KNOWN_MODULE_RELEASES(module, major, minor, first patch, last patch)")
+	for i, s := range subjects {
+		for _, r := range tables[i].runs {
+			fmt.Fprintf(w, "KNOWN_MODULE_RELEASES(%q, %d, %d, %d, %d)\n", s.path, s.major, r.first.minor,
+				r.first.patch, r.last.patch)
+		}
+	}
+	fmt.Fprintln(w, "// KNOWN_MODULE_OFFSET(module, field, first minor, first patch, last minor, last patch,")
+	fmt.Fprintln(w, "//                     offset)")
+	for i, s := range subjects {
+		for _, key := range tables[i].keys() {
+			for _, f := range tables[i].fields[key] {
+				fmt.Fprintf(w, "KNOWN_MODULE_OFFSET(%q, %q, %v, %d)\n", s.path, key, f.run, f.offset)
+			}
+		}
+	}
+	fmt.Fprintln(w, "// KNOWN_COMMIT_OFFSET(module, version, field, offset)")
+	var lines []string
+	for c, offsets := range commits {
+		for key, offset := range offsets {
+			lines = append(lines, fmt.Sprintf("KNOWN_COMMIT_OFFSET(%q, %q, %q, %d)\n", c.module, c.version, key,
+				offset))
+		}
+	}
+	sort.Strings(lines)
+	for _, line := range lines {
+		fmt.Fprint(w, line)
 	}
 }

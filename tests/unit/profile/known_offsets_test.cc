@@ -53,13 +53,27 @@ TEST(KnownOffsets, HaveBothMapsWhereTheBuildChooses) {
   EXPECT_TRUE(KnownOffset(Release(24, 1), "internal/runtime/maps.Map.dirPtr").has_value());
 }
 
-TEST(KnownOffsets, AreThoseOfTheFieldsThatTheProgramsRead) {
+TEST(KnownOffsets, AreThoseOfTheFieldsThatTheProgramsReadAndOfHttp2) {
   std::set<std::string> fields;
   for (const FieldSpec& field : AllFields()) fields.insert(FieldKey(field));
   std::set<std::string> known;
-  for (const std::string_view field : KnownFields()) known.insert(std::string(field));
+  std::set<std::string> http2;
+  for (const std::string_view field : KnownFields()) {
+    const bool is_http2 =
+        field.starts_with("net/http.http2") || field.starts_with("net/http/internal/http2.");
+    (is_http2 ? http2 : known).insert(std::string(field));
+  }
 
   EXPECT_EQ(known, fields);
+  EXPECT_EQ(http2.size(), 22u);
+}
+
+TEST(KnownOffsets, FollowHttp2IntoAPackageOfItsOwn) {
+  EXPECT_EQ(KnownOffset(Release(19, 13), "net/http.http2responseWriterState.status"), 80u);
+  EXPECT_EQ(KnownOffset(Release(20, 0), "net/http.http2responseWriterState.status"), 72u);
+  EXPECT_EQ(KnownOffset(Release(26, 0), "net/http/internal/http2.stream.id"), std::nullopt);
+  EXPECT_EQ(KnownOffset(Release(27, 0), "net/http/internal/http2.stream.id"), 8u);
+  EXPECT_EQ(KnownOffset(Release(27, 0), "net/http.http2stream.id"), std::nullopt);
 }
 
 TEST(KnownOffsets, KnowEveryFieldOfEveryCoveredMinorRelease) {

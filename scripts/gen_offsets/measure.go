@@ -1,0 +1,69 @@
+package main
+
+import (
+	"log"
+	"reflect"
+)
+
+// offsetsByKey are offsets by "package.Struct.member".
+type offsetsByKey map[string]int64
+
+// measurer finds the runs of releases whose offsets are equal, measuring each release at most once.
+type measurer struct {
+	measure func(release) (offsetsByKey, error)
+	known   map[release]offsetsByKey
+}
+
+func newMeasurer(measure func(release) (offsetsByKey, error)) *measurer {
+	return &measurer{measure, map[release]offsetsByKey{}}
+}
+
+func (m *measurer) offsets(r release) (offsetsByKey, error) {
+	if known, ok := m.known[r]; ok {
+		return known, nil
+	}
+	log.Printf("%d.%d", r.minor, r.patch)
+	offsets, err := m.measure(r)
+	if err == nil {
+		m.known[r] = offsets
+	}
+	return offsets, err
+}
+
+// addRuns adds the runs of equal offsets among the patch releases of one minor release.
+func (m *measurer) addRuns(patches []release, t *table) error {
+	first, last := patches[0], patches[len(patches)-1]
+	firstOffsets, err := m.offsets(first)
+	if err != nil {
+		return err
+	}
+	lastOffsets, err := m.offsets(last)
+	if err != nil {
+		return err
+	}
+	if reflect.DeepEqual(firstOffsets, lastOffsets) {
+		t.add(run{first, last}, firstOffsets)
+		return nil
+	}
+	if len(patches) == 2 {
+		t.add(run{first, first}, firstOffsets)
+		t.add(run{last, last}, lastOffsets)
+		return nil
+	}
+	middle := len(patches) / 2
+	middleOffsets, err := m.offsets(patches[middle])
+	if err != nil {
+		return err
+	}
+	if reflect.DeepEqual(firstOffsets, middleOffsets) {
+		t.add(run{first, patches[middle-1]}, firstOffsets)
+		return m.addRuns(patches[middle:], t)
+	}
+	if err := m.addRuns(patches[:middle+1], t); err != nil {
+		return err
+	}
+	if middle+1 < len(patches) {
+		return m.addRuns(patches[middle+1:], t)
+	}
+	return nil
+}
