@@ -34,7 +34,7 @@ ArgumentLocation OnStack(std::string name, int32_t offset) {
 
 // The longest that holds sites has 9.4 kB in Go 1.15 to 1.27, with -race. Choosing sites takes time
 // that grows with the square of the size, and a binary may come from anybody.
-constexpr uint64_t kMaxFunctionBytes = 32 * 1024;
+constexpr uint64_t kMaxFunctionBytes = 32'768;
 
 absl::StatusOr<ControlFlow> ReadFunction(const elf::ElfFile& file,
                                          const elf::GoFunctions& functions, std::string_view name) {
