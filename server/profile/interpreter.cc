@@ -222,10 +222,14 @@ void Interpreter::RunCall(size_t node, MachineState& state) {
     }
     behaviour_.calls.push_back(std::move(call));
   }
+  // runtime.duffcopy and duffzero are also called in their middle, where no function begins; they
+  // have nothing on the stack.
+  const bool duff = callee.starts_with("runtime.duff") || (instruction.target && callee.empty());
+  if (duff) ForgetBehindRdi(state);
   state.ForgetTakenSlots();
   state.ForgetBelow(TopOfStack(state).offset);
   if (callees_.passing == Passing::kOnStack) {
-    ForgetStackOverCall(node, state);
+    if (!duff) ForgetStackOverCall(node, state);
     state.ForgetRegistersOverCall();
     return;
   }
@@ -252,8 +256,6 @@ void Interpreter::ForgetStackOverCall(size_t node, MachineState& state) {
   if (!top.exact) return state.ForgetStack();
   int64_t bytes = kIndirectStackBytes;
   if (const std::optional<uint64_t> target = instructions_[node].target) {
-    // Into the middle of duffcopy or duffzero, which have nothing on the stack.
-    if (!callees_.name_at(*target)) return ForgetBehindRdi(state);
     const auto known = callees_.stack_bytes_at ? callees_.stack_bytes_at(*target) : std::nullopt;
     if (!known) return state.ForgetFrame(top.offset, 0);
     bytes = *known;

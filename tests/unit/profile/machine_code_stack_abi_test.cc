@@ -101,19 +101,13 @@ TEST(StackAbiMachineCode, TakesNineWordsForTheArgumentsOfAnIndirectCall) {
 }
 
 TEST(StackAbiMachineCode, ForgetsWhatDuffcopyMayWrite) {
-  const auto over_copy = [](const Bytes& destination) {
-    return StackCode()
-        .Add(kLoadReceiver)
-        .Add(kSpillHigh)
-        .Add(destination)
-        .CallMiddle()
-        .Add(kReloadHigh)
-        .Add(kLoadCode)
-        .Add(kStoreCode)
-        .Return()
-        .Tell(kWriteHeader);
+  const auto over_copy = [](const Bytes& destination, bool whole = false) {
+    MachineCode code = StackCode().Add(kLoadReceiver).Add(kSpillHigh).Add(destination);
+    (whole ? code.Call("runtime.duffcopy", 0) : code.CallMiddle());
+    return code.Add(kReloadHigh).Add(kLoadCode).Add(kStoreCode).Return().Tell(kWriteHeader);
   };
   EXPECT_THAT(over_copy(kRdiIntoFrame), IsEmpty());
+  EXPECT_THAT(over_copy(kRdiIntoFrame, true), IsEmpty());
   EXPECT_THAT(over_copy(kRdiToArguments), IsEmpty());
   EXPECT_THAT(over_copy({0x48, 0x89, 0xc7}), ElementsAre(Pair(kStatus, 120)));  // mov rdi, rax
 }
