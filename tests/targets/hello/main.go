@@ -26,6 +26,7 @@ func main() {
 	}
 	mux := http.NewServeMux()
 	addServedRoutes(mux)
+	addEndingRoutes(mux)
 	addItemRoutes(mux)
 	addCallingRoutes(mux, reachable(listener.Addr().(*net.TCPAddr)))
 	fmt.Println("listening on", listener.Addr())
@@ -48,7 +49,6 @@ func addServedRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("/status/", serveStatus)
 	mux.HandleFunc("/deep", serveDeep)
 	mux.HandleFunc("/post", servePost)
-	mux.HandleFunc("/panic", servePanic)
 	mux.HandleFunc("/slow", serveSlow)
 	mux.HandleFunc("/big", serveBig)
 }
@@ -92,11 +92,6 @@ func servePost(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprintf(w, "read %d\n", n)
-}
-
-// servePanic ends without an answer: net/http recovers, logs and closes the connection.
-func servePanic(w http.ResponseWriter, r *http.Request) {
-	panic("asked for by /panic")
 }
 
 func serveSlow(w http.ResponseWriter, r *http.Request) {
