@@ -31,4 +31,11 @@ static __always_inline bool will_jump(uint64_t condition, const struct pt_regs* 
 
 #endif
 
+/* Whether the jump goes the way that the cookie names. */
+static __always_inline bool takes_the_way(uint64_t cookie, const struct pt_regs* regs) {
+  uint64_t condition = cookie >> UP_COOKIE_CONDITION_SHIFT & UP_COOKIE_CONDITION_MASK;
+  bool when_taken = cookie & UP_COOKIE_ENDS_WHEN_TAKEN;
+  return will_jump(condition, regs) == when_taken;
+}
+
 #endif /* UPROBED_BPF_BRANCH_H_ */

@@ -33,6 +33,15 @@ static __always_inline uint64_t go_word(const struct up_profile_slot* profile,
 /* At the call of net/http.serverHandler.ServeHTTP: sh.srv, rw (two words), req. */
 #define GO_SERVE_HTTP_REQUEST(profile, regs) go_word(profile, regs, (regs)->di, 3)
 
+#define GO_SERVE_HTTP_RESPONSE(profile, regs) go_word(profile, regs, (regs)->cx, 2)
+
+/* Behind runtime.gorecover, which takes one word: the data word of the value. */
+#define GO_RECOVERED_DATA(profile, regs) go_word(profile, regs, (regs)->bx, 2)
+
+/* At calls of fmt.Fprintf and io.WriteString: the writer (two words), the string, the values. */
+#define GO_WRITTEN_TEXT(profile, regs) go_word(profile, regs, (regs)->cx, 2)
+#define GO_WRITTEN_VALUES(profile, regs) go_word(profile, regs, (regs)->si, 4)
+
 /* At the call of net/http.(*response).finishRequest: the receiver. */
 #define GO_FINISH_REQUEST_RESPONSE(profile, regs) go_word(profile, regs, (regs)->ax, 0)
 

@@ -15,6 +15,15 @@
 /* At the call of net/http.serverHandler.ServeHTTP: sh.srv, rw (two words), req. */
 #define GO_SERVE_HTTP_REQUEST(profile, regs) ((void)(profile), (regs)->regs[3])
 
+#define GO_SERVE_HTTP_RESPONSE(profile, regs) ((void)(profile), (regs)->regs[2])
+
+/* Behind runtime.gorecover: the data word of the value. */
+#define GO_RECOVERED_DATA(profile, regs) ((void)(profile), (regs)->regs[1])
+
+/* At calls of fmt.Fprintf and io.WriteString: the writer (two words), the string, the values. */
+#define GO_WRITTEN_TEXT(profile, regs) ((void)(profile), (regs)->regs[2])
+#define GO_WRITTEN_VALUES(profile, regs) ((void)(profile), (regs)->regs[4])
+
 /* At the call of net/http.(*response).finishRequest: the receiver. */
 #define GO_FINISH_REQUEST_RESPONSE(profile, regs) ((void)(profile), (regs)->regs[0])
 

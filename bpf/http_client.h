@@ -77,11 +77,7 @@ static __always_inline void read_client_response(const struct up_profile_slot* p
 /* Whether the request ends at this hit. */
 static __always_inline bool ends_here(const struct up_profile_slot* profile,
                                       const struct pt_regs* regs, uint64_t cookie) {
-  if (cookie & UP_COOKIE_BRANCH) {
-    uint64_t condition = cookie >> UP_COOKIE_CONDITION_SHIFT & UP_COOKIE_CONDITION_MASK;
-    bool when_taken = cookie & UP_COOKIE_ENDS_WHEN_TAKEN;
-    if (will_jump(condition, regs) != when_taken) return false;
-  }
+  if ((cookie & UP_COOKIE_BRANCH) && !takes_the_way(cookie, regs)) return false;
   return !((cookie & UP_COOKIE_RETRIES) && GO_RESULT_ERROR(profile, regs));
 }
 

@@ -30,6 +30,7 @@ static __always_inline void on_server_start(struct pt_regs* regs) {
   struct up_in_flight_request request = {};
   request.start_ns = bpf_ktime_get_ns();
   request.request = GO_SERVE_HTTP_REQUEST(hit.profile, regs);
+  request.response = GO_SERVE_HTTP_RESPONSE(hit.profile, regs);
   request.slot = hit.slot;
   new_trace_id(&request);
   new_span_id(&request);
@@ -80,6 +81,10 @@ static __always_inline void read_server_response(const struct up_profile_slot* p
     event->flags |= UP_FLAG_READ_FAULT;
   if (read_field(profile, UP_FIELD_SERVER_RESPONSE_WRITTEN, response, &value))
     event->response_size = value;
+  /* Sticky: the connection that could not be written to is closed. */
+  if (read_field(profile, UP_FIELD_SERVER_RESPONSE_CONN, response, &value) &&
+      read_field(profile, UP_FIELD_CONN_WRITE_ERROR, value, &value) && value)
+    event->flags |= UP_FLAG_WRITE_ERROR;
 }
 
 static __always_inline void on_server_end(struct pt_regs* regs) {

@@ -18,11 +18,11 @@ static __always_inline void begin_request(const struct hit* hit, void* requests,
     count(hit->counters, UP_COUNTER_LOST_MAP_FULL);
 }
 
-/* Reserves the record of a request that ends and copies what was remembered at its begin. NULL, and
- * counted, where there is no room. The request is forgotten either way. */
-static __always_inline struct up_http_event* end_request(const struct hit* hit, void* requests,
-                                                         const struct up_in_flight_request* request,
-                                                         uint32_t kind) {
+/* Reserves the record of a request that ends and copies what is known since its begin. NULL, and
+ * counted, where there is no room. */
+static __always_inline struct up_http_event* make_event(const struct hit* hit,
+                                                        const struct up_in_flight_request* request,
+                                                        uint32_t kind) {
   struct up_http_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
   if (event) {
     event->kind = kind;
@@ -49,6 +49,14 @@ static __always_inline struct up_http_event* end_request(const struct hit* hit, 
   } else {
     count(hit->counters, UP_COUNTER_LOST_RING_FULL);
   }
+  return event;
+}
+
+/* The same for one that was remembered, which is then forgotten. */
+static __always_inline struct up_http_event* end_request(const struct hit* hit, void* requests,
+                                                         const struct up_in_flight_request* request,
+                                                         uint32_t kind) {
+  struct up_http_event* event = make_event(hit, request, kind);
   bpf_map_delete_elem(requests, &hit->key);
   return event;
 }

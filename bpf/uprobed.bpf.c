@@ -6,7 +6,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/http_client.h"
-#include "bpf/http_server.h"
+#include "bpf/http_server_ends.h"
 #include "bpf/preemption.h"
 
 SEC("uprobe")
@@ -18,6 +18,18 @@ int server_start(struct pt_regs* regs) {
 SEC("uprobe")
 int server_end(struct pt_regs* regs) {
   WITHOUT_PREEMPTION(on_server_end(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int server_recover(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_server_recover(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int server_refused(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_server_refused(regs));
   return 0;
 }
 

@@ -134,7 +134,8 @@ metrics::SelfMetricsSources Daemon::MakeMetricsSources() {
           .hub = [this] { return hub_.stats(); },
           .store = [this] { return store_->stats(); },
           .topology = [this] { return topology_.stats(); },
-          .event_loop = [this] { return event_loop_.stats(); }};
+          .event_loop = [this] { return event_loop_.stats(); },
+          .requests_in_flight = [this] { return backend_.InFlight(); }};
 }
 
 }  // namespace uprobed

@@ -36,6 +36,15 @@
 #define UP_FLAG_REMOTE_PARENT 0x4 /* parent_span_id and trace_id came from a traceparent header */
 #define UP_FLAG_LOCAL_PARENT 0x8  /* client: parent is the server span of the same goroutine */
 #define UP_FLAG_READ_FAULT 0x10   /* at least one field could not be read: see .unread */
+/* server: how a request ended whose response net/http did not finish */
+#define UP_FLAG_UNFINISHED 0x20 /* in any of these ways, or in one that is not known */
+#define UP_FLAG_PANIC 0x40      /* the handler panicked */
+#define UP_FLAG_ABORTED 0x80    /* with UP_FLAG_PANIC: by http.ErrAbortHandler */
+#define UP_FLAG_HIJACKED 0x100  /* the handler took the connection over */
+#define UP_FLAG_GOEXIT 0x200    /* the handler ended its goroutine */
+/* server */
+#define UP_FLAG_WRITE_ERROR 0x400 /* the response could not be written to the client */
+#define UP_FLAG_REFUSED 0x800     /* net/http answered by itself what it took for no request */
 
 struct up_http_event {
   uint32_t kind;

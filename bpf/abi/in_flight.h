@@ -22,7 +22,8 @@ UP_ABI_ASSERT(sizeof(struct up_in_flight_key) == 16);
 
 struct up_in_flight_request {
   uint64_t start_ns;
-  uint64_t request; /* address of http.Request */
+  uint64_t request;  /* address of http.Request */
+  uint64_t response; /* server: address of net/http.response */
   uint32_t slot;
   uint32_t flags; /* UP_FLAG_REMOTE_PARENT, UP_FLAG_LOCAL_PARENT */
   uint8_t trace_id[UP_TRACE_ID_SIZE];
@@ -31,8 +32,8 @@ struct up_in_flight_request {
   uint8_t trace_flags;
   uint8_t reserved[7];
 };
-UP_ABI_OFFSET(struct up_in_flight_request, slot, 16);
-UP_ABI_OFFSET(struct up_in_flight_request, trace_id, 24);
-UP_ABI_ASSERT(sizeof(struct up_in_flight_request) == 64);
+UP_ABI_OFFSET(struct up_in_flight_request, slot, 24);
+UP_ABI_OFFSET(struct up_in_flight_request, trace_id, 32);
+UP_ABI_ASSERT(sizeof(struct up_in_flight_request) == 72);
 
 #endif /* UPROBED_BPF_ABI_IN_FLIGHT_H_ */

@@ -43,7 +43,10 @@ enum up_field {
   UP_FIELD_SWISS_MAP_DIR_LEN = 28,
   UP_FIELD_SWISS_TABLE_GROUPS = 29,      /* maps.table.groups.data */
   UP_FIELD_SWISS_TABLE_LENGTH_MASK = 30, /* maps.table.groups.lengthMask */
-  UP_FIELD_COUNT = 31,
+  UP_FIELD_SERVER_RESPONSE_CONN = 31,
+  UP_FIELD_CONN_HIJACKED = 32,    /* bool */
+  UP_FIELD_CONN_WRITE_ERROR = 33, /* error: what writing to the client ended in */
+  UP_FIELD_COUNT = 34,
 };
 
 /* up_profile_slot.map_kind */
@@ -60,10 +63,10 @@ struct up_profile_slot {
   uint64_t present;
   uint32_t flags;
   uint32_t map_kind;
-  uint16_t offset[UP_FIELD_COUNT + 1];
+  uint16_t offset[UP_FIELD_COUNT + 2];
 };
 UP_ABI_OFFSET(struct up_profile_slot, offset, 16);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 80);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 88);
 
 /* Key of the scope map: a process that a scoped slot observes. */
 struct up_scope_key {

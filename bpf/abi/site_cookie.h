@@ -7,9 +7,10 @@
 /* User to kernel: what a program must know of the site that was hit, in the site's BPF cookie. */
 
 #define UP_COOKIE_SLOT_MASK 0xffffffffULL
-/* The site is a conditional jump, and the request ends only on one of its ways. */
+/* The site is a conditional jump, and the request ends only on one of its ways; behind recover() a
+ * panic was recovered only on one of its ways. */
 #define UP_COOKIE_BRANCH (1ULL << 36)
-/* With UP_COOKIE_BRANCH: it ends where the jump is taken. */
+/* With UP_COOKIE_BRANCH: that is so where the jump is taken. */
 #define UP_COOKIE_ENDS_WHEN_TAKEN (1ULL << 37)
 /* A call has returned (*http.Response, error). Without it the request ended in an unknown error. */
 #define UP_COOKIE_RESULT (1ULL << 38)
@@ -23,9 +24,8 @@
 #define UP_COOKIE_CONDITION_MASK 0x7fffULL
 
 /* The condition of a jump that tests flags is the low four bits of its opcode: of a jcc (Intel SDM,
- * "Jcc") or of b.cond (Arm ARM, "B.cond"). */
-#define UP_CONDITION_FLAGS_MASK 0xf
-/* One that tests bits of a register for being all zero, or not (arm64: cbz, cbnz, tbz, tbnz). */
+ * "Jcc") or of b.cond (Arm ARM, "B.cond"). Of one that tests whether bits of a register are all
+ * zero (arm64: cbz, cbnz, tbz, tbnz), it is made of these. */
 #define UP_CONDITION_REGISTER_MASK 0x1f /* 0 for x0; 31 is none, and reads as zero */
 #define UP_CONDITION_FIRST_BIT_SHIFT 5  /* where the tested bits begin */
 #define UP_CONDITION_FIRST_BIT_MASK 0x3f

@@ -88,7 +88,7 @@ ProbeHandling HandlingOf(const std::vector<uint8_t>& bytes) {
   const bool to_register = without_register == 0xd61f0000 || without_register == 0xd63f0000 ||
                            without_register == 0xd65f0000;  // br, blr, ret
   if (IsBranch(word) || IsBranchAndLink(word) || IsBranchIfFlags(word) ||
-      IsCompareAndBranch(word) || IsTestAndBranch(word) || to_register || IsAddressOfPage(word)) {
+      IsCompareAndBranch(word) || IsTestAndBranch(word) || to_register || IsAddress(word)) {
     return ProbeHandling::kEmulated;
   }
   if (IsBranchOrSystem(word)) {

@@ -30,9 +30,7 @@ inline bool IsSystemCall(uint32_t word) { return (word & 0xffe0001f) == 0xd40000
 inline bool IsBranchOrSystem(uint32_t word) { return (word & 0x1c000000) == 0x14000000; }
 inline bool IsMrs(uint32_t word) { return (word & 0xfff00000) == 0xd5300000; }
 inline bool IsBarrier(uint32_t word) { return (word & 0xfffff000) == 0xd5033000; }
-inline bool IsAddressOfPage(uint32_t word) {
-  return (word & 0x1f000000) == 0x10000000;
-}  // adr, adrp
+inline bool IsAddress(uint32_t word) { return (word & 0x1f000000) == 0x10000000; }  // adr, adrp
 inline bool IsLiteralLoad(uint32_t word) { return (word & 0x3b000000) == 0x18000000; }
 inline bool IsExclusive(uint32_t word) { return (word & 0x3f800000) == 0x08000000; }
 inline bool IsMemoryCopyOrSet(uint32_t word) { return (word & 0x3b200c00) == 0x19000400; }

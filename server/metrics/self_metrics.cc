@@ -83,6 +83,9 @@ Families SelfMetrics::Collect() const {
   Families probes = CollectProbes(sources_.probes());
   std::move(probes.begin(), probes.end(), std::back_inserter(families));
   AddEventLoop(families, sources_.event_loop());
+  AddGauge(families, "uprobed_requests_in_flight",
+           "Requests that have begun and not ended, as the kernel side remembers them.",
+           sources_.requests_in_flight());
   AddStream(families, sources_.hub());
   AddStore(families, sources_.store());
   AddTopology(families, sources_.topology());

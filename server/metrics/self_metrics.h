@@ -26,6 +26,7 @@ struct SelfMetricsSources {
   std::function<store::StoreStats()> store;
   std::function<span::TopologyStats()> topology;
   std::function<EventLoopStats()> event_loop;
+  std::function<size_t()> requests_in_flight;
 };
 
 // The uprobed_* families: what the daemon did, costs and lost. Holds no counts of its own: each

@@ -41,6 +41,10 @@ bpf_program* ProgramOf(const BpfObject& object, SiteKind kind) {
       return object.server_start();
     case SiteKind::kServerEnd:
       return object.server_end();
+    case SiteKind::kServerRecover:
+      return object.server_recover();
+    case SiteKind::kServerRefused:
+      return object.server_refused();
     case SiteKind::kClientStart:
       return object.client_start();
     case SiteKind::kClientResult:

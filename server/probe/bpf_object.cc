@@ -64,6 +64,8 @@ BpfObject::~BpfObject() { uprobed_bpf::destroy(skeleton_); }
 
 bpf_program* BpfObject::server_start() const { return skeleton_->progs.server_start; }
 bpf_program* BpfObject::server_end() const { return skeleton_->progs.server_end; }
+bpf_program* BpfObject::server_recover() const { return skeleton_->progs.server_recover; }
+bpf_program* BpfObject::server_refused() const { return skeleton_->progs.server_refused; }
 bpf_program* BpfObject::client_start() const { return skeleton_->progs.client_start; }
 bpf_program* BpfObject::client_end() const { return skeleton_->progs.client_end; }
 
@@ -78,8 +80,9 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
   if (options.wakeup_bytes != 0) skeleton->rodata->wakeup_bytes = options.wakeup_bytes;
   SetPidNamespace(*skeleton);
   if (multi) {
-    for (bpf_program* program : {object->server_start(), object->server_end(),
-                                 object->client_start(), object->client_end()}) {
+    for (bpf_program* program :
+         {object->server_start(), object->server_end(), object->server_recover(),
+          object->server_refused(), object->client_start(), object->client_end()}) {
       bpf_program__set_expected_attach_type(program, kTraceUprobeMulti);
     }
   }

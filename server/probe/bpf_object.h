@@ -43,6 +43,8 @@ class BpfObject {
   bool uprobe_multi() const { return uprobe_multi_; }
   bpf_program* server_start() const;
   bpf_program* server_end() const;
+  bpf_program* server_recover() const;
+  bpf_program* server_refused() const;
   bpf_program* client_start() const;
   bpf_program* client_end() const;
 

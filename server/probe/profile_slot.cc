@@ -55,7 +55,7 @@ uint64_t MakeSiteCookie(const Site& site, uint32_t slot) {
   uint64_t cookie = slot;
   if (HasArgument(site, "response") && HasArgument(site, "error")) cookie |= UP_COOKIE_RESULT;
   if (site.kind == SiteKind::kClientResult) cookie |= UP_COOKIE_RETRIES;
-  if (site.kind == SiteKind::kClientBranch) {
+  if (IsBranch(site.kind)) {
     cookie |= UP_COOKIE_BRANCH;
     cookie |= uint64_t{site.condition} << UP_COOKIE_CONDITION_SHIFT;
     if (site.ends_when_taken) cookie |= UP_COOKIE_ENDS_WHEN_TAKEN;

@@ -42,19 +42,25 @@ std::optional<RegisterNumber> LoadedFromStack(const elf::Instruction& instructio
   return (bytes[2] >> 3 & 7) + (high ? 8 : 0);
 }
 
+constexpr RegisterNumber kRax = 0;
 constexpr RegisterNumber kRbx = 3;
+constexpr RegisterNumber kX0 = 0;
 constexpr RegisterNumber kX1 = 1;
 
-// What tests the error's type word: `cbz x1` and `cbnz x1` by themselves, je and jne by the flags.
-bool CanTestError(const elf::Instruction& instruction, CallAbi abi) {
+// What can test a word: `cbz` and `cbnz` of its register by themselves, je and jne by the flags.
+bool CanTestWord(const elf::Instruction& instruction, CallAbi abi, RegisterNumber arm64_register) {
   if (!ZeroTestOf(instruction.architecture, instruction.bytes)) return false;
   return abi != CallAbi::kArm64Registers ||
-         elf::ConditionOf(instruction.architecture, instruction.bytes)->register_number == kX1;
+         elf::ConditionOf(instruction.architecture, instruction.bytes)->register_number ==
+             arm64_register;
 }
 
 // Where a call of a method that takes one word has put the type word of the error: behind the
 // receiver, the argument and the pointer.
 constexpr uint8_t kErrorOnStack = 24;
+
+// Where a call of a function that takes one word has put its result.
+constexpr uint8_t kFirstResultOnStack = 8;
 
 }  // namespace
 
@@ -84,7 +90,7 @@ std::vector<size_t> StraightLineBehind(const ControlFlow& flow, size_t node, Cal
 }
 
 bool EndsInTestOfError(const ControlFlow& flow, const std::vector<size_t>& line, CallAbi abi) {
-  if (line.empty() || !CanTestError(flow.at(line.back()), abi)) return false;
+  if (line.empty() || !CanTestWord(flow.at(line.back()), abi, kX1)) return false;
   if (abi == CallAbi::kArm64Registers) return true;
   if (line.size() < 2) return false;
   const std::optional<RegisterNumber> tested = TestedForZero(flow.at(line[line.size() - 2]));
@@ -92,6 +98,31 @@ bool EndsInTestOfError(const ControlFlow& flow, const std::vector<size_t>& line,
   return std::any_of(line.begin(), line.end(), [&](size_t node) {
     return LoadedFromStack(flow.at(node), kErrorOnStack) == tested;
   });
+}
+
+std::optional<size_t> TestOfFirstResult(const ControlFlow& flow, size_t call, CallAbi abi) {
+  // The register that holds the word, once it does.
+  std::optional<RegisterNumber> holder;
+  if (abi == CallAbi::kAmd64Registers) holder = kRax;
+  std::optional<RegisterNumber> tested;
+  size_t node = call;
+  for (int step = 0; step < kMaxStraightLine && flow.successors(node).size() == 1; ++step) {
+    node = flow.successors(node).front();
+    const elf::Instruction& instruction = flow.at(node);
+    if (instruction.flow == elf::Flow::kConditional) {
+      if (!CanTestWord(instruction, abi, kX0)) return std::nullopt;
+      const bool holds = abi == CallAbi::kArm64Registers || (tested && tested == holder);
+      return holds ? std::optional(node) : std::nullopt;
+    }
+    if (instruction.flow != elf::Flow::kNext) return std::nullopt;
+    tested = TestedForZero(instruction);
+    if (abi == CallAbi::kAmd64Registers && Writes(instruction, "rax")) return std::nullopt;
+    if (abi == CallAbi::kArm64Registers && Writes(instruction, "x0")) return std::nullopt;
+    if (abi == CallAbi::kAmd64Stack && !tested) {
+      if (const auto loaded = LoadedFromStack(instruction, kFirstResultOnStack)) holder = loaded;
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace uprobed::profile

@@ -2,6 +2,7 @@
 #define UPROBED_SERVER_PROFILE_CALL_RESULTS_H_
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "server/profile/control_flow.h"
@@ -24,6 +25,10 @@ std::vector<size_t> StraightLineBehind(const ControlFlow& flow, size_t node, Cal
 // Whether `line`, which begins behind a call that returns (*Response, error), ends in a conditional
 // jump that tests whether there is an error.
 bool EndsInTestOfError(const ControlFlow& flow, const std::vector<size_t>& line, CallAbi abi);
+
+// The conditional jump on the straight line behind `call` that tests whether the first word of the
+// result, behind one word of arguments, is zero; nullopt where the line ends otherwise.
+std::optional<size_t> TestOfFirstResult(const ControlFlow& flow, size_t call, CallAbi abi);
 
 }  // namespace uprobed::profile
 

@@ -12,6 +12,7 @@ constexpr std::string_view kRequest = "net/http.Request";
 constexpr std::string_view kUrl = "net/url.URL";
 constexpr std::string_view kServerResponse = "net/http.response";
 constexpr std::string_view kClientResponse = "net/http.Response";
+constexpr std::string_view kConn = "net/http.conn";
 constexpr std::string_view kHmap = "runtime.hmap";
 constexpr std::string_view kSwissMap = "internal/runtime/maps.Map";
 constexpr std::string_view kSwissTable = "internal/runtime/maps.table";
@@ -49,6 +50,9 @@ constexpr std::array<FieldSpec, UP_FIELD_COUNT> kFields = {{
     {UP_FIELD_SWISS_MAP_DIR_LEN, kSwissMap, "dirLen", kServer, Need::kSwissMaps},
     {UP_FIELD_SWISS_TABLE_GROUPS, kSwissTable, "groups.data", kServer, Need::kSwissMaps},
     {UP_FIELD_SWISS_TABLE_LENGTH_MASK, kSwissTable, "groups.lengthMask", kServer, Need::kSwissMaps},
+    {UP_FIELD_SERVER_RESPONSE_CONN, kServerResponse, "conn", kServer, Need::kIfPresent},
+    {UP_FIELD_CONN_HIJACKED, kConn, "hijackedv", kServer, Need::kIfPresent},
+    {UP_FIELD_CONN_WRITE_ERROR, kConn, "werr", kServer, Need::kIfPresent},
 }};
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace uprobed::profile {
 // When a profile must know a field.
 enum class Need : uint8_t {
   kAlways,     // without it the instrumentation is refused
-  kIfPresent,  // exists in some Go versions only; spans lack one attribute without it
+  kIfPresent,  // spans lack one attribute, or the cause of an end, without it
   // Of maps of one kind, which only headers are read from: without it a traceparent is not adopted.
   kBucketMaps,
   kSwissMaps,

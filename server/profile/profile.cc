@@ -12,12 +12,14 @@ namespace {
 template <typename T, size_t N>
 using Names = std::array<std::pair<T, std::string_view>, N>;
 
-constexpr Names<SiteKind, 6> kSiteKinds = {{{SiteKind::kServerStart, "server_start"},
+constexpr Names<SiteKind, 8> kSiteKinds = {{{SiteKind::kServerStart, "server_start"},
                                             {SiteKind::kServerEnd, "server_end"},
                                             {SiteKind::kClientStart, "client_start"},
                                             {SiteKind::kClientResult, "client_result"},
                                             {SiteKind::kClientError, "client_error"},
-                                            {SiteKind::kClientBranch, "client_branch"}}};
+                                            {SiteKind::kClientBranch, "client_branch"},
+                                            {SiteKind::kServerRecover, "server_recover"},
+                                            {SiteKind::kServerRefused, "server_refused"}}};
 constexpr Names<CostClass, 2> kCostClasses = {
     {{CostClass::kEmulated, "emulated"}, {CostClass::kSingleStepped, "single_stepped"}}};
 constexpr Names<Source, 6> kSources = {{{Source::kSymtab, "symtab"},
@@ -74,8 +76,23 @@ bool Profile::Has(Instrumentation instrumentation) const {
 }
 
 Instrumentation InstrumentationOf(SiteKind kind) {
-  const bool server = kind == SiteKind::kServerStart || kind == SiteKind::kServerEnd;
-  return server ? Instrumentation::kHttpServer : Instrumentation::kHttpClient;
+  switch (kind) {
+    case SiteKind::kServerStart:
+    case SiteKind::kServerEnd:
+    case SiteKind::kServerRecover:
+    case SiteKind::kServerRefused:
+      return Instrumentation::kHttpServer;
+    case SiteKind::kClientStart:
+    case SiteKind::kClientResult:
+    case SiteKind::kClientError:
+    case SiteKind::kClientBranch:
+      break;
+  }
+  return Instrumentation::kHttpClient;
+}
+
+bool IsBranch(SiteKind kind) {
+  return kind == SiteKind::kClientBranch || kind == SiteKind::kServerRecover;
 }
 
 std::string_view Name(SiteKind kind) { return NameIn(kSiteKinds, kind); }

@@ -35,6 +35,10 @@ enum class SiteKind : uint8_t {
   kClientResult,  // the jump behind the exchange: a response, or an error that may be retried
   kClientError,   // a path of Transport.roundTrip that can end only in an error
   kClientBranch,  // a jump whose one outcome leaves Transport.roundTrip: ends if it will be so
+  // The jump behind recover() where a connection ends: a request that is still under way has
+  // panicked, or its connection was hijacked.
+  kServerRecover,
+  kServerRefused,  // net/http itself answers what it takes for no request
 };
 
 // How dear a hit is: whether the kernel runs the replaced instruction inside the same trap.
@@ -63,8 +67,8 @@ struct Site {
   std::vector<uint8_t> bytes;    // of the instruction, compared with the file before each attach
   std::string instruction;       // as text: "call net/http.serverHandler.ServeHTTP"
   CostClass cost = CostClass::kSingleStepped;
-  // kClientBranch only: what the jump depends on, as bpf/abi/site_cookie.h writes it, and whether
-  // the span ends when the branch is taken (true) or when it falls through (false).
+  // Of branches only: what the jump depends on, as bpf/abi/site_cookie.h writes it, and whether the
+  // span ends (kServerRecover: a panic was recovered) when it is taken or when it falls through.
   uint16_t condition = 0;
   bool ends_when_taken = false;
   std::vector<ArgumentLocation> arguments;
@@ -119,7 +123,7 @@ struct Absence {
 
 // The resolver's rules change with releases of the daemon: a stored profile of an older revision is
 // resolved anew.
-inline constexpr int kResolverRevision = 2;
+inline constexpr int kResolverRevision = 3;
 
 struct Profile {
   BinaryIdentity identity;
@@ -145,6 +149,9 @@ struct Profile {
   Trust trust() const { return Disagreements().empty() ? Trust::kConsistent : Trust::kSuspect; }
   bool operator==(const Profile&) const = default;
 };
+
+// Whether a site of this kind is a conditional jump, which means something on one of its ways.
+bool IsBranch(SiteKind kind);
 
 // The instrumentation that a site of this kind belongs to.
 Instrumentation InstrumentationOf(SiteKind kind);

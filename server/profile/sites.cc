@@ -19,7 +19,7 @@ ArgumentLocation InRegister(std::string name, std::string register_name) {
 
 // The first words of arguments and of results on amd64; on arm64 they are in x0, x1, and so on
 // (cmd/compile/abi-internal.md).
-constexpr std::array<const char*, 4> kAmd64Words = {"rax", "rbx", "rcx", "rdi"};
+constexpr std::array kAmd64Words = {"rax", "rbx", "rcx", "rdi", "rsi", "r8", "r9", "r10", "r11"};
 
 constexpr int32_t kStackWordBytes = 8;
 
@@ -35,6 +35,10 @@ ArgumentLocation OnStack(std::string name, int32_t offset) {
 // The longest that holds sites has 9.4 kB in Go 1.15 to 1.27, with -race. Choosing sites takes time
 // that grows with the square of the size, and a binary may come from anybody.
 constexpr uint64_t kMaxFunctionBytes = 32'768;
+
+// The functions without a name in (*conn).serve, of which one is deferred and recovers from panics.
+constexpr std::string_view kDeferredFunctions = "net/http.(*conn).serve.func";
+constexpr int kMaxDeferredFunctions = 4;
 
 absl::StatusOr<ControlFlow> ReadFunction(const elf::ElfFile& file,
                                          const elf::GoFunctions& functions, std::string_view name) {
@@ -95,7 +99,7 @@ absl::StatusOr<std::vector<Site>> MakeSites(const elf::ElfFile& file, const Cont
     site.cost = elf::KernelEmulates(instruction.architecture, site.bytes)
                     ? CostClass::kEmulated
                     : CostClass::kSingleStepped;
-    if (plan.kind == SiteKind::kClientBranch) {
+    if (IsBranch(plan.kind)) {
       const auto condition = PackedConditionOf(instruction.architecture, site.bytes);
       if (!condition) return CannotEvaluate(flow, instruction);
       site.condition = *condition;
@@ -127,16 +131,17 @@ absl::Status CheckGoroutine(const ControlFlow& flow, CallAbi abi) {
 
 }  // namespace
 
-std::string_view FunctionOf(SiteKind kind) {
-  return InstrumentationOf(kind) == Instrumentation::kHttpServer ? kServeFunction
-                                                                 : kRoundTripFunction;
+bool LiesIn(SiteKind kind, std::string_view function) {
+  if (kind == SiteKind::kServerRecover) return function.starts_with(kDeferredFunctions);
+  const bool server = InstrumentationOf(kind) == Instrumentation::kHttpServer;
+  return function == (server ? kServeFunction : kRoundTripFunction);
 }
 
 std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
   const auto at = [abi](const char* name, size_t word, int32_t word_on_stack) {
     switch (abi) {
       case CallAbi::kAmd64Registers:
-        return InRegister(name, kAmd64Words[word]);
+        return InRegister(name, kAmd64Words.at(word));
       case CallAbi::kArm64Registers:
         return InRegister(name, fmt::format("x{}", word));
       case CallAbi::kAmd64Stack:
@@ -156,6 +161,10 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
       return {at("response", 0, 2), at("error", 1, 3)};
     case SiteKind::kClientError:
       return {};
+    case SiteKind::kServerRecover:  // returned (any), behind the argument
+      return {at("recovered", 1, 2)};
+    case SiteKind::kServerRefused:  // Fprintf(w Writer, format string, a ...any), WriteString
+      return {at("text", 2, 2), at("values", 4, 4)};
   }
   return {};
 }
@@ -165,7 +174,16 @@ absl::StatusOr<std::vector<Site>> FindServerSites(const elf::ElfFile& file,
   ASSIGN_OR_RETURN(const ControlFlow flow, ReadFunction(file, functions, kServeFunction));
   RETURN_IF_ERROR(CheckGoroutine(flow, abi));
   ASSIGN_OR_RETURN(const std::vector<SitePlan> plans, PlanServerSites(flow, abi));
-  return MakeSites(file, flow, plans);
+  ASSIGN_OR_RETURN(std::vector<Site> sites, MakeSites(file, flow, plans));
+  for (int i = 1; i <= kMaxDeferredFunctions; ++i) {
+    const std::string name = fmt::format("{}{}", kDeferredFunctions, i);
+    const absl::StatusOr<ControlFlow> deferred = ReadFunction(file, functions, name);
+    if (!deferred.ok()) continue;  // without it a request that panics is counted as abandoned
+    ASSIGN_OR_RETURN(const std::vector<Site> ends,
+                     MakeSites(file, *deferred, PlanRecoverSites(*deferred, abi)));
+    sites.insert(sites.end(), ends.begin(), ends.end());
+  }
+  return sites;
 }
 
 absl::StatusOr<std::vector<Site>> FindClientSites(const elf::ElfFile& file,

@@ -18,8 +18,8 @@ namespace uprobed::profile {
 inline constexpr std::string_view kServeFunction = "net/http.(*conn).serve";
 inline constexpr std::string_view kRoundTripFunction = "net/http.(*Transport).roundTrip";
 
-// The function in which a site of this kind lies.
-std::string_view FunctionOf(SiteKind kind);
+// Whether a site of this kind lies in a function of this name.
+bool LiesIn(SiteKind kind, std::string_view function);
 
 // How Go passes arguments and results: on the stack at first, in registers since 1.17 on amd64 and
 // since 1.18 on arm64 (cmd/compile/abi-internal.md).
@@ -45,8 +45,10 @@ absl::StatusOr<std::vector<Site>> FindServerSites(const elf::ElfFile& file,
 absl::StatusOr<std::vector<Site>> FindClientSites(const elf::ElfFile& file,
                                                   const elf::GoFunctions& functions, CallAbi abi);
 
-// The choice itself, apart from any file.
+// The choice itself, apart from any file. PlanRecoverSites is for a function that (*conn).serve
+// defers: empty where it does not call recover, or not in a way that is understood.
 absl::StatusOr<std::vector<SitePlan>> PlanServerSites(const ControlFlow& flow, CallAbi abi);
+std::vector<SitePlan> PlanRecoverSites(const ControlFlow& flow, CallAbi abi);
 absl::StatusOr<std::vector<SitePlan>> PlanClientSites(const ControlFlow& flow, CallAbi abi);
 
 }  // namespace uprobed::profile

@@ -68,11 +68,17 @@ absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& si
   switch (site.kind) {
     case SiteKind::kServerStart:
     case SiteKind::kServerEnd:
+    case SiteKind::kServerRefused:
       if (elf::IsDirectCall(architecture, site.bytes)) return absl::OkStatus();
       return InvalidSite(site, "is not a direct call");
     case SiteKind::kClientResult:
       if (ZeroTestOf(architecture, site.bytes)) return absl::OkStatus();
       return InvalidSite(site, "is not a test for equality");
+    case SiteKind::kServerRecover:
+      if (!ZeroTestOf(architecture, site.bytes)) {
+        return InvalidSite(site, "is not a test for equality");
+      }
+      [[fallthrough]];
     case SiteKind::kClientBranch:
       if (PackedConditionOf(architecture, site.bytes) == site.condition) return absl::OkStatus();
       return InvalidSite(site, "is not a conditional jump with the condition it names");
@@ -102,8 +108,8 @@ absl::Status CheckSite(elf::Architecture architecture, const Profile& profile, c
       site.bytes.size() > profile.identity.size - site.file_offset) {
     return InvalidSite(site, "is not inside the file");
   }
-  if (site.function != FunctionOf(site.kind)) {
-    return InvalidSite(site, fmt::format("is not in {}", FunctionOf(site.kind)));
+  if (!LiesIn(site.kind, site.function)) {
+    return InvalidSite(site, "is not in a function where such sites are");
   }
   if (site.virtual_address < site.function_offset) {
     return InvalidSite(site, "has a function that begins below address 0");
@@ -122,9 +128,8 @@ absl::Status CheckSite(elf::Architecture architecture, const Profile& profile, c
   if (site.cost != (emulated ? CostClass::kEmulated : CostClass::kSingleStepped)) {
     return InvalidSite(site, fmt::format("is marked {}, which its bytes are not", Name(site.cost)));
   }
-  const bool branches = site.kind == SiteKind::kClientBranch;
-  if (!branches && (site.condition != 0 || site.ends_when_taken)) {
-    return InvalidSite(site, "has a condition, which only client_branch has");
+  if (!IsBranch(site.kind) && (site.condition != 0 || site.ends_when_taken)) {
+    return InvalidSite(site, "has a condition, which only branches have");
   }
   if (!HasKnownArguments(architecture, site)) {
     return InvalidSite(site, "has arguments where the kernel side does not read them");

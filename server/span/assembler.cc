@@ -117,27 +117,50 @@ void SetPeer(Span& span, const EventStrings& strings) {
   AddTruncated(span, truncated, "network.peer.address");
 }
 
+// In the order of the attributes, which is the order of Span::truncated.
+void SetRequest(Span& span, const up_http_event& event, const EventStrings& strings,
+                bool capture_query) {
+  SetMethod(span, strings);
+  if (span.kind == Kind::kServer) {
+    SetRoute(span, strings);
+    SetServerUrl(span, event, strings, capture_query);
+  } else {
+    SetClientUrl(span, strings, capture_query);
+  }
+  SetServerAddress(span, strings);
+  if (span.kind == Kind::kServer) SetPeer(span, strings);
+  if (event.protocol_major >= 2) {
+    span.protocol_version = std::to_string(event.protocol_major);
+  } else if (event.protocol_major != 0) {
+    span.protocol_version = fmt::format("{}.{}", event.protocol_major, event.protocol_minor);
+  }
+}
+
 uint32_t StatusOf(const up_http_event& event) {
   // net/http panics for a status outside of these, so anything else is not one.
   constexpr uint32_t kLowest = 100;
   constexpr uint32_t kHighest = 999;
-  constexpr uint32_t kUnknowable = UP_FLAG_ERROR | UP_FLAG_READ_FAULT;
+  constexpr uint32_t kUnknowable = UP_FLAG_ERROR | UP_FLAG_READ_FAULT | UP_FLAG_UNFINISHED;
   if (event.status == 0 && event.kind == UP_EVENT_HTTP_SERVER && (event.flags & kUnknowable) == 0) {
     return 200;  // finishRequest writes it when the handler wrote no header
   }
   return event.status >= kLowest && event.status <= kHighest ? event.status : 0;
 }
 
-std::string ErrorTypeOf(const Span& span, uint32_t flags) {
-  const uint32_t first_error = span.kind == Kind::kServer ? 500 : 400;
-  if (span.status_code >= first_error) return std::to_string(span.status_code);
-  return (flags & UP_FLAG_ERROR) != 0 ? kOther : "";
+// Why net/http did not finish a response; empty where nothing is wrong.
+std::string_view UnfinishedType(uint32_t flags) {
+  if ((flags & UP_FLAG_ABORTED) != 0) return "net/http.ErrAbortHandler";
+  if ((flags & UP_FLAG_PANIC) != 0) return "panic";
+  if ((flags & UP_FLAG_GOEXIT) != 0) return "runtime.Goexit";
+  return (flags & UP_FLAG_HIJACKED) != 0 ? "" : kOther;
 }
 
-std::string ProtocolVersion(const up_http_event& event) {
-  if (event.protocol_major == 0) return "";
-  if (event.protocol_major >= 2) return std::to_string(event.protocol_major);
-  return fmt::format("{}.{}", event.protocol_major, event.protocol_minor);
+std::string ErrorTypeOf(const Span& span, uint32_t flags) {
+  if ((flags & UP_FLAG_UNFINISHED) != 0) return std::string(UnfinishedType(flags));
+  const uint32_t first_error = span.kind == Kind::kServer ? 500 : 400;
+  if (span.status_code >= first_error) return std::to_string(span.status_code);
+  if ((flags & UP_FLAG_WRITE_ERROR) != 0) return "response_not_written";
+  return (flags & UP_FLAG_ERROR) != 0 ? kOther : "";
 }
 
 void SetIdentity(Span& span, const up_http_event& event) {
@@ -173,22 +196,16 @@ Span Assemble(const up_http_event& event, const EventSource& source, const WallC
   SetIdentity(span, event);
   SetSource(span, event, source);
 
-  // In the order of the attributes, which is the order of Span::truncated.
-  SetMethod(span, strings);
-  if (span.kind == Kind::kServer) {
-    SetRoute(span, strings);
-    SetServerUrl(span, event, strings, source.capture_query);
+  if ((event.flags & UP_FLAG_REFUSED) != 0) {
+    span.method = kOther;  // of what was no request, nothing else is known
   } else {
-    SetClientUrl(span, strings, source.capture_query);
+    SetRequest(span, event, strings, source.capture_query);
   }
-  SetServerAddress(span, strings);
-  if (span.kind == Kind::kServer) SetPeer(span, strings);
-
-  span.protocol_version = ProtocolVersion(event);
   span.status_code = StatusOf(event);
   span.request_body_size = std::max<int64_t>(event.request_size, -1);
   span.response_body_size = std::max<int64_t>(event.response_size, -1);
   span.error_type = ErrorTypeOf(span, event.flags);
+  span.hijacked = (event.flags & UP_FLAG_HIJACKED) != 0;
   return span;
 }
 

@@ -30,6 +30,8 @@ Value Size(const Span& span) {
   return span.*kMember < 0 ? Value() : Value(span.*kMember);
 }
 
+Value Hijacked(const Span& span) { return span.hijacked ? Value(true) : Value(); }
+
 struct Attribute {
   std::string_view key;
   AttributeGetter get;
@@ -54,6 +56,7 @@ constexpr Attribute kAttributes[] = {
     {"http.request.body.size", Size<&Span::request_body_size>, true},
     {"http.response.body.size", Size<&Span::response_body_size>, true},
     {"error.type", Text<&Span::error_type>},
+    {"uprobed.connection.hijacked", Hijacked},
 };
 
 constexpr Attribute kResource[] = {

@@ -188,7 +188,7 @@ LiveCheck::LiveCheck(const std::set<std::string, std::less<>>& corroborated) {
 
 void LiveCheck::Check(up_http_event& event) {
   // A request that was refused for what is wrong with it proves nothing of the offsets.
-  if ((event.flags & UP_FLAG_ERROR) != 0) return;
+  if ((event.flags & (UP_FLAG_ERROR | UP_FLAG_REFUSED)) != 0) return;
   std::array<bool, kFieldCount> withheld{};
   for (size_t i = 0; i < kRules.size(); ++i) {
     Evidence& evidence = evidence_[i];

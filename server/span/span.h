@@ -55,7 +55,8 @@ struct Span {
   uint32_t status_code = 0;      // 0: no response
   int64_t request_body_size = -1;
   int64_t response_body_size = -1;
-  std::string error_type;  // "500", "_OTHER"; empty: no error
+  std::string error_type;  // "500", "panic", "_OTHER"; empty: no error
+  bool hijacked = false;   // server: the handler took the connection over
   // Names of attributes that were cut at their bound, in attribute order: "url.path".
   std::string truncated;  // comma separated; empty: nothing was cut
 

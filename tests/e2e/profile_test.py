@@ -1,5 +1,6 @@
 """Profiles as the client shows them, for every Go release."""
 
+import os
 import unittest
 
 import harness
@@ -38,6 +39,30 @@ class Profile(harness.E2eTest):
         self.client("profile", "verify", name, "--binary", harness.hello(stripped=True))
         probe = self.attach(harness.hello(stripped=True), "--name", "imported")
         self.assertEqual(probe["status"]["profile"], name)
+
+    def test_arm64_program_is_resolved_and_taken_elsewhere_but_not_attached_here(self):
+        if os.uname().machine == "aarch64":
+            self.skipTest("it can be attached here")
+        targets = sorted((harness.TARGETS / "arm64").glob("hello-go1.2*"))
+        if not targets:
+            self.skipTest("no Go program for arm64: run scripts/build_targets")
+        self.start_daemon()
+        for target in targets:
+            with self.subTest(target=target.name):
+                profile = self.client("profile", "resolve", target, "-o", "json").json()["profile"]
+                self.assertEqual(profile["architecture"], "arm64")
+                self.assertEqual({site["costClass"] for site in profile["sites"]},
+                                 {"COST_CLASS_EMULATED"})
+                exported = self.client("profile", "export", profile["name"]).out
+                self.client("profile", "delete", profile["name"])
+                imported = self.run_client("profile", "import", "-", "--verify", target,
+                                           stdin=exported)
+                self.assertEqual(imported.code, 0, imported.err)
+                refused = self.run_client("attach", target)
+                self.assertEqual((refused.code, refused.reason),
+                                 (7, "BINARY_ARCHITECTURE_FOREIGN"), refused.err)
+                self.assertIn("built for arm64", refused.err)
+        self.assertEqual(self.client("probes", "-o", "json").json().get("probes", []), [])
 
 
 if __name__ == "__main__":

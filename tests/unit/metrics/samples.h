@@ -75,7 +75,8 @@ inline SelfMetricsSources SampleSources() {
             return span::TopologyStats{.edges = 40, .pending = 41, .overflowed = 42, .expired = 43};
           },
       .event_loop =
-          [] { return EventLoopStats{.events = 50, .decode_errors = 51, .unknown_slots = 52}; }};
+          [] { return EventLoopStats{.events = 50, .decode_errors = 51, .unknown_slots = 52}; },
+      .requests_in_flight = [] { return size_t{53}; }};
 }
 
 }  // namespace uprobed::metrics

@@ -25,6 +25,10 @@ TEST_F(SelfMetricsTest, SaysVersionAndStart) {
   EXPECT_EQ(Value("uprobed_start_time_seconds"), 1'700'000'000.5);
 }
 
+TEST_F(SelfMetricsTest, CountsRequestsInFlight) {
+  EXPECT_EQ(Value("uprobed_requests_in_flight"), 53);
+}
+
 TEST_F(SelfMetricsTest, SaysStateOfEachProbe) {
   EXPECT_EQ(OfProbe("uprobed_probe_state", {{"state", "degraded"}}), 1);
   for (const char* state : {"pending", "active", "waiting", "disabled", "failed"}) {

@@ -162,7 +162,9 @@ TEST(PackedConditionOf, IsWhatTheKernelSideEvaluates) {
 Site MakeSite(SiteKind kind, uint32_t function_offset, uint32_t word) {
   Site site;
   site.kind = kind;
-  site.function = std::string(FunctionOf(kind));
+  site.function =
+      std::string(InstrumentationOf(kind) == Instrumentation::kHttpServer ? kServeFunction
+                                                                          : kRoundTripFunction);
   const uint64_t entry = InstrumentationOf(kind) == Instrumentation::kHttpServer ? 0x1000 : 0x2000;
   site.file_offset = entry + function_offset;
   site.virtual_address = 0x10000 + site.file_offset;

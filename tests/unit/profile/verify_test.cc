@@ -15,7 +15,9 @@ namespace {
 Site MakeSite(SiteKind kind, uint32_t function_offset, std::vector<uint8_t> bytes) {
   Site site;
   site.kind = kind;
-  site.function = std::string(FunctionOf(kind));
+  site.function =
+      std::string(InstrumentationOf(kind) == Instrumentation::kHttpServer ? kServeFunction
+                                                                          : kRoundTripFunction);
   const uint64_t entry = InstrumentationOf(kind) == Instrumentation::kHttpServer ? 0x1000 : 0x2000;
   site.file_offset = entry + function_offset;
   site.virtual_address = 0x400000 + site.file_offset;
