@@ -80,6 +80,14 @@ TEST(MakeSiteCookie, OfABranchCarriesItsCondition) {
   EXPECT_FALSE(cookie & UP_COOKIE_RESULT);
 }
 
+TEST(MakeSiteCookie, OfARecoverSaysWhichWayAPanicTakes) {
+  Site site = MakeSite(SiteKind::kServerRecover, "je 0x10", {"recovered"});
+  site.condition = 4;
+
+  EXPECT_EQ(MakeSiteCookie(site, 3),
+            3 | UP_COOKIE_BRANCH | uint64_t{4} << UP_COOKIE_CONDITION_SHIFT);
+}
+
 TEST(MakeSiteCookie, OfABranchOnARegisterCarriesTheWholeCondition) {
   Site site = MakeSite(SiteKind::kClientBranch, "tbnz x30, #63, #0x10", {});
   site.condition = UP_CONDITION_ON_REGISTER | UP_CONDITION_NOT_ZERO | UP_CONDITION_ONE_BIT |

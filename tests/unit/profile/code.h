@@ -35,6 +35,7 @@ class Code {
     return Add(elf::Flow::kNext, {0x48, 0x8b, 0x4c, 0x24, offset}, "mov rcx, [rsp]", {"rcx"});
   }
   Code& TestRcx() { return Add(elf::Flow::kNext, {0x48, 0x85, 0xc9}, "test rcx, rcx"); }
+  Code& TestRax() { return Add(elf::Flow::kNext, {0x48, 0x85, 0xc0}, "test rax, rax"); }
   Code& TestRbx() { return Add(elf::Flow::kNext, {0x48, 0x85, 0xdb}, "test rbx, rbx"); }
   Code& Nop() { return Add(elf::Flow::kNext, {0x90}, "nop"); }
   Code& PushRbp() { return Add(elf::Flow::kNext, {0x55}, "push rbp", {"rsp"}); }

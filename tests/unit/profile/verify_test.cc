@@ -102,8 +102,8 @@ const Spoiled kSiteRules[] = {
     {"not inside the file", [](Profile& p) { p.sites[5].file_offset = UINT64_MAX; }},
     {"not inside the file",
      [](Profile& p) { p.identity.size = p.sites[4].file_offset + p.sites[4].bytes.size() - 1; }},
-    {"not in net/http", [](Profile& p) { p.sites[0].function = "main.main"; }},
-    {"not in net/http", [](Profile& p) { p.sites[5].function = p.sites[0].function; }},
+    {"not in a function", [](Profile& p) { p.sites[0].function = "main.main"; }},
+    {"not in a function", [](Profile& p) { p.sites[5].function = p.sites[0].function; }},
     {"begins below", [](Profile& p) { p.sites[5].virtual_address = 1; }},
     {"is marked single_stepped", [](Profile& p) { p.sites[5].cost = CostClass::kSingleStepped; }},
     {"is marked emulated", [](Profile& p) { p.sites[5].bytes = {0xc3}; }},
@@ -120,8 +120,8 @@ const Spoiled kSiteRules[] = {
     {"with the condition it names", [](Profile& p) { p.sites[3].condition = 4; }},
     {"with the condition it names", [](Profile& p) { p.sites[3].condition = 0x15; }},
     {"with the condition it names", [](Profile& p) { p.sites[3].bytes = {0x90}; }},
-    {"only client_branch has", [](Profile& p) { p.sites[5].condition = 1; }},
-    {"only client_branch has", [](Profile& p) { p.sites[5].ends_when_taken = true; }},
+    {"only branches have", [](Profile& p) { p.sites[5].condition = 1; }},
+    {"only branches have", [](Profile& p) { p.sites[5].ends_when_taken = true; }},
     {"unknown kind", [](Profile& p) { p.sites[5].kind = static_cast<SiteKind>(200); }},
 };
 INSTANTIATE_TEST_SUITE_P(Sites, CheckConsistencyRule, ::testing::ValuesIn(kSiteRules));
@@ -187,6 +187,37 @@ const Spoiled kFieldRules[] = {
     {"lacks the fields", [](Profile& p) { p.fields.erase("net/url.URL.Host"); }},
 };
 INSTANTIATE_TEST_SUITE_P(Fields, CheckConsistencyRule, ::testing::ValuesIn(kFieldRules));
+
+// The valid profile with the sites of how a connection ends: 2 refused, 3 recover.
+Profile WithEnds() {
+  Profile profile = ValidProfile();
+  Site refused = MakeSite(SiteKind::kServerRefused, 0x30, {0xe8, 1, 2, 3, 4});
+  Site recover = MakeSite(SiteKind::kServerRecover, 0x40, {0x74, 0x10});
+  recover.function = "net/http.(*conn).serve.func1";
+  recover.condition = 4;
+  profile.sites.insert(profile.sites.begin() + 2, {refused, recover});
+  return profile;
+}
+
+TEST(CheckConsistency, KnowsHowConnectionsEnd) {
+  EXPECT_TRUE(CheckConsistency(WithEnds()).ok()) << CheckConsistency(WithEnds());
+  const std::function<void(Profile&)> spoils[] = {
+      [](Profile& p) { p.sites[2].bytes = {0x90}; },
+      [](Profile& p) { p.sites[2].function = "net/http.(*conn).serve.func1"; },
+      [](Profile& p) { p.sites[2].arguments.clear(); },
+      [](Profile& p) { p.sites[3].function = "net/http.(*conn).serve"; },
+      [](Profile& p) {
+        p.sites[3].bytes = {0x72, 0x10};
+      },
+      [](Profile& p) { p.sites[3].condition = 5; },
+      [](Profile& p) { p.sites[3].arguments.clear(); },
+  };
+  for (const auto& spoil : spoils) {
+    Profile profile = WithEnds();
+    spoil(profile);
+    EXPECT_EQ(ReasonOf(CheckConsistency(profile)), "PROFILE_INVALID") << &spoil - spoils;
+  }
+}
 
 TEST(CheckConsistency, TakesAProfileWhoseSourcesDisagree) {
   Profile profile = ValidProfile();

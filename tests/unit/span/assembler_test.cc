@@ -175,6 +175,39 @@ TEST(Assembler, CountsServerErrorsFrom500) {
   EXPECT_EQ(WithStatus(0, UP_FLAG_ERROR).error_type, "_OTHER");
 }
 
+TEST(Assembler, TellsWhyAResponseWasNotFinished) {
+  const auto error_type = [](uint32_t flags) {
+    return WithStatus(0, UP_FLAG_UNFINISHED | flags).error_type;
+  };
+  EXPECT_EQ(error_type(UP_FLAG_PANIC), "panic");
+  EXPECT_EQ(error_type(UP_FLAG_PANIC | UP_FLAG_ABORTED), "net/http.ErrAbortHandler");
+  EXPECT_EQ(error_type(UP_FLAG_GOEXIT), "runtime.Goexit");
+  EXPECT_EQ(error_type(0), "_OTHER");
+  EXPECT_EQ(error_type(UP_FLAG_HIJACKED), "");
+  EXPECT_TRUE(WithStatus(0, UP_FLAG_UNFINISHED | UP_FLAG_HIJACKED).hijacked);
+}
+
+TEST(Assembler, KnowsNoStatusThatNobodyWrote) {
+  EXPECT_EQ(WithStatus(0, UP_FLAG_UNFINISHED | UP_FLAG_PANIC).status_code, 0U);
+  EXPECT_EQ(WithStatus(202, UP_FLAG_UNFINISHED | UP_FLAG_PANIC).status_code, 202U);
+}
+
+TEST(Assembler, SaysThatAResponseWasNotWritten) {
+  EXPECT_EQ(WithStatus(200, UP_FLAG_WRITE_ERROR).error_type, "response_not_written");
+  EXPECT_EQ(WithStatus(503, UP_FLAG_WRITE_ERROR).error_type, "503");
+}
+
+TEST(Assembler, KnowsNothingOfWhatWasNoRequestButItsAnswer) {
+  const Span span = WithStatus(400, UP_FLAG_REFUSED);
+  EXPECT_EQ(span.status_code, 400U);
+  EXPECT_EQ(span.method, "_OTHER");
+  EXPECT_EQ(span.method_original, "");
+  EXPECT_EQ(span.scheme, "");
+  EXPECT_EQ(span.path, "");
+  EXPECT_EQ(span.peer_address, "");
+  EXPECT_EQ(span.error_type, "");
+}
+
 TEST(Assembler, KnowsParentOnlyWhereFlagged) {
   up_http_event event = ServerEvent();
   event.parent_span_id[0] = 9;

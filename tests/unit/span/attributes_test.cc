@@ -34,6 +34,7 @@ Span FullSpan() {
   span.request_body_size = 0;
   span.response_body_size = 12;
   span.error_type = "500";
+  span.hijacked = true;
   return span;
 }
 
@@ -59,7 +60,8 @@ TEST(Attributes, FollowSemanticConventionsInOrder) {
                   "url.path=/items/7", "url.query=q=1", "url.full=http://shop/items/7",
                   "server.address=shop", "server.port=80", "network.peer.address=10.0.0.9",
                   "network.peer.port=4711", "network.protocol.version=1.1",
-                  "http.request.body.size=0", "http.response.body.size=12", "error.type=500"));
+                  "http.request.body.size=0", "http.response.body.size=12", "error.type=500",
+                  "uprobed.connection.hijacked=true"));
 }
 
 TEST(Attributes, LeaveOutWhatIsNotKnown) { EXPECT_THAT(Attributes(Span()), IsEmpty()); }

@@ -177,6 +177,15 @@ TEST(LiveCheck, DrawsNothingFromARequestThatFailed) {
   EXPECT_THAT(check.Findings(), IsEmpty());
 }
 
+TEST(LiveCheck, DrawsNothingFromWhatWasNoRequest) {
+  LiveCheck check;
+  up_http_event event = ServerEvent();
+  event.flags |= UP_FLAG_REFUSED;
+  event.lengths[UP_STRING_METHOD] = 0;
+  for (int i = 0; i < kMany; ++i) check.Check(event);
+  EXPECT_THAT(check.Findings(), IsEmpty());
+}
+
 TEST(LiveCheck, SuspectsAFieldThatIsOnlySometimesRight) {
   LiveCheck check;
   for (int i = 0; i < kMany; ++i) {
