@@ -196,7 +196,8 @@ Span Assemble(const up_http_event& event, const EventSource& source, const WallC
   SetIdentity(span, event);
   SetSource(span, event, source);
 
-  if ((event.flags & UP_FLAG_REFUSED) != 0) {
+  span.refused = (event.flags & UP_FLAG_REFUSED) != 0;
+  if (span.refused) {
     span.method = kOther;  // of what was no request, nothing else is known
   } else {
     SetRequest(span, event, strings, source.capture_query);

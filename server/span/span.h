@@ -57,6 +57,7 @@ struct Span {
   int64_t response_body_size = -1;
   std::string error_type;  // "500", "panic", "_OTHER"; empty: no error
   bool hijacked = false;   // server: the handler took the connection over
+  bool refused = false;    // server: no request of anybody's, answered by net/http itself
   // Names of attributes that were cut at their bound, in attribute order: "url.path".
   std::string truncated;  // comma separated; empty: nothing was cut
 

@@ -38,6 +38,7 @@ size_t Topology::SpanIdHash::operator()(const SpanId& id) const {
 }
 
 void Topology::Add(const Span& span) {
+  if (span.refused) return;  // nobody called any function
   const absl::MutexLock lock(&mutex_);
   newest_end_unix_ns_ = std::max(newest_end_unix_ns_, span.end_unix_ns);
   if (span.kind == Kind::kServer) {

@@ -200,6 +200,7 @@ TEST(Assembler, SaysThatAResponseWasNotWritten) {
 TEST(Assembler, KnowsNothingOfWhatWasNoRequestButItsAnswer) {
   const Span span = WithStatus(400, UP_FLAG_REFUSED);
   EXPECT_EQ(span.status_code, 400U);
+  EXPECT_TRUE(span.refused);
   EXPECT_EQ(span.method, "_OTHER");
   EXPECT_EQ(span.method_original, "");
   EXPECT_EQ(span.scheme, "");

@@ -65,6 +65,16 @@ TEST(Topology, ServerFunctionIsPathWithoutRoute) {
   EXPECT_THAT(Keys(topology), ElementsAre(EdgeKey{"shop", "/path", "none", "none"}));
 }
 
+TEST(Topology, WhatWasNoRequestMakesNoEdge) {
+  Topology topology;
+  Span refused = Server(1, "");
+  refused.refused = true;
+
+  topology.Add(refused);
+
+  EXPECT_THAT(Keys(topology), ElementsAre());
+}
+
 TEST(Topology, ClientSpanWaitsForRouteOfItsServerSpan) {
   Topology topology;
 
