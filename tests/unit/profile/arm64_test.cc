@@ -14,6 +14,7 @@
 #include "server/profile/sites.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/profile/resolved.h"
+#include "tests/unit/profile/valid_profile.h"
 
 namespace uprobed::profile {
 namespace {
@@ -160,47 +161,21 @@ TEST(PackedConditionOf, IsWhatTheKernelSideEvaluates) {
 }
 
 Site MakeSite(SiteKind kind, uint32_t function_offset, uint32_t word) {
-  Site site;
-  site.kind = kind;
-  site.function =
-      std::string(InstrumentationOf(kind) == Instrumentation::kHttpServer ? kServeFunction
-                                                                          : kRoundTripFunction);
-  const uint64_t entry = InstrumentationOf(kind) == Instrumentation::kHttpServer ? 0x1000 : 0x2000;
-  site.file_offset = entry + function_offset;
-  site.virtual_address = 0x10000 + site.file_offset;
-  site.function_offset = function_offset;
-  site.bytes = BytesOf(word);
-  site.cost = CostClass::kEmulated;
-  site.arguments = ArgumentsOf(kind, CallAbi::kArm64Registers);
-  return site;
+  return MakeSite(CallAbi::kArm64Registers, kind, function_offset, BytesOf(word));
 }
 
 // Sites: 0 server start, 1 server end, 2 client start, 3 branch, 4 result, 5 error.
 Profile ValidProfile() {
-  Profile profile;
-  profile.identity.sha256 = std::string(64, 'a');
-  profile.identity.size = 0x10000;
-  profile.go_version = "go1.24.12";
-  profile.architecture = "arm64";
-  profile.map_kind = MapKind::kSwiss;
-  profile.sites = {MakeSite(SiteKind::kServerStart, 0x10, kBl),
-                   MakeSite(SiteKind::kServerEnd, 0x20, kBl),
-                   MakeSite(SiteKind::kClientStart, 0x0c, kBls),
-                   MakeSite(SiteKind::kClientBranch, 0x20, kTbnzW9Bit5),
-                   MakeSite(SiteKind::kClientResult, 0x30, kCbzX1),
-                   MakeSite(SiteKind::kClientError, 0x40, kRet)};
+  Profile profile = MakeProfile("arm64", {MakeSite(SiteKind::kServerStart, 0x10, kBl),
+                                          MakeSite(SiteKind::kServerEnd, 0x20, kBl),
+                                          MakeSite(SiteKind::kClientStart, 0x0c, kBls),
+                                          MakeSite(SiteKind::kClientBranch, 0x20, kTbnzW9Bit5),
+                                          MakeSite(SiteKind::kClientResult, 0x30, kCbzX1),
+                                          MakeSite(SiteKind::kClientError, 0x40, kRet)});
   profile.sites[3].condition =
       *PackedConditionOf(elf::Architecture::kArm64, profile.sites[3].bytes);
-  for (const FieldSpec& field : AllFields()) {
-    if (field.need != Need::kBucketMaps) profile.fields[FieldKey(field)] = {8, Source::kDwarf, {}};
-  }
   return profile;
 }
-
-struct Spoiled {
-  const char* message;
-  std::function<void(Profile&)> spoil;
-};
 
 class Arm64Rule : public ::testing::TestWithParam<Spoiled> {};
 

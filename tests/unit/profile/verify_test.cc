@@ -8,53 +8,28 @@
 #include "server/profile/fields.h"
 #include "server/profile/resolver.h"
 #include "server/profile/sites.h"
+#include "tests/unit/profile/valid_profile.h"
 
 namespace uprobed::profile {
 namespace {
 
 Site MakeSite(SiteKind kind, uint32_t function_offset, std::vector<uint8_t> bytes) {
-  Site site;
-  site.kind = kind;
-  site.function =
-      std::string(InstrumentationOf(kind) == Instrumentation::kHttpServer ? kServeFunction
-                                                                          : kRoundTripFunction);
-  const uint64_t entry = InstrumentationOf(kind) == Instrumentation::kHttpServer ? 0x1000 : 0x2000;
-  site.file_offset = entry + function_offset;
-  site.virtual_address = 0x400000 + site.file_offset;
-  site.function_offset = function_offset;
-  site.bytes = std::move(bytes);
-  site.cost = CostClass::kEmulated;
-  site.arguments = ArgumentsOf(kind, CallAbi::kAmd64Registers);
-  return site;
+  return MakeSite(CallAbi::kAmd64Registers, kind, function_offset, std::move(bytes));
 }
 
 // Sites: 0 server start, 1 server end, 2 client start, 3 branch, 4 result, 5 error.
 Profile ValidProfile() {
-  Profile profile;
-  profile.identity.sha256 = std::string(64, 'a');
-  profile.identity.size = 0x10000;
-  profile.go_version = "go1.24.12";
-  profile.architecture = "amd64";
-  profile.map_kind = MapKind::kSwiss;
-  profile.sites = {MakeSite(SiteKind::kServerStart, 0x10, {0xe8, 1, 2, 3, 4}),
-                   MakeSite(SiteKind::kServerEnd, 0x20, {0xe8, 1, 2, 3, 4}),
-                   MakeSite(SiteKind::kClientStart, 0x10, {0x55}),
-                   MakeSite(SiteKind::kClientBranch, 0x20, {0x75, 0x10}),
-                   MakeSite(SiteKind::kClientResult, 0x30, {0x0f, 0x84, 1, 2, 3, 4}),
-                   MakeSite(SiteKind::kClientError, 0x40, {0x90})};
+  Profile profile =
+      MakeProfile("amd64", {MakeSite(SiteKind::kServerStart, 0x10, {0xe8, 1, 2, 3, 4}),
+                            MakeSite(SiteKind::kServerEnd, 0x20, {0xe8, 1, 2, 3, 4}),
+                            MakeSite(SiteKind::kClientStart, 0x10, {0x55}),
+                            MakeSite(SiteKind::kClientBranch, 0x20, {0x75, 0x10}),
+                            MakeSite(SiteKind::kClientResult, 0x30, {0x0f, 0x84, 1, 2, 3, 4}),
+                            MakeSite(SiteKind::kClientError, 0x40, {0x90})});
   profile.sites[3].condition = 5;
   profile.sites[3].ends_when_taken = true;
-  for (const FieldSpec& field : AllFields()) {
-    if (field.need != Need::kBucketMaps) profile.fields[FieldKey(field)] = {8, Source::kDwarf, {}};
-  }
   return profile;
 }
-
-// A way to spoil a valid profile, and words of the message of the rule that must notice.
-struct Spoiled {
-  const char* message;
-  std::function<void(Profile&)> spoil;
-};
 
 class CheckConsistencyRule : public ::testing::TestWithParam<Spoiled> {};
 
