@@ -39,44 +39,44 @@ inline span::Span ClientSpan() {
 
 // Each number is another, so that no metric can take another's.
 inline SelfMetricsSources SampleSources() {
-  return {
-      .version = "1.2.3",
-      .start_unix_ns = 1'700'000'000'500'000'000,
-      .probes =
-          [] {
-            control::Probe probe;
-            probe.record.id = "shop";
-            probe.status.state = control::ProbeState::kDegraded;
-            probe.status.attached_sites = 4;
-            probe.status.single_stepped_sites = 1;
-            probe.status.spans = 17;
-            for (int i = 0; i < UP_COUNTER_COUNT; ++i) {
-              probe.status.counters.value[i] = static_cast<uint64_t>(100 + i);
-            }
-            return std::vector<control::Probe>{probe};
-          },
-      .hub =
-          [] {
-            return stream::HubStats{
-                .published = 20, .delivered = 21, .dropped = 22, .subscribers = 23};
-          },
-      .store =
-          [] {
-            return store::StoreStats{.reads = 30,
-                                     .writes = 31,
-                                     .errors = 32,
-                                     .profile_hits = 33,
-                                     .profile_misses = 34,
-                                     .bytes = 35,
-                                     .schema_version = 36};
-          },
-      .topology =
-          [] {
-            return span::TopologyStats{.edges = 40, .pending = 41, .overflowed = 42, .expired = 43};
-          },
-      .event_loop =
-          [] { return EventLoopStats{.events = 50, .decode_errors = 51, .unknown_slots = 52}; },
-      .requests_in_flight = [] { return size_t{53}; }};
+  return {.version = "1.2.3",
+          .start_unix_ns = 1'700'000'000'500'000'000,
+          .probes =
+              [] {
+                control::Probe probe;
+                probe.record.id = "shop";
+                probe.status.state = control::ProbeState::kDegraded;
+                probe.status.attached_sites = 4;
+                probe.status.single_stepped_sites = 1;
+                probe.status.spans = 17;
+                for (int i = 0; i < UP_COUNTER_COUNT; ++i) {
+                  probe.status.counters.value[i] = static_cast<uint64_t>(100 + i);
+                }
+                return std::vector<control::Probe>{probe};
+              },
+          .hub =
+              [] {
+                return stream::HubStats{
+                    .published = 20, .delivered = 21, .dropped = 22, .subscribers = 23};
+              },
+          .store =
+              [] {
+                return store::StoreStats{.reads = 30,
+                                         .writes = 31,
+                                         .errors = 32,
+                                         .profile_hits = 33,
+                                         .profile_misses = 34,
+                                         .bytes = 35,
+                                         .schema_version = 36};
+              },
+          .topology =
+              [] {
+                return span::TopologyStats{
+                    .edges = 40, .pending = 41, .overflowed = 42, .expired = 43};
+              },
+          .event_loop =
+              [] { return EventLoopStats{.events = 50, .decode_errors = 51, .unknown_slots = 52}; },
+          .requests_in_flight = [] { return size_t{53}; }};
 }
 
 }  // namespace uprobed::metrics
