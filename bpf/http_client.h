@@ -7,20 +7,21 @@
 #include "bpf/branch.h"
 #include "bpf/go_read.h"
 #include "bpf/in_flight.h"
+#include "bpf/request_context.h"
 #include "bpf/trace_context.h"
 
-/* A request made while the same goroutine serves one is its child. */
+/* A request made while the same goroutine serves one is its child; else one whose context leads to
+ * one that is being served. What cannot be known is a root. */
 static __always_inline void inherit_trace(const struct hit* hit,
                                           struct up_in_flight_request* request) {
   const struct up_in_flight_request* serving = bpf_map_lookup_elem(&server_requests, &hit->key);
-  if (!serving) {
+  if (serving) {
+    inherit_ids(request, serving);
+    request->flags |= UP_FLAG_LOCAL_PARENT;
+  } else if (!inherit_by_context(hit->profile, hit->process.tgid, request)) {
+    __builtin_memset(request->parent_span_id, 0, UP_SPAN_ID_SIZE);
     new_trace_id(request);
-    return;
   }
-  __builtin_memcpy(request->trace_id, serving->trace_id, UP_TRACE_ID_SIZE);
-  __builtin_memcpy(request->parent_span_id, serving->span_id, UP_SPAN_ID_SIZE);
-  request->trace_flags = serving->trace_flags;
-  request->flags |= UP_FLAG_LOCAL_PARENT;
 }
 
 static __always_inline void on_client_start(struct pt_regs* regs) {

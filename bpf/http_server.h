@@ -7,6 +7,7 @@
 #include "bpf/go_map.h"
 #include "bpf/go_read.h"
 #include "bpf/in_flight.h"
+#include "bpf/request_context.h"
 #include "bpf/trace_context.h"
 
 static __always_inline void read_traceparent(const struct up_profile_slot* profile,
@@ -28,6 +29,7 @@ static __always_inline void on_server_start(struct pt_regs* regs) {
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_SERVER_START)) return;
   struct up_in_flight_request request = {};
+  struct go_context context = {};
   request.start_ns = bpf_ktime_get_ns();
   request.request = GO_SERVE_HTTP_REQUEST(hit.profile, regs);
   request.response = GO_SERVE_HTTP_RESPONSE(hit.profile, regs);
@@ -35,7 +37,11 @@ static __always_inline void on_server_start(struct pt_regs* regs) {
   new_trace_id(&request);
   new_span_id(&request);
   read_traceparent(hit.profile, &request);
-  begin_request(&hit, &server_requests, cookie, &request);
+  if (has_field(hit.profile, UP_FIELD_REQUEST_CTX) &&
+      read_context(field_address(hit.profile, UP_FIELD_REQUEST_CTX, request.request), &context))
+    request.context = context.data;
+  if (begin_request(&hit, &server_requests, cookie, &request))
+    remember_context(&hit, &request, context.itab);
 }
 
 static __always_inline void read_route(const struct up_profile_slot* profile, uint64_t request,
@@ -100,7 +106,7 @@ static __always_inline void on_server_end(struct pt_regs* regs) {
   uint64_t address;
   if (!read_field(hit.profile, UP_FIELD_SERVER_RESPONSE_REQ, response, &address)) {
     count(hit.counters, UP_COUNTER_LOST_READ_FAULT);
-    bpf_map_delete_elem(&server_requests, &hit.key);
+    forget_request(&hit, &server_requests, request);
     return;
   }
   if (address != request->request) {
@@ -108,7 +114,7 @@ static __always_inline void on_server_end(struct pt_regs* regs) {
      */
     count(hit.counters, UP_COUNTER_LOST_ABANDONED);
     count(hit.counters, UP_COUNTER_LOST_NO_START);
-    bpf_map_delete_elem(&server_requests, &hit.key);
+    forget_request(&hit, &server_requests, request);
     return;
   }
   struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);

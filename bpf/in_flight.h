@@ -4,18 +4,39 @@
 
 #include "bpf/process.h"
 
+/* Forgets a request, and the way from its context to it. */
+static __always_inline void forget_request(const struct hit* hit, void* requests,
+                                           const struct up_in_flight_request* request) {
+  struct up_context_key context = {.context = request->context, .tgid = hit->key.tgid};
+  /* Either may have been removed by the daemon meanwhile, which is all that can fail. */
+  if (context.context) bpf_map_delete_elem(&server_contexts, &context);
+  bpf_map_delete_elem(requests, &hit->key);
+}
+
 /* Remembers a request that begins. One that is still there for the same goroutine never ended: it
  * is counted as abandoned, unless the site may be hit twice by one call and this is the same
- * request. */
-static __always_inline void begin_request(const struct hit* hit, void* requests, uint64_t cookie,
+ * request. False, and counted, where there is no room. */
+static __always_inline bool begin_request(const struct hit* hit, void* requests, uint64_t cookie,
                                           const struct up_in_flight_request* request) {
   const struct up_in_flight_request* before = bpf_map_lookup_elem(requests, &hit->key);
   if (before) {
     bool repeated = (cookie & UP_COOKIE_MAY_REPEAT) && before->request == request->request;
     count(hit->counters, repeated ? UP_COUNTER_REPEATED_START : UP_COUNTER_LOST_ABANDONED);
+    forget_request(hit, requests, before);
   }
-  if (bpf_map_update_elem(requests, &hit->key, request, BPF_ANY))
+  if (bpf_map_update_elem(requests, &hit->key, request, BPF_ANY)) {
     count(hit->counters, UP_COUNTER_LOST_MAP_FULL);
+    return false;
+  }
+  return true;
+}
+
+/* Makes `request` a child of the one that is being served. */
+static __always_inline void inherit_ids(struct up_in_flight_request* request,
+                                        const struct up_in_flight_request* serving) {
+  __builtin_memcpy(request->trace_id, serving->trace_id, UP_TRACE_ID_SIZE);
+  __builtin_memcpy(request->parent_span_id, serving->span_id, UP_SPAN_ID_SIZE);
+  request->trace_flags = serving->trace_flags;
 }
 
 /* Reserves the record of a request that ends and copies what is known since its begin. NULL, and
@@ -57,7 +78,7 @@ static __always_inline struct up_http_event* end_request(const struct hit* hit, 
                                                          const struct up_in_flight_request* request,
                                                          uint32_t kind) {
   struct up_http_event* event = make_event(hit, request, kind);
-  bpf_map_delete_elem(requests, &hit->key);
+  forget_request(hit, requests, request);
   return event;
 }
 

@@ -135,7 +135,8 @@ metrics::SelfMetricsSources Daemon::MakeMetricsSources() {
           .store = [this] { return store_->stats(); },
           .topology = [this] { return topology_.stats(); },
           .event_loop = [this] { return event_loop_.stats(); },
-          .requests_in_flight = [this] { return backend_.InFlight(); }};
+          .requests_in_flight = [this] { return backend_.InFlight(); },
+          .contexts_in_flight = [this] { return backend_.ContextsInFlight(); }};
 }
 
 }  // namespace uprobed

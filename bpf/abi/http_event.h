@@ -45,6 +45,8 @@
 /* server */
 #define UP_FLAG_WRITE_ERROR 0x400 /* the response could not be written to the client */
 #define UP_FLAG_REFUSED 0x800     /* net/http answered by itself what it took for no request */
+/* client: parent is the server span whose context.Context the request's own was derived from */
+#define UP_FLAG_CONTEXT_PARENT 0x1000
 
 struct up_http_event {
   uint32_t kind;

@@ -24,16 +24,34 @@ struct up_in_flight_request {
   uint64_t start_ns;
   uint64_t request;  /* address of http.Request */
   uint64_t response; /* server: address of net/http.response */
+  uint64_t context;  /* server: its key in the map of contexts; 0 where it is not there */
   uint32_t slot;
-  uint32_t flags; /* UP_FLAG_REMOTE_PARENT, UP_FLAG_LOCAL_PARENT */
+  uint32_t flags; /* UP_FLAG_REMOTE_PARENT, UP_FLAG_LOCAL_PARENT, UP_FLAG_CONTEXT_PARENT */
   uint8_t trace_id[UP_TRACE_ID_SIZE];
   uint8_t span_id[UP_SPAN_ID_SIZE];
   uint8_t parent_span_id[UP_SPAN_ID_SIZE];
   uint8_t trace_flags;
   uint8_t reserved[7];
 };
-UP_ABI_OFFSET(struct up_in_flight_request, slot, 24);
-UP_ABI_OFFSET(struct up_in_flight_request, trace_id, 32);
-UP_ABI_ASSERT(sizeof(struct up_in_flight_request) == 72);
+UP_ABI_OFFSET(struct up_in_flight_request, slot, 32);
+UP_ABI_OFFSET(struct up_in_flight_request, trace_id, 40);
+UP_ABI_ASSERT(sizeof(struct up_in_flight_request) == 80);
+
+/* The context.Context of a request being served leads to it, as long as it is being served. */
+struct up_context_key {
+  uint64_t context; /* data word of the interface */
+  uint32_t tgid;
+  uint32_t reserved;
+};
+UP_ABI_ASSERT(sizeof(struct up_context_key) == 16);
+
+struct up_context_owner {
+  uint64_t itab;      /* first word of the interface */
+  uint64_t goroutine; /* that serves: with the process, the key of the request */
+  uint32_t slot;
+  uint32_t reserved;
+};
+UP_ABI_OFFSET(struct up_context_owner, slot, 16);
+UP_ABI_ASSERT(sizeof(struct up_context_owner) == 24);
 
 #endif /* UPROBED_BPF_ABI_IN_FLIGHT_H_ */

@@ -46,7 +46,8 @@ enum up_field {
   UP_FIELD_SERVER_RESPONSE_CONN = 31,
   UP_FIELD_CONN_HIJACKED = 32,    /* bool */
   UP_FIELD_CONN_WRITE_ERROR = 33, /* error: what writing to the client ended in */
-  UP_FIELD_COUNT = 34,
+  UP_FIELD_REQUEST_CTX = 34,      /* context.Context */
+  UP_FIELD_COUNT = 35,
 };
 
 /* up_profile_slot.map_kind */
@@ -63,7 +64,7 @@ struct up_profile_slot {
   uint64_t present;
   uint32_t flags;
   uint32_t map_kind;
-  uint16_t offset[UP_FIELD_COUNT + 2];
+  uint16_t offset[UP_FIELD_COUNT + 1];
 };
 UP_ABI_OFFSET(struct up_profile_slot, offset, 16);
 UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 88);

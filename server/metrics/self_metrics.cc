@@ -86,6 +86,9 @@ Families SelfMetrics::Collect() const {
   AddGauge(families, "uprobed_requests_in_flight",
            "Requests that have begun and not ended, as the kernel side remembers them.",
            sources_.requests_in_flight());
+  AddGauge(families, "uprobed_request_contexts_in_flight",
+           "Contexts that lead from calls on other goroutines to requests being served.",
+           sources_.contexts_in_flight());
   AddStream(families, sources_.hub());
   AddStore(families, sources_.store());
   AddTopology(families, sources_.topology());

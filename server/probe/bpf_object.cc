@@ -91,6 +91,7 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
                    .scoped_processes = bpf_map__fd(skeleton->maps.scoped_processes),
                    .server_requests = bpf_map__fd(skeleton->maps.server_requests),
                    .client_requests = bpf_map__fd(skeleton->maps.client_requests),
+                   .server_contexts = bpf_map__fd(skeleton->maps.server_contexts),
                    .counters = bpf_map__fd(skeleton->maps.counters),
                    .events = bpf_map__fd(skeleton->maps.events)};
   return object;

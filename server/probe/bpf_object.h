@@ -23,6 +23,7 @@ struct BpfMaps {
   int scoped_processes = -1;
   int server_requests = -1;
   int client_requests = -1;
+  int server_contexts = -1;
   int counters = -1;
   int events = -1;
 };

@@ -16,7 +16,9 @@ class InFlightRequests {
   explicit InFlightRequests(const BpfMaps& maps) : maps_(maps) {}
 
   size_t Count() const;
-  // Entries of a slot whose sites are detached.
+  // The contexts that lead to requests being served: one each, at most.
+  size_t CountContexts() const;
+  // Entries of a slot whose sites are detached. Both return the number of requests.
   size_t RemoveSlot(uint32_t slot) const;
   // Entries of processes that have exited.
   size_t RemoveExited(const std::function<bool(uint32_t tgid)>& exited) const;

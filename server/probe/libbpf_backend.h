@@ -30,6 +30,8 @@ class LibbpfBackend : public ProbeBackend {
   absl::StatusOr<std::unique_ptr<EventReader>> OpenEvents(EventReader::OnRecord on_record) const;
   // Requests that have begun and not ended.
   size_t InFlight() const;
+  // Contexts of requests being served that lead to them.
+  size_t ContextsInFlight() const;
   // Forgets requests of processes that no longer exist.
   size_t ForgetExitedProcesses() const;
 

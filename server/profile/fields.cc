@@ -53,6 +53,7 @@ constexpr std::array<FieldSpec, UP_FIELD_COUNT> kFields = {{
     {UP_FIELD_SERVER_RESPONSE_CONN, kServerResponse, "conn", kServer, Need::kIfPresent},
     {UP_FIELD_CONN_HIJACKED, kConn, "hijackedv", kServer, Need::kIfPresent},
     {UP_FIELD_CONN_WRITE_ERROR, kConn, "werr", kServer, Need::kIfPresent},
+    {UP_FIELD_REQUEST_CTX, kRequest, "ctx", kServer, Need::kIfPresent},
 }};
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace uprobed::profile {
 // When a profile must know a field.
 enum class Need : uint8_t {
   kAlways,     // without it the instrumentation is refused
-  kIfPresent,  // spans lack one attribute, or the cause of an end, without it
+  kIfPresent,  // spans lack one attribute, the cause of an end, or a parent, without it
   // Of maps of one kind, which only headers are read from: without it a traceparent is not adopted.
   kBucketMaps,
   kSwissMaps,

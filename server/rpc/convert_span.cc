@@ -24,6 +24,8 @@ v1::Span::ParentSource ParentSourceToProto(span::ParentSource source) {
       return v1::Span::PARENT_SOURCE_TRACEPARENT;
     case span::ParentSource::kGoroutine:
       return v1::Span::PARENT_SOURCE_GOROUTINE;
+    case span::ParentSource::kContext:
+      return v1::Span::PARENT_SOURCE_CONTEXT;
   }
   return v1::Span::PARENT_SOURCE_UNSPECIFIED;
 }

@@ -163,17 +163,23 @@ std::string ErrorTypeOf(const Span& span, uint32_t flags) {
   return (flags & UP_FLAG_ERROR) != 0 ? kOther : "";
 }
 
+ParentSource ParentSourceOf(uint32_t flags) {
+  if ((flags & UP_FLAG_LOCAL_PARENT) != 0) return ParentSource::kGoroutine;
+  if ((flags & UP_FLAG_CONTEXT_PARENT) != 0) return ParentSource::kContext;
+  return (flags & UP_FLAG_REMOTE_PARENT) != 0 ? ParentSource::kTraceparent : ParentSource::kNone;
+}
+
 void SetIdentity(Span& span, const up_http_event& event) {
   static_assert(sizeof(span.trace_id) == sizeof(event.trace_id));
   static_assert(sizeof(span.span_id) == sizeof(event.span_id));
   std::memcpy(span.trace_id.data(), event.trace_id, sizeof(event.trace_id));
   std::memcpy(span.span_id.data(), event.span_id, sizeof(event.span_id));
   span.trace_flags = event.trace_flags;
-  if ((event.flags & (UP_FLAG_REMOTE_PARENT | UP_FLAG_LOCAL_PARENT)) == 0) return;
+  const ParentSource source = ParentSourceOf(event.flags);
+  if (source == ParentSource::kNone) return;
   std::memcpy(span.parent_span_id.data(), event.parent_span_id, sizeof(event.parent_span_id));
   if (!span.has_parent()) return;
-  span.parent_source = (event.flags & UP_FLAG_LOCAL_PARENT) != 0 ? ParentSource::kGoroutine
-                                                                 : ParentSource::kTraceparent;
+  span.parent_source = source;
 }
 
 void SetSource(Span& span, const up_http_event& event, const EventSource& source) {

@@ -17,6 +17,7 @@ enum class ParentSource : uint8_t {
   kNone,         // a root, as far as can be known
   kTraceparent,  // the request's traceparent header
   kGoroutine,    // the server span that the same goroutine was serving
+  kContext,      // the server span that the request's context.Context was derived from
 };
 
 // One HTTP request, as OpenTelemetry's semantic conventions for HTTP see it. Owns its strings.

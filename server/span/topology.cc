@@ -75,7 +75,10 @@ void Topology::AddClient(const Span& span) {
                   .is_error = span.is_error(),
                   .latency_ns = span.duration_ns(),
                   .end_unix_ns = span.end_unix_ns};
-  if (span.parent_source != ParentSource::kGoroutine) {
+  // A server span that this daemon sees, too, and that ends later, as a rule.
+  const bool has_server_span = span.parent_source == ParentSource::kGoroutine ||
+                               span.parent_source == ParentSource::kContext;
+  if (!has_server_span) {
     Count(request);
     return;
   }

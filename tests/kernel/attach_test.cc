@@ -110,6 +110,49 @@ TEST_F(AttachTest, RequestsOfExitedProcessesAreForgotten) {
   EXPECT_EQ(backend_.InFlight(), 0U);
 }
 
+// A request that is being served, and its context, which would lead calls to it.
+class RequestUnderWay : public AttachTest {
+ protected:
+  void SetUp() override {
+    AttachTest::SetUp();
+    if (IsSkipped()) return;
+    target_ = RunningTarget::Start(path_);
+    ASSERT_TRUE(target_.has_value());
+    attachment_ = Attach(path_);
+    ASSERT_NE(attachment_, nullptr);
+    request_ = ChildProcess::Start(
+        {(TargetsDir() / "loadgen").string(), "-url", Url(*target_, "/slow?ms=60000"), "-n", "1"});
+    ASSERT_TRUE(request_.has_value());
+    while (attachment_->counters().value[UP_COUNTER_HITS_SERVER_START] == 0 ||
+           backend_.ContextsInFlight() == 0) {
+      std::this_thread::yield();
+    }
+  }
+
+  std::optional<RunningTarget> target_;
+  std::unique_ptr<probe::Attachment> attachment_;
+  std::optional<ChildProcess> request_;
+};
+
+TEST_F(RequestUnderWay, IsForgottenWithItsContextOnDetach) {
+  ASSERT_EQ(backend_.InFlight(), 1U);
+
+  attachment_.reset();
+
+  EXPECT_EQ(backend_.InFlight(), 0U);
+  EXPECT_EQ(backend_.ContextsInFlight(), 0U);
+}
+
+TEST_F(RequestUnderWay, IsForgottenWithItsContextWhenItsProcessHasExited) {
+  ASSERT_EQ(backend_.ForgetExitedProcesses(), 0U);
+
+  target_.reset();
+
+  EXPECT_EQ(backend_.ForgetExitedProcesses(), 1U);
+  EXPECT_EQ(backend_.InFlight(), 0U);
+  EXPECT_EQ(backend_.ContextsInFlight(), 0U);
+}
+
 TEST_F(AttachTest, EndWithoutItsStartIsCounted) {
   const std::optional<RunningTarget> target = RunningTarget::Start(path_);
   ASSERT_TRUE(target.has_value());

@@ -33,11 +33,13 @@ class GoVersions : public KernelTest, public ::testing::WithParamInterface<Targe
     EXPECT_EQ(Counter(UP_COUNTER_LOST_READ_FAULT), 0U);
     EXPECT_EQ(Counter(UP_COUNTER_FIELD_UNREAD), 0U);
     EXPECT_EQ(backend_.InFlight(), 0U);
+    EXPECT_EQ(backend_.ContextsInFlight(), 0U);
   }
 
   // The client spans of a route that makes one request, and that each is the child of a server
   // span.
-  void ExpectOneChildEach(const std::string& route, int total) {
+  void ExpectOneChildEach(const std::string& route, int total,
+                          span::ParentSource source = span::ParentSource::kGoroutine) {
     ASSERT_EQ(Load(Url(route), total, 4), 0);
     const auto parents = spans_.Wait(static_cast<size_t>(total), [&route](const span::Span& span) {
       return IsServer(span) && span.path == route;
@@ -55,7 +57,7 @@ class GoVersions : public KernelTest, public ::testing::WithParamInterface<Targe
       EXPECT_EQ(child.response_body_size, 3);
       EXPECT_EQ(child.protocol_version, "1.1");
       EXPECT_EQ(child.server_address + ":" + std::to_string(child.server_port), target_->address);
-      EXPECT_EQ(child.parent_source, span::ParentSource::kGoroutine);
+      EXPECT_EQ(child.parent_source, source);
       ASSERT_EQ(by_id.count(child.parent_span_id), 1U);
       EXPECT_EQ(by_id[child.parent_span_id]->trace_id, child.trace_id);
     }
@@ -122,6 +124,10 @@ TEST_P(GoVersions, StatusAndSizeAreTheResponses) {
 TEST_P(GoVersions, ClientSpanThroughHttpClient) { ExpectOneChildEach("/call", 60); }
 
 TEST_P(GoVersions, ClientSpanThroughTransportCalledDirectly) { ExpectOneChildEach("/direct", 60); }
+
+TEST_P(GoVersions, ClientSpanOnAnotherGoroutine) {
+  ExpectOneChildEach("/elsewhere", 60, span::ParentSource::kContext);
+}
 
 TEST_P(GoVersions, ClientSpanThroughReverseProxy) {
   constexpr int kRequests = 40;

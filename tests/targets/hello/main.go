@@ -29,6 +29,7 @@ func main() {
 	addEndingRoutes(mux)
 	addItemRoutes(mux)
 	addCallingRoutes(mux, reachable(listener.Addr().(*net.TCPAddr)))
+	addHandoffRoutes(mux, reachable(listener.Addr().(*net.TCPAddr)))
 	fmt.Println("listening on", listener.Addr())
 	if err := http.Serve(listener, mux); err != nil {
 		fmt.Fprintln(os.Stderr, "hello:", err)

@@ -90,6 +90,11 @@ TEST(Span, TellsItsParentAndHowItIsKnown) {
   EXPECT_EQ(child.kind(), v1::Span::KIND_CLIENT);
   EXPECT_EQ(child.status(), v1::Span::STATUS_UNSET);
 
+  span.parent_source = span::ParentSource::kContext;
+  v1::Span handed_over;
+  FillSpan(span, handed_over);
+  EXPECT_EQ(handed_over.parent_source(), v1::Span::PARENT_SOURCE_CONTEXT);
+
   span.parent_source = span::ParentSource::kTraceparent;
   v1::Span remote;
   FillSpan(span, remote);

@@ -96,6 +96,17 @@ TEST(ClientAssembler, KnowsServerSpanOfItsGoroutineAsParent) {
   EXPECT_EQ(span.parent_span_id[7], 2);
 }
 
+TEST(ClientAssembler, KnowsServerSpanThatItsContextLeadsToAsParent) {
+  up_http_event event = ClientEvent();
+  event.flags = UP_FLAG_CONTEXT_PARENT;
+  event.parent_span_id[7] = 2;
+
+  const Span span = AssembleClient(event);
+
+  EXPECT_EQ(span.parent_source, ParentSource::kContext);
+  EXPECT_EQ(span.parent_span_id[7], 2);
+}
+
 TEST(ClientAssembler, NamesEveryCutAttributeInOrder) {
   up_http_event event = ClientEvent();
   SetString(event, event.scheme, UP_STRING_SCHEME, std::string(9, 's'));

@@ -87,6 +87,17 @@ TEST(Topology, ClientSpanWaitsForRouteOfItsServerSpan) {
   EXPECT_EQ(topology.stats().pending, 0u);
 }
 
+TEST(Topology, CallOnAnotherGoroutineWaitsForRouteOfItsServerSpan) {
+  Topology topology;
+  Span call = Client(1);
+  call.parent_source = ParentSource::kContext;
+
+  topology.Add(call);
+  topology.Add(Server(1, "/checkout"));
+
+  EXPECT_THAT(Keys(topology), ElementsAre(EdgeKey{"shop", "/checkout", "stock:8081", "/reserve"}));
+}
+
 TEST(Topology, EachCallOfOneRequestCounts) {
   Topology topology;
 

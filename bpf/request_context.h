@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+#ifndef UPROBED_BPF_REQUEST_CONTEXT_H_
+#define UPROBED_BPF_REQUEST_CONTEXT_H_
+
+/* From an outgoing request to the incoming one that it was made for, on whatever goroutine: by its
+ * context.Context, which was derived from that of the incoming request.
+ *
+ * net/http gives each incoming request a context of its own (src/net/http/server.go, readRequest),
+ * and every context of the standard library begins with the interface of its parent
+ * (src/context/context.go). A step is taken only where the first word is an itab of
+ * context.Context, which nothing but the interface of a context begins with; so a type of the
+ * program's own is left through what it embeds first, or not at all. The address at which the walk
+ * arrives cannot be that of a freed object that another request's context took over: the chain that
+ * led there keeps it alive, and it is known no longer than its request is being served. */
+#include "bpf/go_read.h"
+#include "bpf/in_flight.h"
+
+#define MAX_CONTEXTS 32
+
+/* src/internal/abi/iface.go, ITab: the interface's type, the concrete type. */
+struct go_itab {
+  uint64_t interface_type;
+  uint64_t type;
+};
+
+struct go_context {
+  uint64_t itab;
+  uint64_t data;
+};
+
+/* src/internal/abi/type.go (src/runtime/type.go before Go 1.21): Type, with which PtrType and
+ * StructType begin. */
+#define GO_TYPE_SIZE 48
+#define GO_POINTER_ELEMENT GO_TYPE_SIZE
+#define GO_STRUCT_FIELDS (GO_TYPE_SIZE + 8) /* behind the package's path */
+#define GO_STRUCT_FIELD_TYPE 8              /* behind the name */
+
+static __always_inline bool read_word(uint64_t address, uint64_t* value) {
+  return bpf_probe_read_user(value, sizeof(*value), (const void*)address) == 0;
+}
+
+static __always_inline bool read_context(uint64_t address, struct go_context* context) {
+  return bpf_probe_read_user(context, sizeof(*context), (const void*)address) == 0;
+}
+
+static __always_inline bool is_context(const struct go_context* context, uint64_t interface_type) {
+  uint64_t word;
+  return context->itab && read_word(context->itab, &word) && word == interface_type;
+}
+
+/* The type of the first field of the struct that the interface points to, or 0. */
+static __always_inline uint64_t first_field_type(const struct go_context* context) {
+  struct go_itab itab;
+  uint64_t address;
+  if (bpf_probe_read_user(&itab, sizeof(itab), (const void*)context->itab) ||
+      !read_word(itab.type + GO_POINTER_ELEMENT, &address) ||
+      !read_word(address + GO_STRUCT_FIELDS, &address) ||
+      !read_word(address + GO_STRUCT_FIELD_TYPE, &address))
+    return 0;
+  return address;
+}
+
+struct context_walk {
+  struct go_context at;
+  uint64_t interface_type; /* context.Context's */
+  uint64_t embedded_type;  /* of what was embedded by pointer on the way, or 0 */
+};
+
+/* To the parent. In Go 1.20 a timerCtx embeds its cancelCtx by pointer. That it was this, and not a
+ * type of the program's own, shows at the end: only package context can embed a cancelCtx, and the
+ * type that was gone through must be that of the request's context, which is one. */
+static __always_inline bool step_to_parent(struct context_walk* walk) {
+  struct go_context first;
+  if (!read_context(walk->at.data, &first)) return false;
+  if (!is_context(&first, walk->interface_type)) {
+    uint64_t type = first_field_type(&walk->at);
+    if (!type || (walk->embedded_type && walk->embedded_type != type)) return false;
+    walk->embedded_type = type;
+    if (!read_context(first.itab, &first) || !is_context(&first, walk->interface_type))
+      return false;
+  }
+  walk->at = first;
+  return true;
+}
+
+static __always_inline bool same_words(const uint8_t* one, const uint8_t* other, int size) {
+  for (int i = 0; i < size; i += sizeof(uint64_t)) {
+    if (*(const uint64_t*)(one + i) != *(const uint64_t*)(other + i)) return false;
+  }
+  return true;
+}
+
+/* Whether the walk has arrived at the context of a request that is being served; copies its ids. */
+static __always_inline bool joins_here(const struct context_walk* walk, uint32_t tgid,
+                                       struct up_in_flight_request* request) {
+  struct up_context_key context = {.context = walk->at.data, .tgid = tgid};
+  const struct up_context_owner* owner = bpf_map_lookup_elem(&server_contexts, &context);
+  if (!owner || owner->itab != walk->at.itab) return false;
+  if (walk->embedded_type) {
+    struct go_itab itab;
+    if (bpf_probe_read_user(&itab, sizeof(itab), (const void*)walk->at.itab) ||
+        itab.type != walk->embedded_type)
+      return false;
+  }
+  struct up_in_flight_key key = {.goroutine = owner->goroutine, .tgid = tgid};
+  const struct up_in_flight_request* serving = bpf_map_lookup_elem(&server_requests, &key);
+  if (!serving || serving->context != context.context) return false;
+  inherit_ids(request, serving);
+  /* The serving goroutine runs meanwhile: where its request ended while it was copied, the copy may
+   * be of whatever took its place in the map. */
+  serving = bpf_map_lookup_elem(&server_requests, &key);
+  return serving && serving->context == context.context &&
+         same_words(serving->span_id, request->parent_span_id, UP_SPAN_ID_SIZE) &&
+         same_words(serving->trace_id, request->trace_id, UP_TRACE_ID_SIZE);
+}
+
+/* Makes the outgoing `request` a child of the request being served that its context leads to; false
+ * where it leads to none. */
+static __noinline int inherit_by_context(const struct up_profile_slot* profile, uint32_t tgid,
+                                         struct up_in_flight_request* request) {
+  struct context_walk walk = {};
+  if (!has_field(profile, UP_FIELD_REQUEST_CTX) ||
+      !read_context(field_address(profile, UP_FIELD_REQUEST_CTX, request->request), &walk.at) ||
+      !walk.at.itab || !read_word(walk.at.itab, &walk.interface_type))
+    return false;
+  for (int i = 0; i < MAX_CONTEXTS; i++) {
+    if (joins_here(&walk, tgid, request)) {
+      request->flags |= UP_FLAG_CONTEXT_PARENT;
+      return true;
+    }
+    if (!step_to_parent(&walk)) return false;
+  }
+  return false;
+}
+
+/* Remembers whose context it is. `request` has been remembered. */
+static __always_inline void remember_context(const struct hit* hit,
+                                             const struct up_in_flight_request* request,
+                                             uint64_t itab) {
+  struct up_context_key key = {.context = request->context, .tgid = hit->key.tgid};
+  struct up_context_owner owner = {
+      .itab = itab, .goroutine = hit->key.goroutine, .slot = hit->slot};
+  /* There is room, see the map. Should it fail, what is called on other goroutines stays a root. */
+  if (key.context) bpf_map_update_elem(&server_contexts, &key, &owner, BPF_ANY);
+}
+
+#endif /* UPROBED_BPF_REQUEST_CONTEXT_H_ */
