@@ -29,7 +29,6 @@ static __always_inline void on_server_start(struct pt_regs* regs) {
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_SERVER_START)) return;
   struct up_in_flight_request request = {};
-  struct go_context context = {};
   request.start_ns = bpf_ktime_get_ns();
   request.request = GO_SERVE_HTTP_REQUEST(hit.profile, regs);
   request.response = GO_SERVE_HTTP_RESPONSE(hit.profile, regs);
@@ -37,11 +36,7 @@ static __always_inline void on_server_start(struct pt_regs* regs) {
   new_trace_id(&request);
   new_span_id(&request);
   read_traceparent(hit.profile, &request);
-  if (has_field(hit.profile, UP_FIELD_REQUEST_CTX) &&
-      read_context(field_address(hit.profile, UP_FIELD_REQUEST_CTX, request.request), &context))
-    request.context = context.data;
-  if (begin_request(&hit, &server_requests, cookie, &request))
-    remember_context(&hit, &request, context.itab);
+  begin_server_request(&hit, cookie, &request);
 }
 
 static __always_inline void read_route(const struct up_profile_slot* profile, uint64_t request,

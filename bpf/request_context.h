@@ -43,9 +43,18 @@ static __always_inline bool read_context(uint64_t address, struct go_context* co
   return bpf_probe_read_user(context, sizeof(*context), (const void*)address) == 0;
 }
 
+/* The context of the http.Request; false where it is nil. */
+static __always_inline bool read_request_context(const struct up_profile_slot* profile,
+                                                 const struct up_in_flight_request* request,
+                                                 struct go_context* context) {
+  return has_field(profile, UP_FIELD_REQUEST_CTX) &&
+         read_context(field_address(profile, UP_FIELD_REQUEST_CTX, request->request), context) &&
+         context->itab;
+}
+
 static __always_inline bool is_context(const struct go_context* context, uint64_t interface_type) {
   uint64_t word;
-  return context->itab && read_word(context->itab, &word) && word == interface_type;
+  return read_word(context->itab, &word) && word == interface_type;
 }
 
 /* The type of the first field of the struct that the interface points to, or 0. */
@@ -71,7 +80,8 @@ struct context_walk {
  * type that was gone through must be that of the request's context, which is one. */
 static __always_inline bool step_to_parent(struct context_walk* walk) {
   struct go_context first;
-  if (!read_context(walk->at.data, &first)) return false;
+  /* What context.Background() is begins with zero in every release. */
+  if (!read_context(walk->at.data, &first) || !first.itab) return false;
   if (!is_context(&first, walk->interface_type)) {
     uint64_t type = first_field_type(&walk->at);
     if (!type || (walk->embedded_type && walk->embedded_type != type)) return false;
@@ -90,18 +100,24 @@ static __always_inline bool same_words(const uint8_t* one, const uint8_t* other,
   return true;
 }
 
+/* Whether the walk has arrived at what a request's context is: it has a parent, which words that a
+ * wrong offset gave have not; and what was embedded by pointer was of its type. */
+static __always_inline bool is_cancel_context(const struct context_walk* walk) {
+  struct go_context parent;
+  struct go_itab itab;
+  if (!read_context(walk->at.data, &parent) || !is_context(&parent, walk->interface_type))
+    return false;
+  return !walk->embedded_type ||
+         (bpf_probe_read_user(&itab, sizeof(itab), (const void*)walk->at.itab) == 0 &&
+          itab.type == walk->embedded_type);
+}
+
 /* Whether the walk has arrived at the context of a request that is being served; copies its ids. */
 static __always_inline bool joins_here(const struct context_walk* walk, uint32_t tgid,
                                        struct up_in_flight_request* request) {
   struct up_context_key context = {.context = walk->at.data, .tgid = tgid};
   const struct up_context_owner* owner = bpf_map_lookup_elem(&server_contexts, &context);
-  if (!owner || owner->itab != walk->at.itab) return false;
-  if (walk->embedded_type) {
-    struct go_itab itab;
-    if (bpf_probe_read_user(&itab, sizeof(itab), (const void*)walk->at.itab) ||
-        itab.type != walk->embedded_type)
-      return false;
-  }
+  if (!owner || owner->itab != walk->at.itab || !is_cancel_context(walk)) return false;
   struct up_in_flight_key key = {.goroutine = owner->goroutine, .tgid = tgid};
   const struct up_in_flight_request* serving = bpf_map_lookup_elem(&server_requests, &key);
   if (!serving || serving->context != context.context) return false;
@@ -119,9 +135,8 @@ static __always_inline bool joins_here(const struct context_walk* walk, uint32_t
 static __noinline int inherit_by_context(const struct up_profile_slot* profile, uint32_t tgid,
                                          struct up_in_flight_request* request) {
   struct context_walk walk = {};
-  if (!has_field(profile, UP_FIELD_REQUEST_CTX) ||
-      !read_context(field_address(profile, UP_FIELD_REQUEST_CTX, request->request), &walk.at) ||
-      !walk.at.itab || !read_word(walk.at.itab, &walk.interface_type))
+  if (!read_request_context(profile, request, &walk.at) ||
+      !read_word(walk.at.itab, &walk.interface_type))
     return false;
   for (int i = 0; i < MAX_CONTEXTS; i++) {
     if (joins_here(&walk, tgid, request)) {
@@ -133,15 +148,17 @@ static __noinline int inherit_by_context(const struct up_profile_slot* profile, 
   return false;
 }
 
-/* Remembers whose context it is. `request` has been remembered. */
-static __always_inline void remember_context(const struct hit* hit,
-                                             const struct up_in_flight_request* request,
-                                             uint64_t itab) {
+/* Remembers a request that is being served from now on, and whose context it is. */
+static __always_inline void begin_server_request(const struct hit* hit, uint64_t cookie,
+                                                 struct up_in_flight_request* request) {
+  struct go_context context;
+  if (read_request_context(hit->profile, request, &context)) request->context = context.data;
+  if (!begin_request(hit, &server_requests, cookie, request) || !request->context) return;
   struct up_context_key key = {.context = request->context, .tgid = hit->key.tgid};
   struct up_context_owner owner = {
-      .itab = itab, .goroutine = hit->key.goroutine, .slot = hit->slot};
+      .itab = context.itab, .goroutine = hit->key.goroutine, .slot = hit->slot};
   /* There is room, see the map. Should it fail, what is called on other goroutines stays a root. */
-  if (key.context) bpf_map_update_elem(&server_contexts, &key, &owner, BPF_ANY);
+  bpf_map_update_elem(&server_contexts, &key, &owner, BPF_ANY);
 }
 
 #endif /* UPROBED_BPF_REQUEST_CONTEXT_H_ */

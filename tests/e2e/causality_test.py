@@ -4,6 +4,7 @@ Prints a table: of the calls of each scenario how many have the right parent, no
 """
 
 import concurrent.futures
+import json
 import os
 import re
 import unittest
@@ -88,6 +89,12 @@ class Causality(harness.E2eTest):
               f"{right:6} {missing:6} {wrong:6}")
         self.assertEqual((missing, wrong), (0, 0), scenario)
 
+    def expect_nothing_left(self, probe):
+        for cause in ("abandoned", "no_start", "read_fault", "ring_full", "map_full"):
+            self.assertEqual(self.metric("uprobed_spans_lost_total", probe=probe, cause=cause), 0)
+        self.assertEqual(self.metric("uprobed_requests_in_flight"), 0)
+        self.assertEqual(self.metric("uprobed_request_contexts_in_flight"), 0)
+
     def check_program(self, path, program):
         for scenario, (calls, since) in HANDED_WITH_CONTEXT.items():
             if minor_version(path) >= since:
@@ -109,12 +116,35 @@ class Causality(harness.E2eTest):
                 self.spans = self.subscribe()
                 self.seen = 0
                 self.check_program(path, program)
-                for cause in ("abandoned", "no_start", "read_fault", "ring_full", "map_full"):
-                    self.assertEqual(
-                        self.metric("uprobed_spans_lost_total", probe=name, cause=cause), 0)
-                self.assertEqual(self.metric("uprobed_requests_in_flight"), 0)
-                self.assertEqual(self.metric("uprobed_request_contexts_in_flight"), 0)
+                self.expect_nothing_left(name)
                 self.client("detach", name)
+                program.stop()
+
+    def test_a_wrong_offset_of_the_context_makes_no_parent(self):
+        self.start_daemon()
+        path = self.programs()[-1]
+        self.release = "wrong"
+        name = self.client("profile", "resolve", path, "-o", "json").json()["profile"]["name"]
+        exported = self.client("profile", "export", name, "-o", "json").json()
+        fields = exported["profiles"][0]["fields"]
+        field = fields["net/http.Request.ctx"]
+        # Words of each, and words that are the same in all requests.
+        offsets = (field["offset"] - 8, field["offset"] + 8,
+                   fields["net/http.Request.ProtoMajor"]["offset"])
+        for number, offset in enumerate(offsets):
+            with self.subTest(offset=offset):
+                self.client("profile", "delete", name)
+                fields["net/http.Request.ctx"] = {"source": field["source"], "offset": offset}
+                file = self.directory / "profile.json"
+                file.write_text(json.dumps(exported), encoding="utf-8")
+                self.client("profile", "import", file)
+                self.attach(path, "--name", f"wrong-{number}")
+                program = self.start_program(path)
+                self.spans = self.subscribe()
+                self.seen = 0
+                self.check(program, "goroutine", 1, False)
+                self.expect_nothing_left(f"wrong-{number}")
+                self.client("detach", f"wrong-{number}")
                 program.stop()
 
 

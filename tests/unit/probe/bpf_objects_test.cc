@@ -79,9 +79,10 @@ TEST_P(BpfObjects, ShareTheMapsWithTheDaemon) {
   ASSERT_NE(object, nullptr);
   ASSERT_NE(amd64, nullptr);
 
-  EXPECT_THAT(MapsOf(object.get()),
-              ElementsAre(Key("client_requests"), Key("counters"), Key("events"),
-                          Key("profile_slots"), Key("scoped_processes"), Key("server_requests")));
+  EXPECT_THAT(
+      MapsOf(object.get()),
+      ElementsAre(Key("client_requests"), Key("counters"), Key("events"), Key("profile_slots"),
+                  Key("scoped_processes"), Key("server_contexts"), Key("server_requests")));
   EXPECT_EQ(MapsOf(object.get()), MapsOf(amd64.get()));
 }
 

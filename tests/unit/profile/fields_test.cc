@@ -39,6 +39,12 @@ TEST(Fields, OfMapsAreNotNeeded) {
   }
 }
 
+TEST(Fields, ThatOnlyLeadsToAParentIsNotNeeded) {
+  EXPECT_EQ(FieldKey(Field(UP_FIELD_REQUEST_CTX)), "net/http.Request.ctx");
+  EXPECT_FALSE(IsNeeded(Field(UP_FIELD_REQUEST_CTX), Instrumentation::kHttpServer));
+  EXPECT_FALSE(IsNeeded(Field(UP_FIELD_REQUEST_CTX), Instrumentation::kHttpClient));
+}
+
 TEST(Fields, OfSomeVersionsOnlyAreNotNeeded) {
   for (const up_field index :
        {UP_FIELD_REQUEST_PATTERN, UP_FIELD_REQUEST_PAT, UP_FIELD_PATTERN_STR}) {
