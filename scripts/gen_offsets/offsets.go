@@ -12,7 +12,7 @@ import (
 var goFields = membersByStruct{
 	// The fields of server/profile/fields.cc; a unit test compares the two lists.
 	"net/http.Request": {"Method", "URL", "ProtoMajor", "ProtoMinor", "Header", "ContentLength",
-		"Host", "RemoteAddr", "RequestURI", "TLS", "Pattern", "pat"},
+		"Host", "RemoteAddr", "RequestURI", "TLS", "Pattern", "pat", "ctx"},
 	"net/http.pattern":            {"str"},
 	"net/url.URL":                 {"Scheme", "Host", "Path", "RawQuery"},
 	"net/http.response":           {"req", "written", "status", "conn"},
