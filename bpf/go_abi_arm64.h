@@ -27,6 +27,17 @@
 /* At the call of net/http.(*response).finishRequest: the receiver. */
 #define GO_FINISH_REQUEST_RESPONSE(profile, regs) ((void)(profile), (regs)->regs[0])
 
+/* In the prologue of HTTP/2's (*serverConn).runHandler: the receiver, rw, req, handler. */
+#define GO_HTTP2_RUN_RESPONSE(profile, regs) ((void)(profile), (regs)->regs[1])
+#define GO_HTTP2_RUN_REQUEST(profile, regs) ((void)(profile), (regs)->regs[2])
+
+/* At the call of HTTP/2's (*responseWriter).handlerDone: the receiver. */
+#define GO_HTTP2_DONE_RESPONSE(profile, regs) ((void)(profile), (regs)->regs[0])
+
+/* At the call of runtime.efaceeq: the type, the data words of two values. */
+#define GO_COMPARED_FIRST(profile, regs) ((void)(profile), (regs)->regs[1])
+#define GO_COMPARED_SECOND(profile, regs) ((void)(profile), (regs)->regs[2])
+
 /* In the prologue of net/http.(*Transport).roundTrip: the receiver, req. */
 #define GO_ROUND_TRIP_REQUEST(profile, regs) ((void)(profile), (regs)->regs[1])
 

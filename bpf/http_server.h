@@ -2,8 +2,8 @@
 #ifndef UPROBED_BPF_HTTP_SERVER_H_
 #define UPROBED_BPF_HTTP_SERVER_H_
 
-/* HTTP/1 requests served by net/http: from the call of serverHandler.ServeHTTP to the call of
- * (*response).finishRequest, both in (*conn).serve (src/net/http/server.go). */
+/* HTTP/1 requests served by net/http: from the call of serverHandler.ServeHTTP (or that function's
+ * prologue) to the call of (*response).finishRequest in (*conn).serve (src/net/http/server.go). */
 #include "bpf/go_map.h"
 #include "bpf/go_read.h"
 #include "bpf/in_flight.h"
@@ -24,6 +24,17 @@ static __always_inline void read_traceparent(const struct up_profile_slot* profi
   adopt_traceparent(request, text);
 }
 
+/* From Go 1.27 on the start is in serverHandler.ServeHTTP itself, where the requests of HTTP/1 and
+ * HTTP/2 come together, and those of HTTP/3 with them. */
+#define PROTO_MAJOR_HTTP2 2
+
+static __always_inline bool ends_are_known(const struct up_profile_slot* profile,
+                                           uint64_t request) {
+  uint64_t major;
+  return read_field(profile, UP_FIELD_REQUEST_PROTO_MAJOR, request, &major) &&
+         major <= PROTO_MAJOR_HTTP2;
+}
+
 static __always_inline void on_server_start(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
@@ -31,6 +42,7 @@ static __always_inline void on_server_start(struct pt_regs* regs) {
   struct up_in_flight_request request = {};
   request.start_ns = bpf_ktime_get_ns();
   request.request = GO_SERVE_HTTP_REQUEST(hit.profile, regs);
+  if ((cookie & UP_COOKIE_MAY_REPEAT) && !ends_are_known(hit.profile, request.request)) return;
   request.response = GO_SERVE_HTTP_RESPONSE(hit.profile, regs);
   request.slot = hit.slot;
   new_trace_id(&request);

@@ -5,6 +5,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/http2_server.h"
 #include "bpf/http_client.h"
 #include "bpf/http_server_ends.h"
 #include "bpf/preemption.h"
@@ -30,6 +31,24 @@ int server_recover(struct pt_regs* regs) {
 SEC("uprobe")
 int server_refused(struct pt_regs* regs) {
   WITHOUT_PREEMPTION(on_server_refused(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int http2_server_start(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_http2_server_start(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int http2_server_end(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_http2_server_end(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int http2_server_unfinished(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_http2_server_unfinished(regs));
   return 0;
 }
 

@@ -22,7 +22,10 @@ enum up_counter {
   UP_COUNTER_FIELD_UNREAD = 12,        /* a field of a delivered request could not be read */
   UP_COUNTER_HITS_SERVER_RECOVER = 13, /* a connection ended: not of any one request */
   UP_COUNTER_HITS_SERVER_REFUSED = 14,
-  UP_COUNTER_COUNT = 15,
+  UP_COUNTER_HITS_HTTP2_SERVER_START = 15,
+  UP_COUNTER_HITS_HTTP2_SERVER_END = 16,
+  UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED = 17, /* a handler panicked: several for one request */
+  UP_COUNTER_COUNT = 18,
 };
 
 struct up_counters {

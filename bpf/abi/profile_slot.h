@@ -47,8 +47,26 @@ enum up_field {
   UP_FIELD_CONN_HIJACKED = 32,    /* bool */
   UP_FIELD_CONN_WRITE_ERROR = 33, /* error: what writing to the client ended in */
   UP_FIELD_REQUEST_CTX = 34,      /* context.Context */
-  UP_FIELD_COUNT = 35,
+  /* HTTP/2, one group for each implementation, in the order of UP_HTTP2_*: responseWriter.rws,
+   * responseWriterState.status and .wroteBytes. */
+  UP_FIELD_HTTP2_BUNDLED_RWS = 35,
+  UP_FIELD_HTTP2_BUNDLED_STATUS = 36,
+  UP_FIELD_HTTP2_BUNDLED_WROTE_BYTES = 37,
+  UP_FIELD_HTTP2_INTERNAL_RWS = 38,
+  UP_FIELD_HTTP2_INTERNAL_STATUS = 39,
+  UP_FIELD_HTTP2_INTERNAL_WROTE_BYTES = 40,
+  UP_FIELD_HTTP2_MODULE_RWS = 41,
+  UP_FIELD_HTTP2_MODULE_STATUS = 42,
+  UP_FIELD_HTTP2_MODULE_WROTE_BYTES = 43,
+  UP_FIELD_COUNT = 44,
 };
+
+/* Implementations of HTTP/2; a program may have two. */
+#define UP_HTTP2_BUNDLED 0  /* in net/http (Go <= 1.26) */
+#define UP_HTTP2_INTERNAL 1 /* net/http/internal/http2 (Go >= 1.27) */
+#define UP_HTTP2_MODULE 2   /* golang.org/x/net/http2 */
+#define UP_HTTP2_COUNT 3
+#define UP_HTTP2_FIELDS 3 /* in a group of up_field */
 
 /* up_profile_slot.map_kind */
 #define UP_MAP_NONE 0 /* headers are not read */
@@ -64,10 +82,10 @@ struct up_profile_slot {
   uint64_t present;
   uint32_t flags;
   uint32_t map_kind;
-  uint16_t offset[UP_FIELD_COUNT + 1];
+  uint16_t offset[UP_FIELD_COUNT];
 };
 UP_ABI_OFFSET(struct up_profile_slot, offset, 16);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 88);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 104);
 
 /* Key of the scope map: a process that a scoped slot observes. */
 struct up_scope_key {

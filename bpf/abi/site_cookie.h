@@ -19,6 +19,11 @@
 /* The site lies in the stack check, which runs again for the same call after the stack has grown.
  */
 #define UP_COOKIE_MAY_REPEAT (1ULL << 40)
+/* HTTP/2: which implementation the site lies in, UP_HTTP2_* of bpf/abi/profile_slot.h. */
+#define UP_COOKIE_HTTP2_SHIFT 41
+#define UP_COOKIE_HTTP2_MASK 0x3ULL
+/* HTTP/2: a panic with an error of the type of http.ErrAbortHandler is compared with it. */
+#define UP_COOKIE_COMPARES_ABORT (1ULL << 43)
 /* With UP_COOKIE_BRANCH: the jump's condition, as below. */
 #define UP_COOKIE_CONDITION_SHIFT 48
 #define UP_COOKIE_CONDITION_MASK 0x7fffULL

@@ -22,12 +22,16 @@ struct CounterLabel {
   const char* value;
   up_counter counter;
 };
-constexpr CounterLabel kSites[] = {{"server_start", UP_COUNTER_HITS_SERVER_START},
-                                   {"server_end", UP_COUNTER_HITS_SERVER_END},
-                                   {"client_start", UP_COUNTER_HITS_CLIENT_START},
-                                   {"client_end", UP_COUNTER_HITS_CLIENT_END},
-                                   {"server_recover", UP_COUNTER_HITS_SERVER_RECOVER},
-                                   {"server_refused", UP_COUNTER_HITS_SERVER_REFUSED}};
+constexpr CounterLabel kSites[] = {
+    {"server_start", UP_COUNTER_HITS_SERVER_START},
+    {"server_end", UP_COUNTER_HITS_SERVER_END},
+    {"client_start", UP_COUNTER_HITS_CLIENT_START},
+    {"client_end", UP_COUNTER_HITS_CLIENT_END},
+    {"server_recover", UP_COUNTER_HITS_SERVER_RECOVER},
+    {"server_refused", UP_COUNTER_HITS_SERVER_REFUSED},
+    {"http2_server_start", UP_COUNTER_HITS_HTTP2_SERVER_START},
+    {"http2_server_end", UP_COUNTER_HITS_HTTP2_SERVER_END},
+    {"http2_server_unfinished", UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED}};
 constexpr CounterLabel kLossCauses[] = {{"ring_full", UP_COUNTER_LOST_RING_FULL},
                                         {"map_full", UP_COUNTER_LOST_MAP_FULL},
                                         {"no_start", UP_COUNTER_LOST_NO_START},

@@ -45,6 +45,14 @@ bpf_program* ProgramOf(const BpfObject& object, SiteKind kind) {
       return object.server_recover();
     case SiteKind::kServerRefused:
       return object.server_refused();
+    case SiteKind::kHttp2ServerStart:
+      return object.http2_server_start();
+    case SiteKind::kHttp2ServerEnd:
+      return object.http2_server_end();
+    case SiteKind::kHttp2ServerGoexit:
+    case SiteKind::kHttp2ServerPanic:
+    case SiteKind::kHttp2ServerAbort:
+      return object.http2_server_unfinished();
     case SiteKind::kClientStart:
       return object.client_start();
     case SiteKind::kClientResult:
@@ -57,7 +65,9 @@ bpf_program* ProgramOf(const BpfObject& object, SiteKind kind) {
 
 // Ends go live before starts: a start without an end would wait in the map for ever.
 int AttachOrder(SiteKind kind) {
-  return kind == SiteKind::kServerStart || kind == SiteKind::kClientStart ? 1 : 0;
+  const bool start = kind == SiteKind::kServerStart || kind == SiteKind::kHttp2ServerStart ||
+                     kind == SiteKind::kClientStart;
+  return start ? 1 : 0;
 }
 
 }  // namespace

@@ -66,6 +66,11 @@ bpf_program* BpfObject::server_start() const { return skeleton_->progs.server_st
 bpf_program* BpfObject::server_end() const { return skeleton_->progs.server_end; }
 bpf_program* BpfObject::server_recover() const { return skeleton_->progs.server_recover; }
 bpf_program* BpfObject::server_refused() const { return skeleton_->progs.server_refused; }
+bpf_program* BpfObject::http2_server_start() const { return skeleton_->progs.http2_server_start; }
+bpf_program* BpfObject::http2_server_end() const { return skeleton_->progs.http2_server_end; }
+bpf_program* BpfObject::http2_server_unfinished() const {
+  return skeleton_->progs.http2_server_unfinished;
+}
 bpf_program* BpfObject::client_start() const { return skeleton_->progs.client_start; }
 bpf_program* BpfObject::client_end() const { return skeleton_->progs.client_end; }
 
@@ -82,7 +87,8 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
   if (multi) {
     for (bpf_program* program :
          {object->server_start(), object->server_end(), object->server_recover(),
-          object->server_refused(), object->client_start(), object->client_end()}) {
+          object->server_refused(), object->http2_server_start(), object->http2_server_end(),
+          object->http2_server_unfinished(), object->client_start(), object->client_end()}) {
       bpf_program__set_expected_attach_type(program, kTraceUprobeMulti);
     }
   }

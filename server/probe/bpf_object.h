@@ -46,6 +46,9 @@ class BpfObject {
   bpf_program* server_end() const;
   bpf_program* server_recover() const;
   bpf_program* server_refused() const;
+  bpf_program* http2_server_start() const;
+  bpf_program* http2_server_end() const;
+  bpf_program* http2_server_unfinished() const;
   bpf_program* client_start() const;
   bpf_program* client_end() const;
 

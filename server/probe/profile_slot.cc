@@ -7,6 +7,7 @@
 
 #include "bpf/abi/site_cookie.h"
 #include "server/profile/fields.h"
+#include "server/profile/http2_names.h"
 
 namespace uprobed::probe {
 namespace {
@@ -26,10 +27,14 @@ bool HasArgumentsOnStack(const Site& site) {
   });
 }
 
-// A client's start is the jump of the stack check, or the push of rbp behind it.
+// A start in a function's prologue is the jump of the stack check, or the push of rbp behind it. To
+// serverHandler.ServeHTTP a request may come that has begun in golang.org/x/net/http2.
 bool MayRepeat(const Site& site) {
   const std::vector<uint8_t> push_rbp = {0x55};
-  return site.kind == SiteKind::kClientStart && site.bytes != push_rbp;
+  const bool start =
+      site.kind == SiteKind::kClientStart || site.kind == SiteKind::kHttp2ServerStart;
+  return (start && site.bytes != push_rbp) ||
+         (site.kind == SiteKind::kServerStart && site.function == profile::kHandlerFunction);
 }
 
 }  // namespace
@@ -60,6 +65,10 @@ uint64_t MakeSiteCookie(const Site& site, uint32_t slot) {
     cookie |= uint64_t{site.condition} << UP_COOKIE_CONDITION_SHIFT;
     if (site.ends_when_taken) cookie |= UP_COOKIE_ENDS_WHEN_TAKEN;
   }
+  if (const auto* names = profile::FindHttp2Names(site.function)) {
+    cookie |= uint64_t{names->implementation} << UP_COOKIE_HTTP2_SHIFT;
+  }
+  if (site.kind == SiteKind::kHttp2ServerAbort) cookie |= UP_COOKIE_COMPARES_ABORT;
   if (MayRepeat(site)) cookie |= UP_COOKIE_MAY_REPEAT;
   return cookie;
 }

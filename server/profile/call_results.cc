@@ -1,8 +1,10 @@
 #include "server/profile/call_results.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "server/profile/jump_conditions.h"
@@ -62,6 +64,84 @@ constexpr uint8_t kErrorOnStack = 24;
 // Where a call of a function that takes one word has put its result.
 constexpr uint8_t kFirstResultOnStack = 8;
 
+// `mov r, offset(%rsp)` or `mov offset(%rsp), r` of eight bytes (Intel SDM volume 2, MOV: REX.W 89
+// /r and 8B /r, with a SIB byte for rsp and a displacement of 8 or 32 bits).
+struct StackMove {
+  bool loads = false;
+  RegisterNumber register_number = 0;
+  int32_t offset = 0;
+};
+
+std::optional<StackMove> StackMoveOf(const elf::Instruction& instruction) {
+  const std::vector<uint8_t>& bytes = instruction.bytes;
+  if (bytes.size() < 5 || (bytes[0] != 0x48 && bytes[0] != 0x4c) || bytes[3] != 0x24) {
+    return std::nullopt;
+  }
+  if (bytes[1] != 0x89 && bytes[1] != 0x8b) return std::nullopt;
+  StackMove move;
+  move.loads = bytes[1] == 0x8b;
+  move.register_number = (bytes[2] >> 3 & 7) + (bytes[0] == 0x4c ? 8 : 0);
+  if ((bytes[2] & 0xc7) == 0x44 && bytes.size() == 5) {
+    move.offset = static_cast<int8_t>(bytes[4]);
+  } else if ((bytes[2] & 0xc7) == 0x84 && bytes.size() == 8) {
+    move.offset = static_cast<int32_t>(uint32_t{bytes[4]} | uint32_t{bytes[5]} << 8 |
+                                       uint32_t{bytes[6]} << 16 | uint32_t{bytes[7]} << 24);
+  } else {
+    return std::nullopt;
+  }
+  return move;
+}
+
+constexpr std::array<std::string_view, 16> kAmd64Registers = {
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+    "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+
+// Which registers and places of the frame hold one word.
+class Holders {
+ public:
+  explicit Holders(CallAbi abi) {
+    if (abi == CallAbi::kAmd64Stack) {
+      offsets_.insert(kFirstResultOnStack);
+    } else {
+      registers_.insert(kRax);
+    }
+  }
+
+  bool Has(RegisterNumber number) const { return registers_.contains(number); }
+
+  void Pass(const elf::Instruction& instruction) {
+    if (instruction.flow == elf::Flow::kCall) {
+      // No register is saved by a callee, and on the stack it writes its results.
+      registers_.clear();
+      offsets_.erase(kFirstResultOnStack);
+      return;
+    }
+    const std::optional<StackMove> move = StackMoveOf(instruction);
+    if (move && !move->loads) {
+      if (Has(move->register_number)) {
+        offsets_.insert(move->offset);
+      } else {
+        offsets_.erase(move->offset);
+      }
+      return;
+    }
+    for (RegisterNumber number = 0; number < static_cast<int>(kAmd64Registers.size()); ++number) {
+      if (Writes(instruction, kAmd64Registers.at(static_cast<size_t>(number)))) {
+        registers_.erase(number);
+      }
+    }
+    if (move && offsets_.contains(move->offset)) registers_.insert(move->register_number);
+  }
+
+ private:
+  std::set<RegisterNumber> registers_;
+  std::set<int32_t> offsets_;  // from the stack pointer
+};
+
+// What lies between recover() and the test of its value has at most 30 instructions in Go 1.15 to
+// 1.27.
+constexpr int kMaxLaterLine = 64;
+
 }  // namespace
 
 bool KeepsFirstTwoWords(const elf::Instruction& instruction, CallAbi abi) {
@@ -72,6 +152,19 @@ bool KeepsFirstTwoWords(const elf::Instruction& instruction, CallAbi abi) {
       return !Writes(instruction, "rax") && !Writes(instruction, "rbx");
     case CallAbi::kArm64Registers:
       return !Writes(instruction, "x0") && !Writes(instruction, "x1");
+  }
+  return false;
+}
+
+bool KeepsFirstFourWords(const elf::Instruction& instruction, CallAbi abi) {
+  if (!KeepsFirstTwoWords(instruction, abi)) return false;
+  switch (abi) {
+    case CallAbi::kAmd64Stack:
+      return true;
+    case CallAbi::kAmd64Registers:
+      return !Writes(instruction, "rcx") && !Writes(instruction, "rdi");
+    case CallAbi::kArm64Registers:
+      return !Writes(instruction, "x2") && !Writes(instruction, "x3");
   }
   return false;
 }
@@ -121,6 +214,25 @@ std::optional<size_t> TestOfFirstResult(const ControlFlow& flow, size_t call, Ca
     if (abi == CallAbi::kAmd64Stack && !tested) {
       if (const auto loaded = LoadedFromStack(instruction, kFirstResultOnStack)) holder = loaded;
     }
+  }
+  return std::nullopt;
+}
+
+std::optional<size_t> LaterTestOfFirstResult(const ControlFlow& flow, size_t call, CallAbi abi) {
+  Holders holders(abi);
+  std::optional<RegisterNumber> tested;
+  size_t node = call;
+  for (int step = 0; step < kMaxLaterLine && flow.successors(node).size() == 1; ++step) {
+    node = flow.successors(node).front();
+    const elf::Instruction& instruction = flow.at(node);
+    if (instruction.flow == elf::Flow::kConditional) {
+      if (!ZeroTestOf(instruction.architecture, instruction.bytes)) return std::nullopt;
+      // On arm64 it is the first test of a whole register; what that holds is not followed.
+      const bool holds = abi == CallAbi::kArm64Registers || (tested && holders.Has(*tested));
+      return holds ? std::optional(node) : std::nullopt;
+    }
+    tested = TestedForZero(instruction);
+    holders.Pass(instruction);
   }
   return std::nullopt;
 }

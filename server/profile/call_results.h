@@ -18,6 +18,9 @@ inline constexpr int kMaxStraightLine = 12;
 // before: in the first two registers (rax and rbx, x0 and x1), or words 2 and 3 on the stack.
 bool KeepsFirstTwoWords(const elf::Instruction& instruction, CallAbi abi);
 
+// The same for the first four.
+bool KeepsFirstFourWords(const elf::Instruction& instruction, CallAbi abi);
+
 // The nodes from behind `node` on that control must pass, as long as these words keep their values:
 // up to and including the first that is not a plain instruction or an unconditional jump.
 std::vector<size_t> StraightLineBehind(const ControlFlow& flow, size_t node, CallAbi abi);
@@ -29,6 +32,9 @@ bool EndsInTestOfError(const ControlFlow& flow, const std::vector<size_t>& line,
 // The conditional jump on the straight line behind `call` that tests whether the first word of the
 // result, behind one word of arguments, is zero; nullopt where the line ends otherwise.
 std::optional<size_t> TestOfFirstResult(const ControlFlow& flow, size_t call, CallAbi abi);
+
+// The same where other calls lie between, and the word was put away for them.
+std::optional<size_t> LaterTestOfFirstResult(const ControlFlow& flow, size_t call, CallAbi abi);
 
 }  // namespace uprobed::profile
 

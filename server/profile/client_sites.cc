@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -7,6 +8,7 @@
 #include "server/base/errors.h"
 #include "server/profile/call_results.h"
 #include "server/profile/coverage.h"
+#include "server/profile/prologue.h"
 #include "server/profile/sites.h"
 
 namespace uprobed::profile {
@@ -25,36 +27,6 @@ absl::Status NotFound(const ControlFlow& flow, std::string_view what) {
 
 bool IsInterfaceCall(const elf::Instruction& instruction) {
   return instruction.flow == elf::Flow::kCall && !instruction.target;
-}
-
-bool LeadsToMoreStack(const ControlFlow& flow, size_t node) {
-  for (int step = 0; step < kMaxStraightLine; ++step) {
-    if (flow.CalleeName(node).starts_with("runtime.morestack")) return true;
-    if (flow.at(node).flow != elf::Flow::kNext || flow.successors(node).size() != 1) return false;
-    node = flow.successors(node).front();
-  }
-  return false;
-}
-
-// The place in the prologue where the arguments are still in their registers. The push of the frame
-// pointer behind the stack check (Go >= 1.21) is hit once for a call; the check's own jump is hit
-// again when the function restarts on a larger stack.
-absl::StatusOr<SitePlan> PlanStart(const ControlFlow& flow, CallAbi abi) {
-  const std::vector<ArgumentLocation> arguments = ArgumentsOf(SiteKind::kClientStart, abi);
-  for (size_t node = 0; node < flow.size() && node < kMaxStraightLine; ++node) {
-    const elf::Instruction& instruction = flow.at(node);
-    if (!KeepsFirstTwoWords(instruction, abi)) break;
-    if (instruction.flow == elf::Flow::kNext) continue;
-    if (instruction.flow != elf::Flow::kConditional || !LeadsToMoreStack(flow, flow.Taken(node))) {
-      break;
-    }
-    const size_t behind = flow.FallThrough(node);
-    const bool pushes =
-        abi == CallAbi::kAmd64Registers && flow.at(behind).bytes == std::vector<uint8_t>{0x55};
-    const bool only_way = flow.predecessors(behind).size() == 1;
-    return SitePlan{SiteKind::kClientStart, pushes && only_way ? behind : node, false, arguments};
-  }
-  return NotFound(flow, "does not begin with a stack check");
 }
 
 // The jump that tests the error which `call` returned.
@@ -202,8 +174,10 @@ class ExitPlanner {
 
 absl::StatusOr<std::vector<SitePlan>> PlanClientSites(const ControlFlow& flow, CallAbi abi) {
   std::vector<SitePlan> plans;
-  ASSIGN_OR_RETURN(SitePlan start, PlanStart(flow, abi));
-  plans.push_back(std::move(start));
+  const std::optional<size_t> start = NodeInPrologue(flow, abi);
+  if (!start) return NotFound(flow, "does not begin with a stack check");
+  plans.push_back(
+      {SiteKind::kClientStart, *start, false, ArgumentsOf(SiteKind::kClientStart, abi)});
 
   std::vector<size_t> results;
   for (const size_t call : flow.CallsTo(std::string(kExchangeFunction))) {

@@ -13,6 +13,9 @@ constexpr std::string_view kUrl = "net/url.URL";
 constexpr std::string_view kServerResponse = "net/http.response";
 constexpr std::string_view kClientResponse = "net/http.Response";
 constexpr std::string_view kConn = "net/http.conn";
+constexpr std::string_view kBundledState = "net/http.http2responseWriterState";
+constexpr std::string_view kInternalState = "net/http/internal/http2.responseWriterState";
+constexpr std::string_view kModuleState = "golang.org/x/net/http2.responseWriterState";
 constexpr std::string_view kHmap = "runtime.hmap";
 constexpr std::string_view kSwissMap = "internal/runtime/maps.Map";
 constexpr std::string_view kSwissTable = "internal/runtime/maps.table";
@@ -54,6 +57,17 @@ constexpr std::array<FieldSpec, UP_FIELD_COUNT> kFields = {{
     {UP_FIELD_CONN_HIJACKED, kConn, "hijackedv", kServer, Need::kIfPresent},
     {UP_FIELD_CONN_WRITE_ERROR, kConn, "werr", kServer, Need::kIfPresent},
     {UP_FIELD_REQUEST_CTX, kRequest, "ctx", kServer, Need::kIfPresent},
+    {UP_FIELD_HTTP2_BUNDLED_RWS, "net/http.http2responseWriter", "rws", kServer, Need::kHttp2},
+    {UP_FIELD_HTTP2_BUNDLED_STATUS, kBundledState, "status", kServer, Need::kHttp2},
+    {UP_FIELD_HTTP2_BUNDLED_WROTE_BYTES, kBundledState, "wroteBytes", kServer, Need::kHttp2},
+    {UP_FIELD_HTTP2_INTERNAL_RWS, "net/http/internal/http2.responseWriter", "rws", kServer,
+     Need::kHttp2},
+    {UP_FIELD_HTTP2_INTERNAL_STATUS, kInternalState, "status", kServer, Need::kHttp2},
+    {UP_FIELD_HTTP2_INTERNAL_WROTE_BYTES, kInternalState, "wroteBytes", kServer, Need::kHttp2},
+    {UP_FIELD_HTTP2_MODULE_RWS, "golang.org/x/net/http2.responseWriter", "rws", kServer,
+     Need::kHttp2},
+    {UP_FIELD_HTTP2_MODULE_STATUS, kModuleState, "status", kServer, Need::kHttp2},
+    {UP_FIELD_HTTP2_MODULE_WROTE_BYTES, kModuleState, "wroteBytes", kServer, Need::kHttp2},
 }};
 
 }  // namespace

@@ -18,6 +18,7 @@ enum class Need : uint8_t {
   // Of maps of one kind, which only headers are read from: without it a traceparent is not adopted.
   kBucketMaps,
   kSwissMaps,
+  kHttp2,  // without it the requests that this implementation of HTTP/2 serves are not seen
 };
 
 // A field that the BPF programs read.

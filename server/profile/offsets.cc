@@ -6,6 +6,7 @@
 #include "server/base/errors.h"
 #include "server/elf/dwarf_structs.h"
 #include "server/profile/fields.h"
+#include "server/profile/known_module_offsets.h"
 #include "server/profile/known_offsets.h"
 #include "server/profile/machine_code.h"
 
@@ -16,6 +17,8 @@ namespace {
 constexpr int kFirstSwissMinor = 24;
 // amd64 passes arguments in registers since Go 1.17.
 constexpr int kFirstMinorWithRegisters = 17;
+// Whose structs are in the table of modules and are read here.
+constexpr std::string_view kNetModule = "golang.org/x/net";
 
 MapKind MapKindOf(const GoVersion& version, const std::string& experiments) {
   const bool swiss = version.minor >= kFirstSwissMinor &&
@@ -45,11 +48,14 @@ absl::StatusOr<OffsetMap> ReadDwarf(const elf::ElfFile& file) {
   return elf::ReadStructOffsets(file, members);
 }
 
-OffsetMap ReadTable(const GoVersion& version) {
+OffsetMap ReadTable(const GoVersion& version, const std::map<std::string, std::string>& modules) {
+  const auto net = modules.find(std::string(kNetModule));
   OffsetMap offsets;
   for (const FieldSpec& field : AllFields()) {
     const std::string key = FieldKey(field);
-    if (const std::optional<uint32_t> known = KnownOffset(version, key)) offsets[key] = *known;
+    std::optional<uint32_t> known = KnownOffset(version, key);
+    if (!known && net != modules.end()) known = KnownModuleOffset(kNetModule, net->second, key);
+    if (known) offsets[key] = *known;
   }
   return offsets;
 }
@@ -79,7 +85,8 @@ std::map<std::string, FieldOffset> Combine(const OffsetSources& sources) {
 }
 
 Offsets ReadOffsets(const elf::ElfFile& file, const elf::GoFunctions& functions,
-                    const GoVersion& version, const std::string& experiments) {
+                    const GoVersion& version, const std::string& experiments,
+                    const std::map<std::string, std::string>& modules) {
   Offsets offsets;
   offsets.map_kind = MapKindOf(version, experiments);
   OffsetSources sources;
@@ -89,7 +96,7 @@ Offsets ReadOffsets(const elf::ElfFile& file, const elf::GoFunctions& functions,
     sources.dwarf = *dwarf;
     offsets.map_kind = MapKindInDwarf(*dwarf).value_or(offsets.map_kind);
   }
-  sources.table = ReadTable(version);
+  sources.table = ReadTable(version, modules);
   EraseOtherMaps(offsets.map_kind, &sources.dwarf);
   EraseOtherMaps(offsets.map_kind, &sources.table);
   sources.machine_code = ReadMachineCode(

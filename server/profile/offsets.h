@@ -35,9 +35,11 @@ struct Offsets {
 
 // Asks every source: DWARF where the binary has it, the table where it covers `version`, and the
 // machine code of `functions`. `experiments` are the GOEXPERIMENTs of the build, separated by
-// commas. A field that no source knows is not in the result: nothing is extrapolated.
+// commas, `modules` the versions of its dependencies. A field that no source knows is not in the
+// result: nothing is extrapolated.
 Offsets ReadOffsets(const elf::ElfFile& file, const elf::GoFunctions& functions,
-                    const GoVersion& version, const std::string& experiments);
+                    const GoVersion& version, const std::string& experiments,
+                    const std::map<std::string, std::string>& modules);
 
 // The keys of the fields that `instrumentation` needs and `fields` lacks.
 std::vector<std::string> MissingFields(const std::map<std::string, FieldOffset>& fields,

@@ -12,14 +12,19 @@ namespace {
 template <typename T, size_t N>
 using Names = std::array<std::pair<T, std::string_view>, N>;
 
-constexpr Names<SiteKind, 8> kSiteKinds = {{{SiteKind::kServerStart, "server_start"},
-                                            {SiteKind::kServerEnd, "server_end"},
-                                            {SiteKind::kClientStart, "client_start"},
-                                            {SiteKind::kClientResult, "client_result"},
-                                            {SiteKind::kClientError, "client_error"},
-                                            {SiteKind::kClientBranch, "client_branch"},
-                                            {SiteKind::kServerRecover, "server_recover"},
-                                            {SiteKind::kServerRefused, "server_refused"}}};
+constexpr Names<SiteKind, 13> kSiteKinds = {{{SiteKind::kServerStart, "server_start"},
+                                             {SiteKind::kServerEnd, "server_end"},
+                                             {SiteKind::kClientStart, "client_start"},
+                                             {SiteKind::kClientResult, "client_result"},
+                                             {SiteKind::kClientError, "client_error"},
+                                             {SiteKind::kClientBranch, "client_branch"},
+                                             {SiteKind::kServerRecover, "server_recover"},
+                                             {SiteKind::kServerRefused, "server_refused"},
+                                             {SiteKind::kHttp2ServerStart, "http2_server_start"},
+                                             {SiteKind::kHttp2ServerEnd, "http2_server_end"},
+                                             {SiteKind::kHttp2ServerGoexit, "http2_server_goexit"},
+                                             {SiteKind::kHttp2ServerPanic, "http2_server_panic"},
+                                             {SiteKind::kHttp2ServerAbort, "http2_server_abort"}}};
 constexpr Names<CostClass, 2> kCostClasses = {
     {{CostClass::kEmulated, "emulated"}, {CostClass::kSingleStepped, "single_stepped"}}};
 constexpr Names<Source, 6> kSources = {{{Source::kSymtab, "symtab"},
@@ -81,6 +86,11 @@ Instrumentation InstrumentationOf(SiteKind kind) {
     case SiteKind::kServerEnd:
     case SiteKind::kServerRecover:
     case SiteKind::kServerRefused:
+    case SiteKind::kHttp2ServerStart:
+    case SiteKind::kHttp2ServerEnd:
+    case SiteKind::kHttp2ServerGoexit:
+    case SiteKind::kHttp2ServerPanic:
+    case SiteKind::kHttp2ServerAbort:
       return Instrumentation::kHttpServer;
     case SiteKind::kClientStart:
     case SiteKind::kClientResult:
@@ -92,7 +102,8 @@ Instrumentation InstrumentationOf(SiteKind kind) {
 }
 
 bool IsBranch(SiteKind kind) {
-  return kind == SiteKind::kClientBranch || kind == SiteKind::kServerRecover;
+  return kind == SiteKind::kClientBranch || kind == SiteKind::kServerRecover ||
+         kind == SiteKind::kHttp2ServerGoexit;
 }
 
 std::string_view Name(SiteKind kind) { return NameIn(kSiteKinds, kind); }

@@ -39,6 +39,13 @@ enum class SiteKind : uint8_t {
   // panicked, or its connection was hijacked.
   kServerRecover,
   kServerRefused,  // net/http itself answers what it takes for no request
+  // HTTP/2 hands a request to the handler. Where kServerStart lies in serverHandler.ServeHTTP
+  // itself, it begins the requests of HTTP/2, too.
+  kHttp2ServerStart,
+  kHttp2ServerEnd,     // the handler has returned
+  kHttp2ServerGoexit,  // the jump behind recover(): without a panic, runtime.Goexit was called
+  kHttp2ServerPanic,   // a panic of the handler is logged
+  kHttp2ServerAbort,   // a panic of the handler is compared with http.ErrAbortHandler
 };
 
 // How dear a hit is: whether the kernel runs the replaced instruction inside the same trap.
@@ -123,7 +130,7 @@ struct Absence {
 
 // The resolver's rules change with releases of the daemon: a stored profile of an older revision is
 // resolved anew.
-inline constexpr int kResolverRevision = 3;
+inline constexpr int kResolverRevision = 4;
 
 struct Profile {
   BinaryIdentity identity;

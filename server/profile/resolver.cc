@@ -14,6 +14,7 @@
 #include "server/elf/go_version_string.h"
 #include "server/elf/pclntab.h"
 #include "server/profile/go_version.h"
+#include "server/profile/http2_names.h"
 #include "server/profile/known_offsets.h"
 #include "server/profile/offsets.h"
 #include "server/profile/sites.h"
@@ -79,6 +80,27 @@ absl::Status AddSites(Instrumentation instrumentation, absl::StatusOr<std::vecto
   }
   profile->sites.insert(profile->sites.end(), std::make_move_iterator(sites->begin()),
                         std::make_move_iterator(sites->end()));
+  return absl::OkStatus();
+}
+
+// Adds the sites of each implementation of HTTP/2 that the binary has, if its fields are known. The
+// server is observed without them, too: what is missing are the sites.
+absl::Status AddHttp2Sites(const elf::ElfFile& file, const elf::GoFunctions& functions, CallAbi abi,
+                           Profile* profile) {
+  for (const Http2Names& names : AllHttp2Names()) {
+    if (!KnowsFieldsOf(names, profile->fields)) continue;
+    absl::StatusOr<std::vector<Site>> sites = FindHttp2Sites(file, functions, abi, names);
+    if (!sites.ok()) {
+      if (absl::IsFailedPrecondition(sites.status())) continue;
+      return sites.status();
+    }
+    if (!names.has_request) {
+      std::erase_if(profile->sites,
+                    [](const Site& site) { return site.kind == SiteKind::kServerStart; });
+    }
+    profile->sites.insert(profile->sites.end(), std::make_move_iterator(sites->begin()),
+                          std::make_move_iterator(sites->end()));
+  }
   return absl::OkStatus();
 }
 
@@ -153,7 +175,7 @@ absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& 
   absl::StatusOr<std::vector<Site>> client = FindClientSites(file, functions, abi);
   absl::Status dwarf;
   if (server.ok() || client.ok()) {
-    Offsets offsets = ReadOffsets(file, functions, version, ExperimentsOf(info));
+    Offsets offsets = ReadOffsets(file, functions, version, ExperimentsOf(info), info.modules);
     profile.fields = std::move(offsets.fields);
     profile.map_kind = offsets.map_kind;
     profile.stripped = !functions.from_symtab() && ReasonOf(offsets.dwarf) == "DWARF_MISSING";
@@ -162,6 +184,9 @@ absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& 
   RETURN_IF_ERROR(AddSites(Instrumentation::kHttpServer, std::move(server), dwarf, &profile));
   RETURN_IF_ERROR(AddSites(Instrumentation::kHttpClient, std::move(client), dwarf, &profile));
   if (profile.sites.empty()) return NothingToProbe(profile, file.name());
+  if (profile.Has(Instrumentation::kHttpServer)) {
+    RETURN_IF_ERROR(AddHttp2Sites(file, functions, abi, &profile));
+  }
 
   std::sort(profile.sites.begin(), profile.sites.end(),
             [](const Site& a, const Site& b) { return a.file_offset < b.file_offset; });

@@ -9,9 +9,9 @@
 namespace uprobed::profile {
 namespace {
 
-// Both calls stand in conn.serve: once for each HTTP/1 request, never again after stack growth
-// (that restarts the callee, not the call), and HTTP/2 requests do not come here.
-constexpr std::string_view kHandlerFunction = "net/http.serverHandler.ServeHTTP";
+// Both calls, this and that of kHandlerFunction, stand in conn.serve: once for each HTTP/1 request,
+// never again after stack growth (that restarts the callee, not the call), and HTTP/2 requests do
+// not come here.
 constexpr std::string_view kFinishFunction = "net/http.(*response).finishRequest";
 
 // What the compiler makes of recover().

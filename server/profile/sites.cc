@@ -132,7 +132,25 @@ absl::Status CheckGoroutine(const ControlFlow& flow, CallAbi abi) {
 }  // namespace
 
 bool LiesIn(SiteKind kind, std::string_view function) {
-  if (kind == SiteKind::kServerRecover) return function.starts_with(kDeferredFunctions);
+  switch (kind) {
+    case SiteKind::kServerRecover:
+      return function.starts_with(kDeferredFunctions);
+    case SiteKind::kServerStart:
+      return function == kServeFunction || function == kHandlerFunction;
+    case SiteKind::kHttp2ServerStart: {
+      const Http2Names* names = FindHttp2Names(function);
+      return names != nullptr && names->has_request && function == names->run_function;
+    }
+    case SiteKind::kHttp2ServerEnd:
+    case SiteKind::kHttp2ServerGoexit:
+    case SiteKind::kHttp2ServerPanic:
+    case SiteKind::kHttp2ServerAbort: {
+      const Http2Names* names = FindHttp2Names(function);
+      return names != nullptr && function != names->run_function;
+    }
+    default:
+      break;
+  }
   const bool server = InstrumentationOf(kind) == Instrumentation::kHttpServer;
   return function == (server ? kServeFunction : kRoundTripFunction);
 }
@@ -163,6 +181,15 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
       return {};
     case SiteKind::kServerRecover:  // returned (any), behind the argument
       return {at("recovered", 1, 2)};
+    case SiteKind::kHttp2ServerStart:  // (sc *serverConn) runHandler(rw, req, handler), in it
+      return {at("request", 2, 3), at("response", 1, 2)};
+    case SiteKind::kHttp2ServerEnd:  // (rw *responseWriter) handlerDone()
+      return {at("response", 0, 0)};
+    case SiteKind::kHttp2ServerAbort:  // efaceeq(t *_type, x, y unsafe.Pointer)
+      return {at("first", 1, 1), at("second", 2, 2)};
+    case SiteKind::kHttp2ServerGoexit:
+    case SiteKind::kHttp2ServerPanic:
+      return {};
     case SiteKind::kServerRefused:  // Fprintf(w Writer, format string, a ...any), WriteString
       return {at("text", 2, 2), at("values", 4, 4)};
   }
@@ -184,6 +211,33 @@ absl::StatusOr<std::vector<Site>> FindServerSites(const elf::ElfFile& file,
     sites.insert(sites.end(), ends.begin(), ends.end());
   }
   return sites;
+}
+
+absl::StatusOr<std::vector<Site>> FindHttp2Sites(const elf::ElfFile& file,
+                                                 const elf::GoFunctions& functions, CallAbi abi,
+                                                 const Http2Names& names) {
+  const std::string_view starts_in = names.has_request ? names.run_function : kHandlerFunction;
+  const SiteKind start = names.has_request ? SiteKind::kHttp2ServerStart : SiteKind::kServerStart;
+  // Without runHandler nothing is served, whoever else may be there.
+  RETURN_IF_ERROR(ReadFunction(file, functions, names.run_function).status());
+  ASSIGN_OR_RETURN(const ControlFlow begin, ReadFunction(file, functions, starts_in));
+  RETURN_IF_ERROR(CheckGoroutine(begin, abi));
+  ASSIGN_OR_RETURN(const SitePlan plan, PlanHandlerStart(begin, start, abi));
+  ASSIGN_OR_RETURN(std::vector<Site> sites, MakeSites(file, begin, {plan}));
+  absl::Status missing;
+  for (int i = 1; i <= kMaxDeferredFunctions; ++i) {
+    const std::string name = fmt::format("{}.func{}", names.run_function, i);
+    const absl::StatusOr<ControlFlow> deferred = ReadFunction(file, functions, name);
+    const absl::StatusOr<std::vector<SitePlan>> plans =
+        deferred.ok() ? PlanHttp2Ends(*deferred, names.done_function, abi) : deferred.status();
+    if (plans.ok()) {
+      ASSIGN_OR_RETURN(const std::vector<Site> ends, MakeSites(file, *deferred, *plans));
+      sites.insert(sites.end(), ends.begin(), ends.end());
+      return sites;
+    }
+    if (missing.ok()) missing = plans.status();
+  }
+  return missing;
 }
 
 absl::StatusOr<std::vector<Site>> FindClientSites(const elf::ElfFile& file,

@@ -10,6 +10,7 @@
 #include "server/elf/elf_file.h"
 #include "server/elf/go_functions.h"
 #include "server/profile/control_flow.h"
+#include "server/profile/http2_names.h"
 #include "server/profile/profile.h"
 
 namespace uprobed::profile {
@@ -45,10 +46,21 @@ absl::StatusOr<std::vector<Site>> FindServerSites(const elf::ElfFile& file,
 absl::StatusOr<std::vector<Site>> FindClientSites(const elf::ElfFile& file,
                                                   const elf::GoFunctions& functions, CallAbi abi);
 
+// The sites of one implementation of HTTP/2, beside those of FindServerSites, of which it takes the
+// start where `names` has no request of its own.
+absl::StatusOr<std::vector<Site>> FindHttp2Sites(const elf::ElfFile& file,
+                                                 const elf::GoFunctions& functions, CallAbi abi,
+                                                 const Http2Names& names);
+
 // The choice itself, apart from any file. PlanRecoverSites is for a function that (*conn).serve
 // defers: empty where it does not call recover, or not in a way that is understood.
 absl::StatusOr<std::vector<SitePlan>> PlanServerSites(const ControlFlow& flow, CallAbi abi);
 std::vector<SitePlan> PlanRecoverSites(const ControlFlow& flow, CallAbi abi);
+// PlanHandlerStart is for runHandler or serverHandler.ServeHTTP, PlanHttp2Ends for the function
+// that runHandler defers.
+absl::StatusOr<SitePlan> PlanHandlerStart(const ControlFlow& flow, SiteKind kind, CallAbi abi);
+absl::StatusOr<std::vector<SitePlan>> PlanHttp2Ends(const ControlFlow& flow,
+                                                    std::string_view done_function, CallAbi abi);
 absl::StatusOr<std::vector<SitePlan>> PlanClientSites(const ControlFlow& flow, CallAbi abi);
 
 }  // namespace uprobed::profile

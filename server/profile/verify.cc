@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,6 +12,7 @@
 #include "server/elf/go_functions.h"
 #include "server/elf/instructions.h"
 #include "server/profile/fields.h"
+#include "server/profile/http2_names.h"
 #include "server/profile/jump_conditions.h"
 #include "server/profile/offsets.h"
 #include "server/profile/resolver.h"
@@ -67,14 +69,20 @@ absl::Status CheckIdentity(const Profile& profile) {
 absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& site) {
   switch (site.kind) {
     case SiteKind::kServerStart:
+      if (site.function == kHandlerFunction) return absl::OkStatus();
+      [[fallthrough]];
     case SiteKind::kServerEnd:
     case SiteKind::kServerRefused:
+    case SiteKind::kHttp2ServerEnd:
+    case SiteKind::kHttp2ServerPanic:
+    case SiteKind::kHttp2ServerAbort:
       if (elf::IsDirectCall(architecture, site.bytes)) return absl::OkStatus();
       return InvalidSite(site, "is not a direct call");
     case SiteKind::kClientResult:
       if (ZeroTestOf(architecture, site.bytes)) return absl::OkStatus();
       return InvalidSite(site, "is not a test for equality");
     case SiteKind::kServerRecover:
+    case SiteKind::kHttp2ServerGoexit:
       if (!ZeroTestOf(architecture, site.bytes)) {
         return InvalidSite(site, "is not a test for equality");
       }
@@ -82,6 +90,7 @@ absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& si
     case SiteKind::kClientBranch:
       if (PackedConditionOf(architecture, site.bytes) == site.condition) return absl::OkStatus();
       return InvalidSite(site, "is not a conditional jump with the condition it names");
+    case SiteKind::kHttp2ServerStart:
     case SiteKind::kClientStart:
     case SiteKind::kClientError:
       return absl::OkStatus();
@@ -137,6 +146,34 @@ absl::Status CheckSite(elf::Architecture architecture, const Profile& profile, c
   return absl::OkStatus();
 }
 
+// Each implementation of HTTP/2 has a start, each of the ends and its fields, or nothing.
+absl::Status CheckHttp2Sites(const Profile& profile) {
+  const bool shared_start =
+      std::any_of(profile.sites.begin(), profile.sites.end(), [](const Site& site) {
+        return site.kind == SiteKind::kServerStart && site.function == kHandlerFunction;
+      });
+  for (const Http2Names& names : AllHttp2Names()) {
+    std::set<SiteKind> kinds;
+    for (const Site& site : profile.sites) {
+      if (FindHttp2Names(site.function) == &names) kinds.insert(site.kind);
+    }
+    if (shared_start && !names.has_request) kinds.insert(SiteKind::kHttp2ServerStart);
+    if (kinds.empty()) continue;
+    for (const SiteKind kind :
+         {SiteKind::kHttp2ServerStart, SiteKind::kHttp2ServerEnd, SiteKind::kHttp2ServerGoexit,
+          SiteKind::kHttp2ServerPanic, SiteKind::kHttp2ServerAbort}) {
+      if (!kinds.contains(kind)) {
+        return Invalid(
+            fmt::format("the sites of {} lack one of {}", names.run_function, Name(kind)));
+      }
+    }
+    if (!KnowsFieldsOf(names, profile.fields)) {
+      return Invalid(fmt::format("it lacks fields that {} needs", names.run_function));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckSites(elf::Architecture architecture, const Profile& profile) {
   if (profile.sites.empty()) return Invalid("it has no sites");
   if (profile.sites.size() > kMaxSites) {
@@ -165,7 +202,7 @@ absl::Status CheckSites(elf::Architecture architecture, const Profile& profile) 
       (!client && profile.Has(Instrumentation::kHttpClient))) {
     return Invalid("the client's sites lack a start or a result");
   }
-  return absl::OkStatus();
+  return CheckHttp2Sites(profile);
 }
 
 // The place of a source of offsets in the order of strength; 0 for a source of something else.
@@ -258,12 +295,9 @@ absl::Status CheckBytes(const Site& site, const elf::ElfFile& file) {
 // bytes alone are not enough: the site must be an instruction of its function.
 absl::Status CheckBoundaries(const Profile& profile, const elf::ElfFile& file) {
   ASSIGN_OR_RETURN(const elf::GoFunctions functions, elf::GoFunctions::Read(file));
-  for (const std::string_view name : {kServeFunction, kRoundTripFunction}) {
-    std::vector<const Site*> sites;
-    for (const Site& site : profile.sites) {
-      if (site.function == name) sites.push_back(&site);
-    }
-    if (sites.empty()) continue;
+  std::map<std::string_view, std::vector<const Site*>> by_function;
+  for (const Site& site : profile.sites) by_function[site.function].push_back(&site);
+  for (const auto& [name, sites] : by_function) {
     const std::vector<elf::GoFunction> found = functions.Find(name);
     if (found.empty()) return Mismatch(file, fmt::format("it has no {}", name));
     const elf::GoFunction& function = found.front();

@@ -32,13 +32,16 @@ constexpr char kAllowSuspectField[] = "spec.allow_suspect_profile";
 constexpr char kServiceNameField[] = "spec.service_name";
 constexpr char kLabelsField[] = "labels";
 
-constexpr std::array<std::pair<up_counter, const char*>, 6> kHits{{
+constexpr std::array<std::pair<up_counter, const char*>, 9> kHits{{
     {UP_COUNTER_HITS_SERVER_START, "server_start"},
     {UP_COUNTER_HITS_SERVER_END, "server_end"},
     {UP_COUNTER_HITS_CLIENT_START, "client_start"},
     {UP_COUNTER_HITS_CLIENT_END, "client_end"},
     {UP_COUNTER_HITS_SERVER_RECOVER, "server_recover"},
     {UP_COUNTER_HITS_SERVER_REFUSED, "server_refused"},
+    {UP_COUNTER_HITS_HTTP2_SERVER_START, "http2_server_start"},
+    {UP_COUNTER_HITS_HTTP2_SERVER_END, "http2_server_end"},
+    {UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED, "http2_server_unfinished"},
 }};
 constexpr std::array<std::pair<up_counter, const char*>, 5> kLosses{{
     {UP_COUNTER_LOST_RING_FULL, "ring_full"},

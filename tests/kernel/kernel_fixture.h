@@ -104,10 +104,13 @@ class KernelTest : public ::testing::Test {
   }
 
   // Sends `total` requests to `url` and waits for the answers; 0 is the load generator's success.
-  static int Load(const std::string& url, int total, int connections = 1) {
-    std::optional<ChildProcess> generator =
-        ChildProcess::Start({(TargetsDir() / "loadgen").string(), "-url", url, "-n",
-                             std::to_string(total), "-c", std::to_string(connections)});
+  static int Load(const std::string& url, int total, int connections = 1,
+                  const std::vector<std::string>& options = {}) {
+    std::vector<std::string> command = {
+        (TargetsDir() / "loadgen").string(), "-url", url, "-n", std::to_string(total), "-c",
+        std::to_string(connections)};
+    command.insert(command.end(), options.begin(), options.end());
+    std::optional<ChildProcess> generator = ChildProcess::Start(command);
     if (!generator.has_value()) return -1;
     while (!generator->ReadLine().empty()) {
     }

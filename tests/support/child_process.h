@@ -88,8 +88,10 @@ struct RunningTarget {
   ChildProcess process;
   std::string address;  // "127.0.0.1:41234"
 
-  static std::optional<RunningTarget> Start(const std::string& path) {
-    std::optional<ChildProcess> process = ChildProcess::Start({path, "-addr", "127.0.0.1:0"});
+  static std::optional<RunningTarget> Start(const std::string& path, bool tls = false) {
+    std::vector<std::string> command = {path, "-addr", "127.0.0.1:0"};
+    if (tls) command.push_back("-tls");
+    std::optional<ChildProcess> process = ChildProcess::Start(command);
     if (!process.has_value()) return std::nullopt;
     const std::string greeting = "listening on ";
     const std::string line = process->ReadLine();

@@ -17,6 +17,7 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:0", "address to listen on; port 0 takes a free one")
+	secure := flag.Bool("tls", false, "speak TLS with a certificate of its own making, and HTTP/2 over it")
 	flag.Parse()
 
 	listener, err := net.Listen("tcp", *addr)
@@ -31,10 +32,22 @@ func main() {
 	addCallingRoutes(mux, reachable(listener.Addr().(*net.TCPAddr)))
 	addHandoffRoutes(mux, reachable(listener.Addr().(*net.TCPAddr)))
 	fmt.Println("listening on", listener.Addr())
-	if err := http.Serve(listener, mux); err != nil {
+	if err := serve(listener, mux, *secure); err != nil {
 		fmt.Fprintln(os.Stderr, "hello:", err)
 		os.Exit(1)
 	}
+}
+
+func serve(listener net.Listener, handler http.Handler, secure bool) error {
+	if !secure {
+		return http.Serve(listener, handler)
+	}
+	config, err := selfSigned()
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: handler, TLSConfig: config}
+	return server.ServeTLS(listener, "", "")
 }
 
 // reachable returns an address that a client on this host can dial.

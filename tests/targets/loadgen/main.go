@@ -3,6 +3,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -132,6 +133,8 @@ func main() {
 	bodyBytes := flag.Int("body", 0, "bytes in each request's body")
 	keepAlive := flag.Bool("keepalive", true, "send many requests over one connection")
 	interval := flag.Duration("interval", 0, "pause of each connection after an answer")
+	http2 := flag.Bool("http2", false, "speak HTTP/2 over TLS; trusts any certificate")
+	insecure := flag.Bool("insecure", false, "speak HTTP/1 over TLS; trusts any certificate")
 	timeout := flag.Duration("timeout", 30*time.Second, "give up on a request after this long")
 	flag.Parse()
 	if *url == "" || *connections < 1 || *total < 0 || *paths < 0 || *bodyBytes < 0 {
@@ -147,6 +150,8 @@ func main() {
 			Transport: &http.Transport{
 				MaxIdleConnsPerHost: *connections,
 				DisableKeepAlives:   !*keepAlive,
+				ForceAttemptHTTP2:   *http2,
+				TLSClientConfig:     &tls.Config{InsecureSkipVerify: *http2 || *insecure},
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},

@@ -98,8 +98,9 @@ TEST_F(Verified, IsNoProfileWithASiteOfAnotherFunction) {
   // A client error on the server's own instruction: real, but not where the profile says.
   Site& error = *std::find_if(profile_.sites.begin(), profile_.sites.end(),
                               [](const Site& site) { return site.kind == SiteKind::kClientError; });
-  const Site server = profile_.sites.front();
-  ASSERT_EQ(server.kind, SiteKind::kServerStart);
+  const Site server =
+      *std::find_if(profile_.sites.begin(), profile_.sites.end(),
+                    [](const Site& site) { return site.kind == SiteKind::kServerEnd; });
   error.virtual_address = server.virtual_address;
   error.file_offset = server.file_offset;
   error.function_offset = server.function_offset;
@@ -121,7 +122,9 @@ TEST_F(Verified, IsNoProfileWithAWrongFunctionOffset) {
 }
 
 TEST_F(Verified, IsNoProfileThatBreaksARule) {
-  profile_.sites[0].arguments.clear();
+  std::find_if(profile_.sites.begin(), profile_.sites.end(), [](const Site& site) {
+    return site.kind == SiteKind::kServerEnd;
+  })->arguments.clear();
 
   EXPECT_EQ(ReasonOf(VerifyCopy()), "PROFILE_INVALID");
 }

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+#ifndef UPROBED_BPF_HTTP2_SERVER_H_
+#define UPROBED_BPF_HTTP2_SERVER_H_
+
+/* HTTP/2 requests, each on a goroutine of its own: from the prologue of (*serverConn).runHandler to
+ * the end of the function that it defers (src/net/http/h2_bundle.go, golang.org/x/net/http2/
+ * server.go). From Go 1.27 on runHandler has no *http.Request yet, and on_server_start begins. */
+#include "bpf/branch.h"
+#include "bpf/http_server.h"
+
+/* The same fields in each group. */
+#define HTTP2_RWS 0
+#define HTTP2_STATUS 1
+#define HTTP2_WROTE_BYTES 2
+
+#define STATUS_OK 200
+#define STATUS_HEADERS_TOO_LARGE 431
+
+static __always_inline bool read_http2_field(const struct up_profile_slot* profile, uint64_t cookie,
+                                             uint32_t field, uint64_t base, uint64_t* value) {
+  uint32_t implementation = cookie >> UP_COOKIE_HTTP2_SHIFT & UP_COOKIE_HTTP2_MASK;
+  uint32_t index = UP_FIELD_HTTP2_BUNDLED_RWS + implementation * UP_HTTP2_FIELDS + field;
+  if (index >= UP_FIELD_COUNT) return false;
+  return read_field(profile, index, base, value);
+}
+
+static __always_inline void on_http2_server_start(struct pt_regs* regs) {
+  struct hit hit;
+  uint64_t cookie = bpf_get_attach_cookie(regs);
+  if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_HTTP2_SERVER_START)) return;
+  struct up_in_flight_request request = {};
+  request.start_ns = bpf_ktime_get_ns();
+  request.request = GO_HTTP2_RUN_REQUEST(hit.profile, regs);
+  request.response = GO_HTTP2_RUN_RESPONSE(hit.profile, regs);
+  request.slot = hit.slot;
+  new_trace_id(&request);
+  new_span_id(&request);
+  read_traceparent(hit.profile, &request);
+  begin_request(&hit, &server_requests, cookie, &request);
+}
+
+/* The status is 0 as long as the handler has set none (1xx are no status of the response). */
+static __always_inline void read_http2_response(const struct up_profile_slot* profile,
+                                                uint64_t cookie, uint64_t response,
+                                                struct up_http_event* event) {
+  uint64_t state, value;
+  if (!read_http2_field(profile, cookie, HTTP2_RWS, response, &state)) {
+    event->flags |= UP_FLAG_READ_FAULT;
+    return;
+  }
+  if (read_http2_field(profile, cookie, HTTP2_STATUS, state, &value))
+    event->status = value;
+  else
+    event->flags |= UP_FLAG_READ_FAULT;
+  if (read_http2_field(profile, cookie, HTTP2_WROTE_BYTES, state, &value))
+    event->response_size = value;
+}
+
+/* runHandler has served what is for no handler of the program: headers that are too large. Only
+ * where the start is elsewhere; there is a request else. */
+static __always_inline void on_http2_refused(const struct hit* hit, uint64_t cookie,
+                                             uint64_t response) {
+  struct up_in_flight_request request = {};
+  uint64_t state, status;
+  if ((cookie >> UP_COOKIE_HTTP2_SHIFT & UP_COOKIE_HTTP2_MASK) != UP_HTTP2_INTERNAL ||
+      !read_http2_field(hit->profile, cookie, HTTP2_RWS, response, &state) ||
+      !read_http2_field(hit->profile, cookie, HTTP2_STATUS, state, &status) ||
+      status != STATUS_HEADERS_TOO_LARGE) {
+    count(hit->counters, UP_COUNTER_LOST_NO_START);
+    return;
+  }
+  request.start_ns = bpf_ktime_get_ns();
+  request.flags = UP_FLAG_REFUSED;
+  new_trace_id(&request);
+  new_span_id(&request);
+  struct up_http_event* event = make_event(hit, &request, UP_EVENT_HTTP_SERVER);
+  if (!event) return;
+  event->status = status;
+  submit(hit, event);
+}
+
+/* The handler has returned. */
+static __always_inline void on_http2_server_end(struct pt_regs* regs) {
+  struct hit hit;
+  uint64_t cookie = bpf_get_attach_cookie(regs);
+  if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_HTTP2_SERVER_END)) return;
+  uint64_t response = GO_HTTP2_DONE_RESPONSE(hit.profile, regs);
+  const struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
+  if (!request) {
+    on_http2_refused(&hit, cookie, response);
+    return;
+  }
+  if (response != request->response) {
+    count(hit.counters, UP_COUNTER_LOST_ABANDONED);
+    count(hit.counters, UP_COUNTER_LOST_NO_START);
+    bpf_map_delete_elem(&server_requests, &hit.key);
+    return;
+  }
+  uint64_t address = request->request;
+  struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);
+  if (!event) return;
+  read_server_request(hit.profile, address, event);
+  read_http2_response(hit.profile, cookie, response, event);
+  if (event->status == 0 && !(event->flags & UP_FLAG_READ_FAULT)) event->status = STATUS_OK;
+  submit(&hit, event);
+}
+
+/* The handler has not returned. How the request ends here: 0 where it does not. */
+static __always_inline uint32_t http2_end_flags(const struct up_profile_slot* profile,
+                                                const struct pt_regs* regs, uint64_t cookie) {
+  if (cookie & UP_COOKIE_BRANCH)
+    return takes_the_way(cookie, regs) ? UP_FLAG_UNFINISHED | UP_FLAG_GOEXIT : 0;
+  if (!(cookie & UP_COOKIE_COMPARES_ABORT)) return UP_FLAG_UNFINISHED | UP_FLAG_PANIC;
+  if (GO_COMPARED_FIRST(profile, regs) != GO_COMPARED_SECOND(profile, regs)) return 0;
+  return UP_FLAG_UNFINISHED | UP_FLAG_PANIC | UP_FLAG_ABORTED;
+}
+
+static __always_inline void on_http2_server_unfinished(struct pt_regs* regs) {
+  struct hit hit;
+  uint64_t cookie = bpf_get_attach_cookie(regs);
+  if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED)) return;
+  uint32_t flags = http2_end_flags(hit.profile, regs, cookie);
+  if (!flags) return;
+  const struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
+  if (!request) {
+    count(hit.counters, UP_COUNTER_LOST_NO_START);
+    return;
+  }
+  uint64_t address = request->request;
+  uint64_t response = request->response;
+  struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);
+  if (!event) return;
+  read_server_request(hit.profile, address, event);
+  read_http2_response(hit.profile, cookie, response, event);
+  event->flags |= flags;
+  submit(&hit, event);
+}
+
+#endif /* UPROBED_BPF_HTTP2_SERVER_H_ */

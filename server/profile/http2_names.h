@@ -1,0 +1,41 @@
+#ifndef UPROBED_SERVER_PROFILE_HTTP2_NAMES_H_
+#define UPROBED_SERVER_PROFILE_HTTP2_NAMES_H_
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "server/profile/fields.h"
+
+namespace uprobed::profile {
+
+// What both protocols call with a request; HTTP/2 of net/http through an interface.
+inline constexpr std::string_view kHandlerFunction = "net/http.serverHandler.ServeHTTP";
+
+// The functions of one implementation of HTTP/2: that of net/http, which has a package of its own
+// since Go 1.27, and golang.org/x/net/http2, which net/http's is made from. A program may have
+// both.
+struct Http2Names {
+  uint8_t implementation;  // UP_HTTP2_* of bpf/abi/profile_slot.h
+  std::string_view
+      run_function;  // runs a handler on a goroutine of its own; what it defers ends it
+  std::string_view done_function;
+  up_field first_field;  // of its group of UP_HTTP2_FIELDS
+  // Whether runHandler gets the *http.Request. It is made behind it since Go 1.27.
+  bool has_request;
+};
+
+std::span<const Http2Names> AllHttp2Names();
+
+// The implementation whose runHandler, or a function without a name in it, is called `function`;
+// nullptr where there is none.
+const Http2Names* FindHttp2Names(std::string_view function);
+
+// Whether `fields` has those that the requests of this implementation are read by.
+bool KnowsFieldsOf(const Http2Names& names, const std::map<std::string, FieldOffset>& fields);
+
+}  // namespace uprobed::profile
+
+#endif  // UPROBED_SERVER_PROFILE_HTTP2_NAMES_H_

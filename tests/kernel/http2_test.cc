@@ -1,0 +1,158 @@
+// HTTP/2 over TLS on every supported Go release: as many spans as requests, with the right content.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tests/kernel/kernel_fixture.h"
+
+namespace uprobed::testing {
+namespace {
+
+// From Go 1.27 on both protocols begin at one site.
+bool StartsInTheSharedHandler(const std::string& go_version) { return go_version >= "go1.27"; }
+
+class Http2 : public KernelTest, public ::testing::WithParamInterface<TargetProgram> {
+ protected:
+  void SetUp() override {
+    KernelTest::SetUp();
+    if (IsSkipped()) return;
+    attachment_ = Attach(GetParam().path.string());
+    ASSERT_NE(attachment_, nullptr);
+    target_ = RunningTarget::Start(GetParam().path.string(), /*tls=*/true);
+    ASSERT_TRUE(target_.has_value());
+  }
+
+  // Sends `total` requests for `path` over HTTP/2; 0 where each was answered.
+  int Load(const std::string& path, int total, int connections = 1,
+           std::vector<std::string> options = {}) {
+    options.push_back("-http2");
+    return KernelTest::Load("https://" + target_->address + path, total, connections, options);
+  }
+
+  uint64_t Counter(up_counter counter) const { return attachment_->counters().value[counter]; }
+
+  void ExpectNoLoss() const {
+    EXPECT_EQ(Counter(UP_COUNTER_LOST_RING_FULL), 0U);
+    EXPECT_EQ(Counter(UP_COUNTER_LOST_MAP_FULL), 0U);
+    EXPECT_EQ(Counter(UP_COUNTER_LOST_NO_START), 0U);
+    EXPECT_EQ(Counter(UP_COUNTER_LOST_ABANDONED), 0U);
+    EXPECT_EQ(Counter(UP_COUNTER_LOST_READ_FAULT), 0U);
+    EXPECT_EQ(Counter(UP_COUNTER_FIELD_UNREAD), 0U);
+    EXPECT_EQ(backend_.InFlight(), 0U);
+  }
+
+  // The one span of a request for `path` that ends in another way than by the handler's return.
+  void ExpectEnd(const std::string& path, uint32_t status, const std::string& error) {
+    spans_.Clear();
+    Load(path, 1);
+    const auto spans = spans_.Wait(1, IsServer);
+    ASSERT_EQ(spans.size(), 1U) << path;
+    EXPECT_EQ(spans[0].path, path);
+    EXPECT_EQ(spans[0].status_code, status) << path;
+    EXPECT_EQ(spans[0].error_type, error) << path;
+    EXPECT_EQ(spans[0].protocol_version, "2");
+  }
+
+  std::unique_ptr<probe::Attachment> attachment_;
+  std::optional<RunningTarget> target_;
+};
+
+TEST_P(Http2, OneServerSpanAndTwoEmulatedHitsForEachRequest) {
+  constexpr int kRequests = 200;
+
+  ASSERT_EQ(Load("/hello", kRequests, 8), 0);
+
+  const auto spans = spans_.Wait(kRequests, IsServer);
+  ASSERT_EQ(spans.size(), static_cast<size_t>(kRequests));
+  for (const span::Span& span : spans) {
+    EXPECT_EQ(span.method, "GET");
+    EXPECT_EQ(span.path, "/hello");
+    EXPECT_EQ(span.scheme, "https");
+    EXPECT_EQ(span.status_code, 200U);
+    EXPECT_EQ(span.response_body_size, 3);
+    EXPECT_EQ(span.protocol_version, "2");
+    EXPECT_EQ(span.peer_address, "127.0.0.1");
+    EXPECT_GT(span.peer_port, 0U);
+    EXPECT_EQ(span.server_address + ":" + std::to_string(span.server_port), target_->address);
+    EXPECT_EQ(span.error_type, "");
+    EXPECT_GT(span.end_unix_ns, span.start_unix_ns);
+  }
+  const uint64_t starts =
+      Counter(UP_COUNTER_HITS_SERVER_START) + Counter(UP_COUNTER_HITS_HTTP2_SERVER_START);
+  EXPECT_EQ(starts, kRequests + Counter(UP_COUNTER_REPEATED_START));
+  EXPECT_EQ(Counter(UP_COUNTER_HITS_HTTP2_SERVER_END), static_cast<uint64_t>(kRequests));
+  EXPECT_EQ(Counter(UP_COUNTER_HITS_SERVER_END), 0U);
+  EXPECT_EQ(Counter(UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED), 0U);
+  EXPECT_EQ(attachment_->single_stepped_site_count(), 0U);
+  const bool shared = StartsInTheSharedHandler(GetParam().go_version);
+  EXPECT_EQ(Counter(UP_COUNTER_HITS_HTTP2_SERVER_START) == 0, shared);
+  ExpectNoLoss();
+}
+
+TEST_P(Http2, MethodStatusSizesAndRouteAreTheRequests) {
+  ASSERT_EQ(Load("/status/404", 1), 0);
+  ASSERT_EQ(Load("/big?n=123456", 1), 0);
+  ASSERT_EQ(Load("/post", 1, 1, {"-method", "POST", "-body", "1000"}), 0);
+  ASSERT_EQ(Load("/items/42", 1), 0);
+
+  const auto spans = spans_.Wait(4, IsServer);
+  ASSERT_EQ(spans.size(), 4U);
+  EXPECT_EQ(spans[0].status_code, 404U);
+  EXPECT_EQ(spans[0].response_body_size, 0);
+  EXPECT_EQ(spans[1].path, "/big");
+  EXPECT_EQ(spans[1].response_body_size, 123456);
+  EXPECT_EQ(spans[2].method, "POST");
+  EXPECT_EQ(spans[2].request_body_size, 1000);
+  EXPECT_EQ(spans[2].response_body_size, 10);
+  const bool has_patterns = GetParam().go_version >= "go1.22";
+  EXPECT_EQ(spans[3].route, has_patterns ? "/items/{id}" : "");
+  ExpectNoLoss();
+}
+
+TEST_P(Http2, AHandlerThatDoesNotReturnGivesOneSpan) {
+  ExpectEnd("/panic", 0, "panic");
+  ExpectEnd("/panicwritten", 202, "panic");
+  ExpectEnd("/abort", 0, "net/http.ErrAbortHandler");
+  ExpectEnd("/goexit", 0, "runtime.Goexit");
+  EXPECT_EQ(spans_.All().size(), 1U);
+  EXPECT_GT(Counter(UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED), 3U);
+  ExpectNoLoss();
+}
+
+TEST_P(Http2, StackGrowthMakesNoSecondSpan) {
+  ASSERT_EQ(Load("/deep", 50, 8), 0);
+
+  EXPECT_EQ(spans_.Wait(50, IsServer).size(), 50U);
+  ExpectNoLoss();
+}
+
+TEST_P(Http2, RequestsOfHttp1AreSeenBesideThoseOfHttp2) {
+  ASSERT_EQ(KernelTest::Load("https://" + target_->address + "/hello", 20, 2, {"-insecure"}), 0);
+  ASSERT_EQ(Load("/hello", 20, 2), 0);
+
+  const auto spans = spans_.Wait(40, IsServer);
+  ASSERT_EQ(spans.size(), 40U);
+  const auto of_http1 = std::count_if(spans.begin(), spans.end(), [](const span::Span& span) {
+    return span.protocol_version == "1.1";
+  });
+  EXPECT_EQ(of_http1, 20);
+  EXPECT_EQ(Counter(UP_COUNTER_HITS_SERVER_END), 20U);
+  EXPECT_EQ(Counter(UP_COUNTER_HITS_HTTP2_SERVER_END), 20U);
+  ExpectNoLoss();
+}
+
+std::string Http2TestName(const ::testing::TestParamInfo<TargetProgram>& target) {
+  std::string name = target.param.go_version + (target.param.stripped ? "_stripped" : "");
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '.' || c == '-'; }, '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Hello, Http2, ::testing::ValuesIn(AvailableTargets("hello")),
+                         Http2TestName);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Http2);
+
+}  // namespace
+}  // namespace uprobed::testing
