@@ -16,10 +16,14 @@
 #define STATUS_OK 200
 #define STATUS_HEADERS_TOO_LARGE 431
 
+static __always_inline uint32_t http2_implementation(uint64_t cookie) {
+  return cookie >> UP_COOKIE_HTTP2_SHIFT & UP_COOKIE_HTTP2_MASK;
+}
+
 static __always_inline bool read_http2_field(const struct up_profile_slot* profile, uint64_t cookie,
                                              uint32_t field, uint64_t base, uint64_t* value) {
-  uint32_t implementation = cookie >> UP_COOKIE_HTTP2_SHIFT & UP_COOKIE_HTTP2_MASK;
-  uint32_t index = UP_FIELD_HTTP2_BUNDLED_RWS + implementation * UP_HTTP2_FIELDS + field;
+  uint32_t index =
+      UP_FIELD_HTTP2_BUNDLED_RWS + http2_implementation(cookie) * UP_HTTP2_FIELDS + field;
   if (index >= UP_FIELD_COUNT) return false;
   return read_field(profile, index, base, value);
 }
@@ -44,6 +48,7 @@ static __always_inline void read_http2_response(const struct up_profile_slot* pr
                                                 uint64_t cookie, uint64_t response,
                                                 struct up_http_event* event) {
   uint64_t state, value;
+  event->http2 = 1 + http2_implementation(cookie);
   if (!read_http2_field(profile, cookie, HTTP2_RWS, response, &state)) {
     event->flags |= UP_FLAG_READ_FAULT;
     return;
@@ -62,7 +67,7 @@ static __always_inline void on_http2_refused(const struct hit* hit, uint64_t coo
                                              uint64_t response) {
   struct up_in_flight_request request = {};
   uint64_t state, status;
-  if ((cookie >> UP_COOKIE_HTTP2_SHIFT & UP_COOKIE_HTTP2_MASK) != UP_HTTP2_INTERNAL ||
+  if (http2_implementation(cookie) != UP_HTTP2_INTERNAL ||
       !read_http2_field(hit->profile, cookie, HTTP2_RWS, response, &state) ||
       !read_http2_field(hit->profile, cookie, HTTP2_STATUS, state, &status) ||
       status != STATUS_HEADERS_TOO_LARGE) {

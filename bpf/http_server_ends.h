@@ -35,6 +35,14 @@ static __always_inline uint32_t why_unfinished(const struct up_profile_slot* pro
   return hijacked ? UP_FLAG_HIJACKED : UP_FLAG_GOEXIT;
 }
 
+/* What net/http takes for a request and a handler takes the connection over for, as that of
+ * golang.org/x/net/http2/h2c does: "PRI * HTTP/2.0", with which HTTP/2 begins. */
+static __always_inline bool is_preface(const struct up_profile_slot* profile, uint64_t request) {
+  uint64_t major;
+  return read_field(profile, UP_FIELD_REQUEST_PROTO_MAJOR, request, &major) &&
+         major == PROTO_MAJOR_HTTP2;
+}
+
 /* A connection ends. Nearly always no request is under way. */
 static __always_inline void on_server_recover(struct pt_regs* regs) {
   struct hit hit;
@@ -44,6 +52,11 @@ static __always_inline void on_server_recover(struct pt_regs* regs) {
   if (!request) return;
   uint64_t address = request->request;
   uint64_t response = request->response;
+  if (is_preface(hit.profile, address)) {
+    count(hit.counters, UP_COUNTER_OUT_OF_SCOPE);
+    bpf_map_delete_elem(&server_requests, &hit.key);
+    return;
+  }
   struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);
   if (!event) return;
   read_server_request(hit.profile, address, event);

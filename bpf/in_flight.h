@@ -62,7 +62,7 @@ static __always_inline struct up_http_event* make_event(const struct hit* hit,
     event->truncated = 0;
     event->unread = 0;
     event->trace_flags = request->trace_flags;
-    event->reserved = 0;
+    event->http2 = 0;
     __builtin_memset(event->lengths, 0, sizeof(event->lengths));
     __builtin_memcpy(event->trace_id, request->trace_id, UP_TRACE_ID_SIZE);
     __builtin_memcpy(event->span_id, request->span_id, UP_SPAN_ID_SIZE);

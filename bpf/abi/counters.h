@@ -12,13 +12,15 @@ enum up_counter {
   UP_COUNTER_HITS_CLIENT_START = 2,
   UP_COUNTER_HITS_CLIENT_END = 3,
   UP_COUNTER_EVENTS_SUBMITTED = 4,
-  UP_COUNTER_LOST_RING_FULL = 5,       /* a finished request found no room in the ring buffer */
-  UP_COUNTER_LOST_MAP_FULL = 6,        /* a started request found no room in the in-flight map */
-  UP_COUNTER_LOST_NO_START = 7,        /* an end without its start: began before the attach */
-  UP_COUNTER_LOST_ABANDONED = 8,       /* a start replaced one that never ended */
-  UP_COUNTER_LOST_READ_FAULT = 9,      /* the request itself could not be read */
-  UP_COUNTER_REPEATED_START = 10,      /* the same call hit its entry site twice: no loss */
-  UP_COUNTER_OUT_OF_SCOPE = 11,        /* hit by a process outside the probe's pid scope: no loss */
+  UP_COUNTER_LOST_RING_FULL = 5,  /* a finished request found no room in the ring buffer */
+  UP_COUNTER_LOST_MAP_FULL = 6,   /* a started request found no room in the in-flight map */
+  UP_COUNTER_LOST_NO_START = 7,   /* an end without its start: began before the attach */
+  UP_COUNTER_LOST_ABANDONED = 8,  /* a start replaced one that never ended */
+  UP_COUNTER_LOST_READ_FAULT = 9, /* the request itself could not be read */
+  UP_COUNTER_REPEATED_START = 10, /* the same call hit its entry site twice: no loss */
+  /* Hit by a process outside the probe's pid scope, or by the preface of a connection of HTTP/2: no
+   * loss. */
+  UP_COUNTER_OUT_OF_SCOPE = 11,
   UP_COUNTER_FIELD_UNREAD = 12,        /* a field of a delivered request could not be read */
   UP_COUNTER_HITS_SERVER_RECOVER = 13, /* a connection ended: not of any one request */
   UP_COUNTER_HITS_SERVER_REFUSED = 14,

@@ -65,7 +65,7 @@ struct up_http_event {
   uint8_t truncated; /* bit n: string n was longer than its array; lengths[n] bytes are here */
   uint8_t unread;    /* bit n: string n was there but its memory could not be read */
   uint8_t trace_flags;
-  uint8_t reserved;
+  uint8_t http2; /* server: 1 + UP_HTTP2_* of the implementation that served it; 0: HTTP/1 */
   uint16_t lengths[UP_STRING_COUNT + 1]; /* bytes in use of each string, never above its array */
   uint8_t trace_id[UP_TRACE_ID_SIZE];
   uint8_t span_id[UP_SPAN_ID_SIZE];

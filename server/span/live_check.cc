@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bpf/abi/profile_slot.h"
 #include "server/span/http_parts.h"
 
 namespace uprobed::span {
@@ -143,12 +144,19 @@ void WithholdProtocol(up_http_event& event) {
   event.protocol_minor = 0;
 }
 
+constexpr uint8_t kAnyProtocol = 0xff;
+constexpr uint8_t kHttp1 = 0;
+constexpr uint8_t kBundled = 1 + UP_HTTP2_BUNDLED;
+constexpr uint8_t kInternal = 1 + UP_HTTP2_INTERNAL;
+constexpr uint8_t kModule = 1 + UP_HTTP2_MODULE;
+
 struct Rule {
   uint32_t kind;  // of events
   std::string_view field;
   Proof (*judge)(const up_http_event&);
   void (*withhold)(up_http_event&);
   bool rarely_empty = false;
+  uint8_t protocol = kAnyProtocol;  // up_http_event.http2
 };
 
 constexpr std::array kRules = {
@@ -158,8 +166,22 @@ constexpr std::array kRules = {
     Rule{UP_EVENT_HTTP_SERVER, "net/http.Request.RemoteAddr", RemoteAddr, WithholdPeer},
     Rule{UP_EVENT_HTTP_SERVER, "net/http.Request.ContentLength", RequestSize, WithholdRequestSize},
     Rule{UP_EVENT_HTTP_SERVER, "net/http.Request.ProtoMajor", Protocol, WithholdProtocol},
-    Rule{UP_EVENT_HTTP_SERVER, "net/http.response.status", ServerStatus, WithholdStatus},
-    Rule{UP_EVENT_HTTP_SERVER, "net/http.response.written", Written, WithholdResponseSize},
+    Rule{UP_EVENT_HTTP_SERVER, "net/http.response.status", ServerStatus, WithholdStatus, false,
+         kHttp1},
+    Rule{UP_EVENT_HTTP_SERVER, "net/http.response.written", Written, WithholdResponseSize, false,
+         kHttp1},
+    Rule{UP_EVENT_HTTP_SERVER, "net/http.http2responseWriterState.status", ServerStatus,
+         WithholdStatus, false, kBundled},
+    Rule{UP_EVENT_HTTP_SERVER, "net/http.http2responseWriterState.wroteBytes", Written,
+         WithholdResponseSize, false, kBundled},
+    Rule{UP_EVENT_HTTP_SERVER, "net/http/internal/http2.responseWriterState.status", ServerStatus,
+         WithholdStatus, false, kInternal},
+    Rule{UP_EVENT_HTTP_SERVER, "net/http/internal/http2.responseWriterState.wroteBytes", Written,
+         WithholdResponseSize, false, kInternal},
+    Rule{UP_EVENT_HTTP_SERVER, "golang.org/x/net/http2.responseWriterState.status", ServerStatus,
+         WithholdStatus, false, kModule},
+    Rule{UP_EVENT_HTTP_SERVER, "golang.org/x/net/http2.responseWriterState.wroteBytes", Written,
+         WithholdResponseSize, false, kModule},
     Rule{UP_EVENT_HTTP_CLIENT, "net/url.URL.Scheme", Scheme, WithholdScheme},
     Rule{UP_EVENT_HTTP_CLIENT, "net/url.URL.Host", Host, WithholdHost},
     Rule{UP_EVENT_HTTP_CLIENT, "net/url.URL.Path", UrlPath, WithholdTarget, true},
@@ -192,7 +214,9 @@ void LiveCheck::Check(up_http_event& event) {
   std::array<bool, kFieldCount> withheld{};
   for (size_t i = 0; i < kRules.size(); ++i) {
     Evidence& evidence = evidence_[i];
-    if (kRules[i].kind != event.kind || evidence.verdict == FieldVerdict::kVerified) continue;
+    const bool concerns = kRules[i].protocol == kAnyProtocol || kRules[i].protocol == event.http2;
+    if (kRules[i].kind != event.kind || !concerns || evidence.verdict == FieldVerdict::kVerified)
+      continue;
     withheld[i] = evidence.verdict == FieldVerdict::kRefuted;
     if (withheld[i]) continue;
     const Proof proof = kRules[i].judge(event);

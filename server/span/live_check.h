@@ -38,7 +38,7 @@ class LiveCheck {
   std::vector<FieldFinding> Findings() const;
 
  private:
-  static constexpr size_t kFieldCount = 14;
+  static constexpr size_t kFieldCount = 20;
   struct Evidence {
     uint8_t for_it = 0;
     uint8_t against_it = 0;

@@ -154,5 +154,44 @@ INSTANTIATE_TEST_SUITE_P(Hello, Http2, ::testing::ValuesIn(AvailableTargets("hel
                          Http2TestName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Http2);
 
+// HTTP/2 without TLS, served by golang.org/x/net/http2.
+class H2c : public KernelTest, public ::testing::WithParamInterface<TargetProgram> {};
+
+TEST_P(H2c, OneServerSpanAndTwoHitsForEachRequest) {
+  constexpr uint64_t kRequests = 100;
+  const std::unique_ptr<probe::Attachment> attachment = Attach(GetParam().path.string());
+  ASSERT_NE(attachment, nullptr);
+  std::optional<RunningTarget> target = RunningTarget::Start(GetParam().path.string());
+  ASSERT_TRUE(target.has_value());
+  const std::string url = "http://" + target->address;
+
+  ASSERT_EQ(Load(url + "/hello", kRequests, 8, {"-h2c"}), 0);
+  const auto spans = spans_.Wait(kRequests, IsServer);
+  Load(url + "/panic", 1, 1, {"-h2c"});
+  ASSERT_EQ(Load(url + "/created", 1, 1, {"-h2c"}), 0);
+
+  ASSERT_EQ(spans.size(), kRequests);
+  for (const span::Span& span : spans) {
+    EXPECT_EQ(span.path, "/hello");
+    EXPECT_EQ(span.scheme, "http");
+    EXPECT_EQ(span.status_code, 200U);
+    EXPECT_EQ(span.response_body_size, 3);
+    EXPECT_EQ(span.protocol_version, "2");
+  }
+  const auto all = spans_.Wait(kRequests + 2, IsServer);
+  ASSERT_EQ(all.size(), kRequests + 2);
+  EXPECT_EQ(all[kRequests].error_type, "panic");
+  EXPECT_EQ(all[kRequests + 1].status_code, 201U);
+  const up_counters counters = attachment->counters();
+  EXPECT_EQ(counters.value[UP_COUNTER_HITS_HTTP2_SERVER_START], kRequests + 2);
+  EXPECT_EQ(counters.value[UP_COUNTER_HITS_HTTP2_SERVER_END], kRequests + 1);
+  EXPECT_EQ(counters.value[UP_COUNTER_LOST_NO_START], 0U);
+  EXPECT_EQ(counters.value[UP_COUNTER_LOST_ABANDONED], 0U);
+  EXPECT_EQ(counters.value[UP_COUNTER_LOST_READ_FAULT], 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Module, H2c, ::testing::ValuesIn(AvailableTargets("h2c")), Http2TestName);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(H2c);
+
 }  // namespace
 }  // namespace uprobed::testing

@@ -135,6 +135,7 @@ func main() {
 	interval := flag.Duration("interval", 0, "pause of each connection after an answer")
 	http2 := flag.Bool("http2", false, "speak HTTP/2 over TLS; trusts any certificate")
 	insecure := flag.Bool("insecure", false, "speak HTTP/1 over TLS; trusts any certificate")
+	h2c := flag.Bool("h2c", false, "speak HTTP/2 without TLS")
 	timeout := flag.Duration("timeout", 30*time.Second, "give up on a request after this long")
 	flag.Parse()
 	if *url == "" || *connections < 1 || *total < 0 || *paths < 0 || *bodyBytes < 0 {
@@ -155,6 +156,10 @@ func main() {
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
+	}
+	if *h2c && !speakH2c(asked.client.Transport.(*http.Transport)) {
+		fmt.Fprintln(os.Stderr, "loadgen: -h2c needs Go 1.24 or newer")
+		os.Exit(2)
 	}
 	result := asked.run(*connections)
 	encoder := json.NewEncoder(os.Stdout)

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "bpf/abi/site_cookie.h"
+#include "server/profile/http2_names.h"
 
 namespace uprobed::probe {
 namespace {
@@ -108,6 +109,26 @@ TEST(MakeSiteCookie, OfAStackCheckSaysThatItMayRepeat) {
   EXPECT_TRUE(MakeSiteCookie(start, 0) & UP_COOKIE_MAY_REPEAT);
   start.bytes = {0x55};  // push rbp, behind the check
   EXPECT_FALSE(MakeSiteCookie(start, 0) & UP_COOKIE_MAY_REPEAT);
+}
+
+TEST(MakeSiteCookie, OfHttp2SaysWhichImplementationItIs) {
+  Site end = MakeSite(SiteKind::kHttp2ServerEnd, "call 0x10", {"response"});
+  end.function = "golang.org/x/net/http2.(*serverConn).runHandler.func1";
+  EXPECT_EQ(MakeSiteCookie(end, 2), 2 | uint64_t{UP_HTTP2_MODULE} << UP_COOKIE_HTTP2_SHIFT);
+
+  Site abort = MakeSite(SiteKind::kHttp2ServerAbort, "call 0x10", {"first", "second"});
+  abort.function = "net/http/internal/http2.(*serverConn).runHandler.func1";
+  EXPECT_EQ(MakeSiteCookie(abort, 2),
+            2 | uint64_t{UP_HTTP2_INTERNAL} << UP_COOKIE_HTTP2_SHIFT | UP_COOKIE_COMPARES_ABORT);
+}
+
+TEST(MakeSiteCookie, OfTheStartThatProtocolsShareSaysThatItMayRepeat) {
+  Site start = MakeSite(SiteKind::kServerStart, "push rbp", {"request", "response"});
+  start.bytes = {0x55};
+  start.function = "net/http.(*conn).serve";
+  EXPECT_FALSE(MakeSiteCookie(start, 0) & UP_COOKIE_MAY_REPEAT);
+  start.function = profile::kHandlerFunction;
+  EXPECT_TRUE(MakeSiteCookie(start, 0) & UP_COOKIE_MAY_REPEAT);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
 #include "server/profile/fields.h"
+#include "server/profile/http2_names.h"
 #include "server/profile/resolver.h"
 #include "server/profile/sites.h"
 #include "tests/unit/profile/valid_profile.h"
@@ -234,6 +235,70 @@ TEST(CheckConsistency, TakesAMarkedSingleSteppedSite) {
 
   EXPECT_TRUE(CheckConsistency(profile).ok()) << CheckConsistency(profile);
 }
+
+// Beside the others: 6 start, 7 goexit, 8 abort, 9 panic, 10 end.
+Profile ProfileWithHttp2() {
+  Profile profile = ValidProfile();
+  const std::string run(AllHttp2Names()[UP_HTTP2_BUNDLED].run_function);
+  const auto add = [&](SiteKind kind, const std::string& function, uint32_t offset,
+                       std::vector<uint8_t> bytes) {
+    Site site = MakeSite(kind, offset, std::move(bytes));
+    site.function = function;
+    site.file_offset += 0x2000;
+    site.virtual_address += 0x2000;
+    profile.sites.push_back(site);
+  };
+  add(SiteKind::kHttp2ServerStart, run, 0x10, {0x55});
+  add(SiteKind::kHttp2ServerGoexit, run + ".func1", 0x20, {0x74, 0x10});
+  profile.sites.back().condition = 4;
+  add(SiteKind::kHttp2ServerAbort, run + ".func1", 0x30, {0xe8, 1, 2, 3, 4});
+  add(SiteKind::kHttp2ServerPanic, run + ".func1", 0x40, {0xe8, 1, 2, 3, 4});
+  add(SiteKind::kHttp2ServerEnd, run + ".func1", 0x50, {0xe8, 1, 2, 3, 4});
+  return profile;
+}
+
+class Http2Rule : public ::testing::TestWithParam<Spoiled> {};
+
+TEST_P(Http2Rule, IsObeyed) {
+  Profile profile = ProfileWithHttp2();
+  ASSERT_TRUE(CheckConsistency(profile).ok()) << CheckConsistency(profile);
+
+  GetParam().spoil(profile);
+
+  const absl::Status status = CheckConsistency(profile);
+  EXPECT_EQ(ReasonOf(status), "PROFILE_INVALID");
+  EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr(GetParam().message));
+}
+
+const Spoiled kHttp2Rules[] = {
+    {"lack one of http2_server_start", [](Profile& p) { p.sites.erase(p.sites.begin() + 6); }},
+    {"lack one of http2_server_goexit", [](Profile& p) { p.sites.erase(p.sites.begin() + 7); }},
+    {"lack one of http2_server_abort", [](Profile& p) { p.sites.erase(p.sites.begin() + 8); }},
+    {"lack one of http2_server_panic", [](Profile& p) { p.sites.erase(p.sites.begin() + 9); }},
+    {"lack one of http2_server_end", [](Profile& p) { p.sites.resize(10); }},
+    {"lack one of http2_server_end",
+     [](Profile& p) {
+       p.sites[0].function = kHandlerFunction;  // begins the requests of HTTP/2 of Go 1.27
+       p.sites[0].bytes = {0x55};
+     }},
+    {"lacks fields",
+     [](Profile& p) { p.fields.erase("net/http.http2responseWriterState.status"); }},
+    {"where such sites are", [](Profile& p) { p.sites[6].function += ".func1"; }},
+    {"where such sites are",
+     [](Profile& p) { p.sites[6].function = AllHttp2Names()[UP_HTTP2_INTERNAL].run_function; }},
+    {"where such sites are",
+     [](Profile& p) { p.sites[10].function = AllHttp2Names()[UP_HTTP2_BUNDLED].run_function; }},
+    {"not a test for equality",
+     [](Profile& p) {
+       p.sites[7].bytes = {0x72, 0x10};
+     }},
+    {"with the condition it names", [](Profile& p) { p.sites[7].condition = 5; }},
+    {"not a direct call", [](Profile& p) { p.sites[8].bytes = {0x90}; }},
+    {"not a direct call", [](Profile& p) { p.sites[9].bytes = {0x90}; }},
+    {"not a direct call", [](Profile& p) { p.sites[10].bytes = {0x90}; }},
+    {"arguments", [](Profile& p) { p.sites[6].arguments[0].register_name = "rax"; }},
+};
+INSTANTIATE_TEST_SUITE_P(Sites, Http2Rule, ::testing::ValuesIn(kHttp2Rules));
 
 }  // namespace
 }  // namespace uprobed::profile

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "bpf/abi/profile_slot.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/span/event_builder.h"
@@ -38,6 +39,26 @@ TEST(LiveCheck, VerifiesWhatIsRight) {
   }
   EXPECT_EQ(check.Findings().size(), 14U);
   EXPECT_THAT(check.Findings(), Each(Field(&FieldFinding::verdict, FieldVerdict::kVerified)));
+}
+
+TEST(LiveCheck, JudgesTheFieldsOfTheImplementationThatServed) {
+  LiveCheck check;
+  for (int i = 0; i < kMany; ++i) {
+    up_http_event event = ServerEvent();
+    event.http2 = 1 + UP_HTTP2_MODULE;
+    event.status = 7;
+    check.Check(event);
+    EXPECT_EQ(event.status, 0U);
+  }
+
+  EXPECT_EQ(VerdictOf(check, "golang.org/x/net/http2.responseWriterState.status"),
+            FieldVerdict::kRefuted);
+  EXPECT_EQ(VerdictOf(check, "golang.org/x/net/http2.responseWriterState.wroteBytes"),
+            FieldVerdict::kVerified);
+  for (const char* other : {"net/http.response.status", "net/http.http2responseWriterState.status",
+                            "net/http/internal/http2.responseWriterState.status"}) {
+    EXPECT_EQ(VerdictOf(check, other), FieldVerdict::kUnverified) << other;
+  }
 }
 
 // A value that a field cannot have, how an event then looks, and whose offset is refuted.

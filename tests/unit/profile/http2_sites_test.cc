@@ -1,0 +1,143 @@
+#include <functional>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/base/errors.h"
+#include "server/profile/http2_names.h"
+#include "server/profile/sites.h"
+#include "tests/unit/profile/code.h"
+
+namespace uprobed::profile {
+namespace {
+
+constexpr char kRun[] = "net/http.(*http2serverConn).runHandler";
+constexpr char kDone[] = "net/http.(*http2responseWriter).handlerDone";
+constexpr char kMore[] = "runtime.morestack_noctxt";
+constexpr CallAbi kAbi = CallAbi::kAmd64Registers;
+// Where Code::Store() puts rax.
+constexpr uint8_t kStored = 0x18;
+
+absl::StatusOr<std::vector<SitePlan>> PlanEnds(const Code& code, CallAbi abi = kAbi) {
+  ASSIGN_OR_RETURN(const ControlFlow flow, code.Build(std::string(kRun) + ".func1"));
+  return PlanHttp2Ends(flow, kDone, abi);
+}
+
+// What runHandler defers: `test` is what stands behind recover() and leads to its jump.
+Code Deferred(const std::function<void(Code&)>& test) {
+  Code code;
+  code.JumpIfEqual("returned").Call("runtime.gorecover");
+  test(code);
+  return code.JumpIfEqual("goexit")
+      .JumpIfEqual("same type")
+      .Label("log")
+      .Call("runtime.Stack")
+      .Label("goexit")
+      .Return()
+      .Label("same type")
+      .Call("runtime.efaceeq")
+      .JumpIfEqual("log")
+      .Return()
+      .Label("returned")
+      .Call(kDone)
+      .Return();
+}
+
+TEST(Http2Sites, AreTheCallsThatTellHowARequestEnds) {
+  const auto plans = PlanEnds(Deferred([](Code& code) {
+    code.Store().Call("runtime.convT32").LoadRcxFromStack(kStored).TestRcx();
+  }));
+
+  ASSERT_TRUE(plans.ok()) << plans.status();
+  using Kind = SiteKind;
+  EXPECT_THAT(*plans, ::testing::ElementsAre(SitePlan{Kind::kHttp2ServerEnd, 14, false,
+                                                      ArgumentsOf(Kind::kHttp2ServerEnd, kAbi)},
+                                             SitePlan{Kind::kHttp2ServerGoexit, 6, true, {}},
+                                             SitePlan{Kind::kHttp2ServerPanic, 8, false, {}},
+                                             SitePlan{Kind::kHttp2ServerAbort, 10, false,
+                                                      ArgumentsOf(Kind::kHttp2ServerAbort, kAbi)}));
+}
+
+TEST(Http2Sites, AreRefusedWhereAnotherValueIsTested) {
+  const auto other_place = PlanEnds(Deferred([](Code& code) {
+    code.Store().Call("runtime.convT32").LoadRcxFromStack(kStored + 8).TestRcx();
+  }));
+  const auto not_saved = PlanEnds(Deferred(
+      [](Code& code) { code.Call("runtime.convT32").LoadRcxFromStack(kStored).TestRcx(); }));
+  const auto overwritten = PlanEnds(Deferred(
+      [](Code& code) { code.Store().Mov({"rax"}).Store().LoadRcxFromStack(kStored).TestRcx(); }));
+
+  EXPECT_EQ(ReasonOf(other_place.status()), "SITE_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(not_saved.status()), "SITE_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(overwritten.status()), "SITE_NOT_FOUND");
+}
+
+TEST(Http2Sites, FindTheRecoveredValueOnTheStack) {
+  const auto test = [](uint8_t result) {
+    return [result](Code& code) { code.LoadRcxFromStack(result).TestRcx(); };
+  };
+
+  EXPECT_TRUE(PlanEnds(Deferred(test(8)), CallAbi::kAmd64Stack).ok());
+  EXPECT_EQ(ReasonOf(PlanEnds(Deferred(test(16)), CallAbi::kAmd64Stack).status()),
+            "SITE_NOT_FOUND");
+}
+
+TEST(Http2Sites, AreRefusedWhereAnEndIsMissing) {
+  const auto plans = PlanEnds(Code().Call(kDone).Return());
+
+  EXPECT_EQ(ReasonOf(plans.status()), "SITE_NOT_FOUND");
+}
+
+TEST(Http2Sites, BeginInThePrologueWhereTheRequestIsInItsRegister) {
+  const auto plan = [](const Code& code) -> absl::StatusOr<SitePlan> {
+    ASSIGN_OR_RETURN(const ControlFlow flow, code.Build(kRun));
+    return PlanHandlerStart(flow, SiteKind::kHttp2ServerStart, kAbi);
+  };
+  const auto prologue = [](const std::string& written) {
+    return Code().Mov({written}).JumpIfEqual("grow").PushRbp().Return().Label("grow").Call(kMore);
+  };
+
+  const auto start = plan(prologue("r12"));
+  ASSERT_TRUE(start.ok()) << start.status();
+  EXPECT_EQ(*start, (SitePlan{SiteKind::kHttp2ServerStart, 2, false,
+                              ArgumentsOf(SiteKind::kHttp2ServerStart, kAbi)}));
+  EXPECT_EQ(ReasonOf(plan(prologue("rcx")).status()), "SITE_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(plan(prologue("rdi")).status()), "SITE_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(plan(Code().Mov().Return()).status()), "SITE_NOT_FOUND");
+}
+
+TEST(Http2Names, TellTheImplementationsApart) {
+  const auto implementation = [](std::string_view function) {
+    const Http2Names* names = FindHttp2Names(function);
+    return names == nullptr ? -1 : int{names->implementation};
+  };
+
+  EXPECT_EQ(implementation(kRun), UP_HTTP2_BUNDLED);
+  EXPECT_EQ(implementation("net/http/internal/http2.(*serverConn).runHandler.func1"),
+            UP_HTTP2_INTERNAL);
+  EXPECT_EQ(implementation("golang.org/x/net/http2.(*serverConn).runHandler.func2"),
+            UP_HTTP2_MODULE);
+  EXPECT_EQ(implementation(std::string(kRun) + "Later"), -1);
+  EXPECT_EQ(implementation("net/http.(*conn).serve"), -1);
+}
+
+TEST(Http2Names, KnowWhichFieldsBelongTogether) {
+  for (const Http2Names& names : AllHttp2Names()) {
+    EXPECT_EQ(int{names.first_field},
+              UP_FIELD_HTTP2_BUNDLED_RWS + names.implementation * UP_HTTP2_FIELDS);
+    const auto group = AllFields().subspan(names.first_field, UP_HTTP2_FIELDS);
+    EXPECT_EQ(group[0].member, "rws");
+    EXPECT_EQ(group[1].member, "status");
+    EXPECT_EQ(group[2].member, "wroteBytes");
+    std::map<std::string, FieldOffset> fields;
+    for (const FieldSpec& field : group) {
+      EXPECT_EQ(field.need, Need::kHttp2);
+      EXPECT_FALSE(KnowsFieldsOf(names, fields));
+      fields[FieldKey(field)] = {};
+    }
+    EXPECT_TRUE(KnowsFieldsOf(names, fields));
+  }
+}
+
+}  // namespace
+}  // namespace uprobed::profile
