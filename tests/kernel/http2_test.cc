@@ -96,9 +96,10 @@ TEST_P(Http2, MethodStatusSizesAndRouteAreTheRequests) {
   ASSERT_EQ(Load("/big?n=123456", 1), 0);
   ASSERT_EQ(Load("/post", 1, 1, {"-method", "POST", "-body", "1000"}), 0);
   ASSERT_EQ(Load("/items/42", 1), 0);
+  ASSERT_EQ(Load("/nothing", 1), 0);
 
-  const auto spans = spans_.Wait(4, IsServer);
-  ASSERT_EQ(spans.size(), 4U);
+  const auto spans = spans_.Wait(5, IsServer);
+  ASSERT_EQ(spans.size(), 5U);
   EXPECT_EQ(spans[0].status_code, 404U);
   EXPECT_EQ(spans[0].response_body_size, 0);
   EXPECT_EQ(spans[1].path, "/big");
@@ -108,6 +109,8 @@ TEST_P(Http2, MethodStatusSizesAndRouteAreTheRequests) {
   EXPECT_EQ(spans[2].response_body_size, 10);
   const bool has_patterns = GetParam().go_version >= "go1.22";
   EXPECT_EQ(spans[3].route, has_patterns ? "/items/{id}" : "");
+  EXPECT_EQ(spans[4].status_code, 200U);
+  EXPECT_EQ(spans[4].response_body_size, 0);
   ExpectNoLoss();
 }
 

@@ -65,6 +65,7 @@ func addServedRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("/post", servePost)
 	mux.HandleFunc("/slow", serveSlow)
 	mux.HandleFunc("/big", serveBig)
+	mux.HandleFunc("/nothing", serveNothing)
 }
 
 func serveHello(w http.ResponseWriter, r *http.Request) {
@@ -116,6 +117,9 @@ func serveSlow(w http.ResponseWriter, r *http.Request) {
 func serveBig(w http.ResponseWriter, r *http.Request) {
 	io.CopyN(w, letters{}, int64(intParameter(r, "n", 1<<20)))
 }
+
+// serveNothing leaves even the status to net/http.
+func serveNothing(w http.ResponseWriter, r *http.Request) {}
 
 // letters is an endless reader of the letter x.
 type letters struct{}

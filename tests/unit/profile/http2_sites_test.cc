@@ -50,7 +50,7 @@ TEST(Http2Sites, AreTheCallsThatTellHowARequestEnds) {
 
   ASSERT_TRUE(plans.ok()) << plans.status();
   using Kind = SiteKind;
-  EXPECT_THAT(*plans, ::testing::ElementsAre(SitePlan{Kind::kHttp2ServerEnd, 14, false,
+  EXPECT_THAT(*plans, ::testing::ElementsAre(SitePlan{Kind::kHttp2ServerEnd, 13, false,
                                                       ArgumentsOf(Kind::kHttp2ServerEnd, kAbi)},
                                              SitePlan{Kind::kHttp2ServerGoexit, 6, true, {}},
                                              SitePlan{Kind::kHttp2ServerPanic, 8, false, {}},
@@ -94,7 +94,9 @@ TEST(Http2Sites, BeginInThePrologueWhereTheRequestIsInItsRegister) {
     return PlanHandlerStart(flow, SiteKind::kHttp2ServerStart, kAbi);
   };
   const auto prologue = [](const std::string& written) {
-    return Code().Mov({written}).JumpIfEqual("grow").PushRbp().Return().Label("grow").Call(kMore);
+    Code code;
+    code.Label("entry").Mov({written}).JumpIfEqual("grow").PushRbp().Return();
+    return code.Label("grow").Call(kMore).Jump("entry");
   };
 
   const auto start = plan(prologue("r12"));
