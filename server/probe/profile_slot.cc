@@ -37,6 +37,20 @@ bool MayRepeat(const Site& site) {
          (site.kind == SiteKind::kServerStart && site.function == profile::kHandlerFunction);
 }
 
+bool Observes(const Profile& profile, const AttachOptions& options, SiteKind start) {
+  const auto& wanted = options.instrumentations;
+  return std::find(wanted.begin(), wanted.end(), InstrumentationOf(start)) != wanted.end() &&
+         std::any_of(profile.sites.begin(), profile.sites.end(),
+                     [start](const Site& site) { return site.kind == start; });
+}
+
+// Contexts lead from requests that are made to those that are served. To remember them where only
+// one of both is observed would cost each request, for nothing.
+bool NeedsContexts(const Profile& profile, const AttachOptions& options) {
+  return Observes(profile, options, SiteKind::kServerStart) &&
+         Observes(profile, options, SiteKind::kClientStart);
+}
+
 }  // namespace
 
 up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& options) {
@@ -50,6 +64,7 @@ up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& opt
   for (const profile::FieldSpec& field : profile::AllFields()) {
     const auto found = profile.fields.find(fmt::format("{}.{}", field.struct_name, field.member));
     if (found == profile.fields.end()) continue;
+    if (field.index == UP_FIELD_REQUEST_CTX && !NeedsContexts(profile, options)) continue;
     slot.present |= uint64_t{1} << field.index;
     slot.offset[field.index] = static_cast<uint16_t>(found->second.offset);
   }

@@ -95,6 +95,15 @@ class Causality(harness.E2eTest):
         self.assertEqual(self.metric("uprobed_requests_in_flight"), 0)
         self.assertEqual(self.metric("uprobed_request_contexts_in_flight"), 0)
 
+    def check_cost(self, probe):
+        """No site is hit for it that a call alone would not hit."""
+        repeated = self.metric("uprobed_probe_repeated_starts_total", probe=probe)
+        hits = [self.metric("uprobed_probe_hits_total", probe=probe, site=site)
+                for site in ("client_start", "client_end")]
+        print(f"{self.release:10} {self.seen} calls: hits {hits[0]:.0f} + {hits[1]:.0f}, "
+              f"of which repeated {repeated:.0f}")
+        self.assertEqual(hits, [self.seen + repeated, self.seen])
+
     def check_program(self, path, program):
         for scenario, (calls, since) in HANDED_WITH_CONTEXT.items():
             if minor_version(path) >= since:
@@ -116,6 +125,7 @@ class Causality(harness.E2eTest):
                 self.spans = self.subscribe()
                 self.seen = 0
                 self.check_program(path, program)
+                self.check_cost(name)
                 self.expect_nothing_left(name)
                 self.client("detach", name)
                 program.stop()

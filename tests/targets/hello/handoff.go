@@ -61,7 +61,7 @@ type handoff struct {
 
 	mutex sync.Mutex
 	kept  context.Context // of a request that has ended
-	last  context.Context // of the newest request
+	last  context.Context // derived from that of the newest request
 }
 
 func (h *handoff) add(mux *http.ServeMux, scenario string, call func(context.Context, string) error) {
@@ -209,8 +209,8 @@ func (h *handoff) byForeignContext(ctx context.Context, id string) error {
 	return h.byGoroutine(&lasting{context.WithValue(lasting{ctx}, depth(0), 0)}, id)
 }
 
-// impostor begins with an interface that holds the context of another request, and is no context
-// of it.
+// impostor begins with an interface that holds a context of another request, and is not derived
+// from it.
 type impostor struct {
 	other fmt.Stringer
 	context.Context
@@ -221,7 +221,7 @@ func (i *impostor) String() string { return "with " + i.other.String() }
 func (h *handoff) byImpostor(ctx context.Context, id string) error {
 	h.mutex.Lock()
 	other := h.last
-	h.last = ctx
+	h.last = context.WithValue(ctx, depth(0), 0)
 	h.mutex.Unlock()
 	if other == nil {
 		other = ctx

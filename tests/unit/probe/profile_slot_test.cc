@@ -61,6 +61,24 @@ TEST(MakeProfileSlot, SaysThatArgumentsAreOnTheStack) {
   EXPECT_EQ(MakeProfileSlot(profile, {}).flags, static_cast<uint32_t>(UP_SLOT_STACK_ABI));
 }
 
+TEST(MakeProfileSlot, HasContextsOnlyWhereRequestsAreServedAndMade) {
+  constexpr uint64_t kContext = uint64_t{1} << UP_FIELD_REQUEST_CTX;
+  Profile profile;
+  profile.fields["net/http.Request.ctx"] = {
+      .offset = 232, .source = profile::Source::kDwarf, .others = {}};
+  profile.sites.push_back(MakeSite(SiteKind::kServerStart, "call 0x10", {"request"}));
+  AttachOptions options;
+  options.instrumentations = {profile::Instrumentation::kHttpServer,
+                              profile::Instrumentation::kHttpClient};
+  EXPECT_EQ(MakeProfileSlot(profile, options).present, 0U);
+
+  profile.sites.push_back(MakeSite(SiteKind::kClientStart, "push %rbp", {"request"}));
+  EXPECT_EQ(MakeProfileSlot(profile, options).present, kContext);
+
+  options.instrumentations = {profile::Instrumentation::kHttpServer};
+  EXPECT_EQ(MakeProfileSlot(profile, options).present, 0U);
+}
+
 TEST(MakeSiteCookie, OfAResultSaysThatAnErrorMayBeRetried) {
   const Site site = MakeSite(SiteKind::kClientResult, "je 0x10", {"response", "error"});
 
