@@ -82,7 +82,7 @@ std::optional<StackMove> StackMoveOf(const elf::Instruction& instruction) {
   move.loads = bytes[1] == 0x8b;
   move.register_number = (bytes[2] >> 3 & 7) + (bytes[0] == 0x4c ? 8 : 0);
   if ((bytes[2] & 0xc7) == 0x44 && bytes.size() == 5) {
-    move.offset = static_cast<int8_t>(bytes[4]);
+    move.offset = bytes[4] < 0x80 ? bytes[4] : bytes[4] - 0x100;
   } else if ((bytes[2] & 0xc7) == 0x84 && bytes.size() == 8) {
     move.offset = static_cast<int32_t>(uint32_t{bytes[4]} | uint32_t{bytes[5]} << 8 |
                                        uint32_t{bytes[6]} << 16 | uint32_t{bytes[7]} << 24);

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
+
+#include "fmt/format.h"
 
 namespace uprobed::profile {
 namespace {
@@ -35,6 +38,32 @@ bool KnowsFieldsOf(const Http2Names& names, const std::map<std::string, FieldOff
   return std::all_of(group.begin(), group.end(), [&fields](const FieldSpec& field) {
     return fields.contains(FieldKey(field));
   });
+}
+
+std::optional<std::string> Http2Flaw(const Profile& profile) {
+  const bool shared_start =
+      std::any_of(profile.sites.begin(), profile.sites.end(), [](const Site& site) {
+        return site.kind == SiteKind::kServerStart && site.function == kHandlerFunction;
+      });
+  for (const Http2Names& names : AllHttp2Names()) {
+    std::set<SiteKind> kinds;
+    for (const Site& site : profile.sites) {
+      if (FindHttp2Names(site.function) == &names) kinds.insert(site.kind);
+    }
+    if (shared_start && !names.has_request) kinds.insert(SiteKind::kHttp2ServerStart);
+    if (kinds.empty()) continue;
+    for (const SiteKind kind :
+         {SiteKind::kHttp2ServerStart, SiteKind::kHttp2ServerEnd, SiteKind::kHttp2ServerGoexit,
+          SiteKind::kHttp2ServerPanic, SiteKind::kHttp2ServerAbort}) {
+      if (!kinds.contains(kind)) {
+        return fmt::format("the sites of {} lack one of {}", names.run_function, Name(kind));
+      }
+    }
+    if (!KnowsFieldsOf(names, profile.fields)) {
+      return fmt::format("it lacks fields that {} needs", names.run_function);
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace uprobed::profile

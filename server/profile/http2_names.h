@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,6 +36,10 @@ const Http2Names* FindHttp2Names(std::string_view function);
 
 // Whether `fields` has those that the requests of this implementation are read by.
 bool KnowsFieldsOf(const Http2Names& names, const std::map<std::string, FieldOffset>& fields);
+
+// What is wrong with the sites of HTTP/2: each implementation has a start, each of the ends and its
+// fields, or nothing. nullopt where that is so.
+std::optional<std::string> Http2Flaw(const Profile& profile);
 
 }  // namespace uprobed::profile
 

@@ -146,34 +146,6 @@ absl::Status CheckSite(elf::Architecture architecture, const Profile& profile, c
   return absl::OkStatus();
 }
 
-// Each implementation of HTTP/2 has a start, each of the ends and its fields, or nothing.
-absl::Status CheckHttp2Sites(const Profile& profile) {
-  const bool shared_start =
-      std::any_of(profile.sites.begin(), profile.sites.end(), [](const Site& site) {
-        return site.kind == SiteKind::kServerStart && site.function == kHandlerFunction;
-      });
-  for (const Http2Names& names : AllHttp2Names()) {
-    std::set<SiteKind> kinds;
-    for (const Site& site : profile.sites) {
-      if (FindHttp2Names(site.function) == &names) kinds.insert(site.kind);
-    }
-    if (shared_start && !names.has_request) kinds.insert(SiteKind::kHttp2ServerStart);
-    if (kinds.empty()) continue;
-    for (const SiteKind kind :
-         {SiteKind::kHttp2ServerStart, SiteKind::kHttp2ServerEnd, SiteKind::kHttp2ServerGoexit,
-          SiteKind::kHttp2ServerPanic, SiteKind::kHttp2ServerAbort}) {
-      if (!kinds.contains(kind)) {
-        return Invalid(
-            fmt::format("the sites of {} lack one of {}", names.run_function, Name(kind)));
-      }
-    }
-    if (!KnowsFieldsOf(names, profile.fields)) {
-      return Invalid(fmt::format("it lacks fields that {} needs", names.run_function));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status CheckSites(elf::Architecture architecture, const Profile& profile) {
   if (profile.sites.empty()) return Invalid("it has no sites");
   if (profile.sites.size() > kMaxSites) {
@@ -202,7 +174,8 @@ absl::Status CheckSites(elf::Architecture architecture, const Profile& profile) 
       (!client && profile.Has(Instrumentation::kHttpClient))) {
     return Invalid("the client's sites lack a start or a result");
   }
-  return CheckHttp2Sites(profile);
+  if (const auto flaw = Http2Flaw(profile)) return Invalid(*flaw);
+  return absl::OkStatus();
 }
 
 // The place of a source of offsets in the order of strength; 0 for a source of something else.
