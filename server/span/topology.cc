@@ -5,13 +5,14 @@
 #include <iterator>
 
 #include "server/span/http_parts.h"
+#include "server/span/path_template.h"
 
 namespace uprobed::span {
 namespace {
 
 std::string FunctionOf(const Span& server) {
   if (!server.route.empty()) return server.route;
-  return server.path.empty() ? kUnknown : server.path;
+  return server.path.empty() ? kUnknown : PathTemplate(server.path);
 }
 
 std::string AuthorityOf(const Span& client) {
@@ -70,7 +71,7 @@ void Topology::AddServer(const Span& span) {
 void Topology::AddClient(const Span& span) {
   Pending request{.server_span_id = span.parent_span_id,
                   .key = {span.service_name, kNone, AuthorityOf(span),
-                          span.path.empty() ? kUnknown : span.path},
+                          span.path.empty() ? kUnknown : PathTemplate(span.path)},
                   .callee_namespace = span.network_namespace,
                   .is_error = span.is_error(),
                   .latency_ns = span.duration_ns(),

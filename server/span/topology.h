@@ -23,14 +23,14 @@ inline constexpr const char* kOverflow = "_other";  // the edge that takes what 
 inline constexpr const char* kUnknown = "unknown";  // a function or callee that was never seen
 
 // Who calls whom, at the level of functions. A function is the route of the request being served,
-// or its path where no route is known.
+// or its path without identifiers (PathTemplate) where no route is known.
 struct EdgeKey {
   std::string caller;  // service.name
-  // Route or path being served; "none" outside of any request, "unknown" where the server span that
+  // What is being served; "none" outside of any request, "unknown" where the server span that
   // would tell it never came.
   std::string caller_function;
   std::string callee;           // service.name where it is a probed service, else host:port
-  std::string callee_function;  // path called
+  std::string callee_function;  // path called, without identifiers
   // clang-tidy 14 takes the comparison with 0 that the compiler writes for a null pointer.
   auto operator<=>(const EdgeKey&) const = default;
 };

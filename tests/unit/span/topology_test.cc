@@ -65,6 +65,21 @@ TEST(Topology, ServerFunctionIsPathWithoutRoute) {
   EXPECT_THAT(Keys(topology), ElementsAre(EdgeKey{"shop", "/path", "none", "none"}));
 }
 
+TEST(Topology, PathsThatDifferByIdentifiersAreOneFunction) {
+  Topology topology;
+  for (const uint8_t id : {uint8_t{1}, uint8_t{2}}) {
+    Span client = Client(id);
+    client.path = "/items/" + std::to_string(100 + id);
+    topology.Add(client);
+    Span server = Server(id, "");
+    server.path = "/users/" + std::to_string(id);
+    topology.Add(server);
+  }
+
+  EXPECT_THAT(Keys(topology),
+              ElementsAre(EdgeKey{"shop", "/users/{id}", "stock:8081", "/items/{id}"}));
+}
+
 TEST(Topology, WhatWasNoRequestMakesNoEdge) {
   Topology topology;
   Span refused = Server(1, "");

@@ -1,0 +1,45 @@
+#include "server/span/path_template.h"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace uprobed::span {
+namespace {
+
+constexpr size_t kMaxSegments = 8;
+constexpr size_t kMinHexLength = 8;
+// ULID, KSUID, base64 of 16 bytes and what object stores hand out are longer.
+constexpr size_t kMinOpaqueLength = 20;
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsHex(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+
+bool IsIdentifier(std::string_view segment) {
+  if (segment.empty() || std::none_of(segment.begin(), segment.end(), IsDigit)) return false;
+  if (std::all_of(segment.begin(), segment.end(), IsDigit)) return true;
+  // A UUID is hexadecimal but for its hyphens.
+  const bool hex =
+      std::all_of(segment.begin(), segment.end(), [](char c) { return IsHex(c) || c == '-'; });
+  if (hex && segment.size() >= kMinHexLength && segment.front() != '-') return true;
+  // A dot makes it a file, or a name.
+  return segment.size() >= kMinOpaqueLength && segment.find('.') == std::string_view::npos;
+}
+
+}  // namespace
+
+std::string PathTemplate(std::string_view path) {
+  std::string result;
+  for (size_t segments = 0; !path.empty(); ++segments) {
+    const size_t end = path.find('/');
+    const std::string_view segment = path.substr(0, end);
+    // What is before the first slash is no segment.
+    if (segments > kMaxSegments) return result + "*";
+    result += IsIdentifier(segment) ? "{id}" : segment;
+    if (end == std::string_view::npos) break;
+    result += '/';
+    path.remove_prefix(end + 1);
+  }
+  return result;
+}
+
+}  // namespace uprobed::span
