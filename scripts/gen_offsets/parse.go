@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"sort"
 	"strings"
 )
 
@@ -89,7 +90,13 @@ func (t *table) consistent() error {
 		}
 		begins[r.first], ends[r.last], latest = true, true, r.last
 	}
-	for key, runs := range t.fields {
+	keys := make([]string, 0, len(t.fields))
+	for key := range t.fields {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys) // the first fault is always the same one
+	for _, key := range keys {
+		runs := t.fields[key]
 		for i, r := range runs {
 			if !begins[r.first] || !ends[r.last] || r.last.before(r.first) ||
 				i > 0 && !runs[i-1].last.before(r.first) {

@@ -158,7 +158,8 @@ class BadInput(harness.E2eTest):
         self.client("profile", "delete", self.client("profile", "list", "-o", "json").json()
                     ["profiles"][0]["name"])
         document = json.loads(exported)
-        document["profiles"][0]["sites"][0]["instructionBytes"] = "6AAAAAA="  # another call
+        site, = (site for site in document["profiles"][0]["sites"] if site["kind"] == "server_end")
+        site["instructionBytes"] = "6AAAAAA="  # another call
         self.refused(PRECONDITION, "PROFILE_BYTES_MISMATCH", "profile", "import", "-", "--verify",
                      harness.hello(), stdin=json.dumps(document))
 
