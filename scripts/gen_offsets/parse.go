@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"regexp"
-	"sort"
 	"strings"
 )
 
@@ -90,12 +89,7 @@ func (t *table) consistent() error {
 		}
 		begins[r.first], ends[r.last], latest = true, true, r.last
 	}
-	keys := make([]string, 0, len(t.fields))
-	for key := range t.fields {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys) // the first fault is always the same one
-	for _, key := range keys {
+	for _, key := range t.keys() { // in order, so that the first fault is always the same one
 		runs := t.fields[key]
 		for i, r := range runs {
 			if !begins[r.first] || !ends[r.last] || r.last.before(r.first) ||
