@@ -25,8 +25,9 @@ static __always_inline uint64_t go_word(const struct up_profile_slot* profile,
                                         uint64_t word_on_stack) {
   uint64_t value;
   if (!(profile->flags & UP_SLOT_STACK_ABI)) return in_register;
-  if (bpf_probe_read_user(&value, sizeof(value), (const void*)(regs->sp + word_on_stack * GO_WORD)))
-    return 0;
+  /* Where the memory is not there the helper leaves zeros (kernel/trace/bpf_trace.c,
+   * bpf_probe_read_user_common). */
+  bpf_probe_read_user(&value, sizeof(value), (const void*)(regs->sp + word_on_stack * GO_WORD));
   return value;
 }
 

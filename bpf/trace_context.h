@@ -21,8 +21,8 @@
 static __always_inline void random_bytes(uint8_t* to, int words) {
   uint32_t* out = (uint32_t*)to;
   for (int i = 0; i < words; i++) out[i] = bpf_get_prandom_u32();
-  /* An id of zeros means "none". */
-  if (out[0] == 0) out[0] = 1;
+  /* An id of zeros means "none". Without a branch, which the verifier would follow twice. */
+  out[0] |= (out[0] - 1) >> 31 & ~out[0] >> 31;
 }
 
 static __always_inline void new_trace_id(struct up_in_flight_request* request) {

@@ -78,17 +78,21 @@ class Attach(harness.E2eTest):
 
     def test_traceparent_is_adopted(self):
         self.start_daemon()
-        self.attach(harness.hello())
-        program = self.start_program(harness.hello())
-        spans = self.subscribe()
         trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+        # Maps of buckets and of groups, of one and of several; the fillers' names are as long as
+        # the name of the header.
+        oldest, newest = harness.hello_targets()[0], harness.hello_targets()[-1]
+        fillers = (*range(12), 20, 30, 40)
+        for binary in (oldest, newest):
+            self.attach(binary)
+        spans = self.subscribe()
+        for binary in (oldest, newest):
+            program = self.start_program(binary)
+            for count in fillers:
+                program.get("/hello", {f"X-Filler-{number:02}": "x" for number in range(count)} |
+                            {"traceparent": f"00-{trace}-{parent}-01"})
 
-        # Twenty more headers, so that the map of headers is more than one bucket or group.
-        for extra in (0, 20):
-            program.get("/hello", {"traceparent": f"00-{trace}-{parent}-01"} |
-                        {f"X-Filler-{number}": str(number) for number in range(extra)})
-
-        harness.wait_until(lambda: len(spans()) >= 2, "two spans")
+        harness.wait_until(lambda: len(spans()) >= 2 * len(fillers), "a span for each request")
         for span in spans():
             self.assertEqual(as_hex(span["traceId"]), trace)
             self.assertEqual(as_hex(span["parentSpanId"]), parent)
