@@ -48,6 +48,13 @@ void AddOptions(CLI::App& app, Config& config) {
   app.add_option("--max-series", config.max_series, "Time series per metric family at most")
       ->check(CLI::Range(1U, 1000000U))
       ->capture_default_str();
+  app.add_option("--topology-max-edges", config.topology_max_edges, "Edges of the topology at most")
+      ->check(CLI::Range(1U, 1000000U))
+      ->capture_default_str();
+  app.add_option("--topology-window-seconds", config.topology_window_seconds,
+                 "An edge of the topology that was not seen for so long is dropped")
+      ->check(CLI::Range(1U, 31536000U))
+      ->capture_default_str();
   app.add_flag("--perf-events", config.perf_events,
                "Attach through perf events even where the kernel has uprobe_multi links");
   app.add_option("--log-level", config.log_level, "trace, debug, info, warn, error or off")

@@ -21,6 +21,13 @@ probe::BpfObjectOptions MakeBpfOptions(const Config& config) {
   return {.ring_bytes = config.ring_bytes, .allow_uprobe_multi = !config.perf_events};
 }
 
+span::TopologyLimits MakeTopologyLimits(const Config& config) {
+  return {
+      .max_edges = config.topology_max_edges,
+      .window_ns =
+          std::chrono::nanoseconds(std::chrono::seconds(config.topology_window_seconds)).count()};
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Create(const Config& config) {
@@ -42,9 +49,12 @@ Daemon::Daemon(Config config, UniqueFd lock, std::unique_ptr<store::Store> store
       store_(std::move(store)),
       catalog_(*store_),
       backend_(MakeBpfOptions(config_)),
+      topology_(MakeTopologyLimits(config_)),
       http_metrics_(std::make_shared<metrics::HttpMetrics>(config_.max_series)),
-      event_loop_(backend_, directory_,
-                  [this](const std::shared_ptr<const span::Span>& span) { OnSpan(span); }),
+      event_loop_(
+          backend_, directory_,
+          [this](const std::shared_ptr<const span::Span>& span) { OnSpan(span); },
+          [this](uint64_t now_ns) { OnTick(now_ns); }),
       controller_(*store_, catalog_, backend_, directory_,
                   {.boot_id = control::ReadBootId("/proc"),
                    .on_service =
@@ -114,9 +124,11 @@ absl::Status Daemon::StartServer() {
 
 void Daemon::OnSpan(const std::shared_ptr<const span::Span>& span) {
   http_metrics_->Record(*span);
-  topology_.Add(*span);
+  topology_.Add(*span, static_cast<int64_t>(MonotonicNanosNow()));
   hub_.Publish(span);
 }
+
+void Daemon::OnTick(uint64_t now_ns) { topology_.Advance(static_cast<int64_t>(now_ns)); }
 
 control::NodeSources Daemon::MakeNodeSources() const {
   return {.backend = backend_,

@@ -47,6 +47,7 @@ class Daemon {
   absl::Status StartServer();
   absl::Status StartExporter();
   void OnSpan(const std::shared_ptr<const span::Span>& span);
+  void OnTick(uint64_t now_ns);
   control::NodeSources MakeNodeSources() const;
   metrics::SelfMetricsSources MakeMetricsSources();
 

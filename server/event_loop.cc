@@ -45,7 +45,9 @@ void EventLoop::Run(const std::stop_token& stop) {
       spdlog::error("no more spans: {}", MessageOf(status));
       return;
     }
-    Maintain(MonotonicNanosNow());
+    const uint64_t now_ns = MonotonicNanosNow();
+    on_tick_(now_ns);
+    Maintain(now_ns);
   }
   if (const absl::Status status = reader_->Drain(); !status.ok()) {
     spdlog::error("the last spans are lost: {}", MessageOf(status));

@@ -27,8 +27,16 @@ class EventLoop {
   // block.
   using OnSpan = std::function<void(std::shared_ptr<const span::Span>)>;
 
-  EventLoop(const probe::LibbpfBackend& backend, control::EventDirectory& directory, OnSpan on_span)
-      : backend_(backend), directory_(directory), on_span_(std::move(on_span)) {}
+  // Called in the loop's thread each time that the ring buffer was read, and 50 ms after the last
+  // time at the latest, with the monotonic clock; must not block.
+  using OnTick = std::function<void(uint64_t now_ns)>;
+
+  EventLoop(const probe::LibbpfBackend& backend, control::EventDirectory& directory, OnSpan on_span,
+            OnTick on_tick)
+      : backend_(backend),
+        directory_(directory),
+        on_span_(std::move(on_span)),
+        on_tick_(std::move(on_tick)) {}
   ~EventLoop() { Stop(); }
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
@@ -48,6 +56,7 @@ class EventLoop {
   const probe::LibbpfBackend& backend_;
   control::EventDirectory& directory_;
   const OnSpan on_span_;
+  const OnTick on_tick_;
   WallClock clock_;
   uint64_t maintained_ns_ = 0;
   std::unique_ptr<probe::EventReader> reader_;

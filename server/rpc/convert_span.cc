@@ -72,11 +72,15 @@ void FillSpan(const span::Span& from, v1::Span& to) {
   FillTruncated(from.truncated, to);
 }
 
+void FillEdgeNames(const span::EdgeKey& from, v1::Topology::Edge& to) {
+  to.set_caller(ToUtf8(from.caller));
+  to.set_caller_function(ToUtf8(from.caller_function));
+  to.set_callee(ToUtf8(from.callee));
+  to.set_callee_function(ToUtf8(from.callee_function));
+}
+
 void FillEdge(const span::Edge& from, v1::Topology::Edge& to) {
-  to.set_caller(ToUtf8(from.key.caller));
-  to.set_caller_function(ToUtf8(from.key.caller_function));
-  to.set_callee(ToUtf8(from.key.callee));
-  to.set_callee_function(ToUtf8(from.key.callee_function));
+  FillEdgeNames(from.key, to);
   to.set_count(from.count);
   to.set_errors(from.errors);
   const int64_t average =
@@ -84,6 +88,9 @@ void FillEdge(const span::Edge& from, v1::Topology::Edge& to) {
   *to.mutable_latency_average() = ToDuration(average);
   *to.mutable_latency_max() = ToDuration(from.latency_max_ns);
   *to.mutable_last_seen_time() = ToTimestamp(from.last_seen_unix_ns);
+  *to.mutable_first_seen_time() = ToTimestamp(from.first_seen_unix_ns);
+  to.set_caller_function_derived(from.caller_function_derived);
+  to.set_callee_function_derived(from.callee_function_derived);
 }
 
 }  // namespace uprobed::rpc

@@ -8,6 +8,8 @@
 namespace uprobed::rpc {
 
 void FillSpan(const span::Span& from, v1::Span& to);
+// The names alone.
+void FillEdgeNames(const span::EdgeKey& from, v1::Topology::Edge& to);
 void FillEdge(const span::Edge& from, v1::Topology::Edge& to);
 
 }  // namespace uprobed::rpc

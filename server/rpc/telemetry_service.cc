@@ -12,8 +12,8 @@
 #include "server/rpc/convert_metrics.h"
 #include "server/rpc/convert_span.h"
 #include "server/rpc/convert_time.h"
+#include "server/rpc/interval.h"
 #include "server/rpc/status.h"
-#include "server/rpc/utf8.h"
 #include "server/stream/filter.h"
 
 namespace uprobed::rpc {
@@ -23,8 +23,6 @@ constexpr int32_t kMaxQueueCapacity = 1 << 20;
 // A span has some hundred bytes up to some thousand; a response stays far below 4 MiB.
 constexpr size_t kMaxBatch = 256;
 constexpr std::chrono::nanoseconds kDefaultInterval = std::chrono::seconds(5);
-constexpr std::chrono::nanoseconds kMinInterval = std::chrono::milliseconds(100);
-constexpr int64_t kMaxIntervalSeconds = 86400;
 
 absl::StatusOr<stream::SubscriptionOptions> ParseSubscription(
     const v1::StreamSpansRequest& request) {
@@ -51,22 +49,6 @@ absl::StatusOr<stream::SubscriptionOptions> ParseSubscription(
         fmt::format("limit is {}: give a number of spans, or 0 for no end", request.limit()));
   }
   return options;
-}
-
-absl::StatusOr<std::chrono::nanoseconds> ParseInterval(const v1::StreamMetricsRequest& request) {
-  if (!request.has_interval()) return kDefaultInterval;
-  const auto& interval = request.interval();
-  if (interval.seconds() > kMaxIntervalSeconds) {
-    return FieldError("INTERVAL_TOO_LONG", "interval", "an interval is at most a day");
-  }
-  // Sums no more than a day and the range of int32 nanoseconds, so that it cannot overflow.
-  const auto result = interval.seconds() < 0 ? std::chrono::nanoseconds(-1)
-                                             : std::chrono::seconds(interval.seconds()) +
-                                                   std::chrono::nanoseconds(interval.nanos());
-  if (interval.nanos() < 0 || result < kMinInterval) {
-    return FieldError("INTERVAL_TOO_SHORT", "interval", "an interval is at least 100 ms");
-  }
-  return result;
 }
 
 }  // namespace
@@ -123,7 +105,9 @@ grpc::Status TelemetryService::StreamMetrics(
 absl::Status TelemetryService::Metrics(const grpc::ServerContext& context,
                                        const v1::StreamMetricsRequest& request,
                                        grpc::ServerWriter<v1::StreamMetricsResponse>& writer) {
-  ASSIGN_OR_RETURN(const std::chrono::nanoseconds interval, ParseInterval(request));
+  ASSIGN_OR_RETURN(
+      const std::chrono::nanoseconds interval,
+      ParseInterval(request.has_interval() ? &request.interval() : nullptr, kDefaultInterval));
   ASSIGN_OR_RETURN(const auto ticket, streams_.Enter());
   auto next = std::chrono::steady_clock::now();
   while (true) {
@@ -141,24 +125,6 @@ v1::StreamMetricsResponse TelemetryService::CollectMetrics(const std::string& na
     if (family.name.starts_with(name_prefix)) FillFamily(family, *response.add_families());
   }
   return response;
-}
-
-grpc::Status TelemetryService::GetTopology(grpc::ServerContext* /*context*/,
-                                           const v1::GetTopologyRequest* request,
-                                           v1::Topology* response) {
-  return Answer([&]() -> absl::Status {
-    *response->mutable_time() = ToTimestamp(UnixNanosNow());
-    for (const span::Edge& edge : topology_.Snapshot()) {
-      const std::string& service = request->service();
-      // As told, so that a caller can ask for what it was told.
-      if (service.empty() || ToUtf8(edge.key.caller) == service ||
-          ToUtf8(edge.key.callee) == service) {
-        FillEdge(edge, *response->add_edges());
-      }
-    }
-    response->set_overflowed(topology_.stats().overflowed);
-    return absl::OkStatus();
-  });
 }
 
 }  // namespace uprobed::rpc

@@ -30,12 +30,16 @@ class TelemetryService final : public v1::TelemetryService::Service {
                              grpc::ServerWriter<v1::StreamMetricsResponse>* writer) override;
   grpc::Status GetTopology(grpc::ServerContext* context, const v1::GetTopologyRequest* request,
                            v1::Topology* response) override;
+  grpc::Status WatchTopology(grpc::ServerContext* context, const v1::WatchTopologyRequest* request,
+                             grpc::ServerWriter<v1::WatchTopologyResponse>* writer) override;
 
  private:
   absl::Status Spans(const grpc::ServerContext& context, const v1::StreamSpansRequest& request,
                      grpc::ServerWriter<v1::StreamSpansResponse>& writer);
   absl::Status Metrics(const grpc::ServerContext& context, const v1::StreamMetricsRequest& request,
                        grpc::ServerWriter<v1::StreamMetricsResponse>& writer);
+  absl::Status Changes(const grpc::ServerContext& context, const v1::WatchTopologyRequest& request,
+                       grpc::ServerWriter<v1::WatchTopologyResponse>& writer);
   v1::StreamMetricsResponse CollectMetrics(const std::string& name_prefix) const;
 
   stream::SpanHub& spans_;

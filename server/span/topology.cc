@@ -1,7 +1,6 @@
 #include "server/span/topology.h"
 
 #include <algorithm>
-#include <cstring>
 #include <iterator>
 
 #include "server/span/http_parts.h"
@@ -10,9 +9,14 @@
 namespace uprobed::span {
 namespace {
 
-std::string FunctionOf(const Span& server) {
-  if (!server.route.empty()) return server.route;
-  return server.path.empty() ? kUnknown : PathTemplate(server.path);
+FunctionName FunctionOfPath(const std::string& path) {
+  if (path.empty()) return {.name = kUnknown};
+  return {.name = PathTemplate(path), .derived = true};
+}
+
+FunctionName FunctionOf(const Span& server) {
+  if (!server.route.empty()) return {.name = server.route};
+  return FunctionOfPath(server.path);
 }
 
 std::string AuthorityOf(const Span& client) {
@@ -20,167 +24,256 @@ std::string AuthorityOf(const Span& client) {
   return JoinAuthority(client.server_address, client.server_port);
 }
 
-void AddTo(Edge& sum, const Edge& edge) {
-  sum.count += edge.count;
-  sum.errors += edge.errors;
-  sum.latency_sum_ns += edge.latency_sum_ns;
-  sum.latency_max_ns = std::max(sum.latency_max_ns, edge.latency_max_ns);
-  sum.last_seen_unix_ns = std::max(sum.last_seen_unix_ns, edge.last_seen_unix_ns);
+ServedRequest ServedOf(const Span& server, FunctionName function) {
+  ServedRequest served{.service = server.service_name,
+                       .target = TargetOf(server),
+                       .start_unix_ns = server.start_unix_ns,
+                       .end_unix_ns = server.end_unix_ns,
+                       .latency_ns = server.duration_ns(),
+                       .is_error = server.is_error(),
+                       .function = std::move(function.name),
+                       .function_derived = function.derived};
+  if (server.parent_source == ParentSource::kTraceparent) {
+    served.parent_span_id = server.parent_span_id;
+  }
+  return served;
+}
+
+void SetServed(Call& call, const ServedRequest& served) {
+  call.key.callee = served.service;
+  call.key.callee_function = served.function;
+  call.callee_function_derived = served.function_derived;
+  call.unresolved_in.reset();
+  call.served_latency_ns = served.latency_ns;
+  call.served_is_error = served.is_error;
+}
+
+Call CallFromOutside(const ServedRequest& served) {
+  Call call{.key = {kOutside, kNone, "", ""},
+            .is_error = served.is_error,
+            .latency_ns = served.latency_ns,
+            .end_unix_ns = served.end_unix_ns};
+  SetServed(call, served);
+  return call;
 }
 
 }  // namespace
 
-size_t Topology::SpanIdHash::operator()(const SpanId& id) const {
-  // Span ids are random already.
-  static_assert(sizeof(size_t) == sizeof(SpanId));
-  size_t hash = 0;
-  std::memcpy(&hash, id.data(), sizeof(hash));
-  return hash;
+Topology::Topology(TopologyLimits limits, Observer observer)
+    : limits_(limits),
+      observer_(std::move(observer)),
+      edges_(limits.max_edges, limits.window_ns),
+      matcher_(limits.matcher),
+      recent_(limits.max_pending) {}
+
+void Topology::Add(const Span& span, int64_t now_ns) {
+  if (span.refused) return;  // nobody called any function
+  std::vector<Call> counted;
+  {
+    const absl::MutexLock lock(&mutex_);
+    now_ns_ = std::max(now_ns_, now_ns);
+    if (span.kind == Kind::kServer) {
+      AddServer(span);
+    } else {
+      AddClient(span);
+    }
+    EndWaits();
+    counted.swap(counted_);
+  }
+  Tell(counted, now_ns);
 }
 
-void Topology::Add(const Span& span) {
-  if (span.refused) return;  // nobody called any function
-  const absl::MutexLock lock(&mutex_);
-  newest_end_unix_ns_ = std::max(newest_end_unix_ns_, span.end_unix_ns);
-  if (span.kind == Kind::kServer) {
-    AddServer(span);
-  } else {
-    AddClient(span);
+void Topology::Advance(int64_t now_ns) {
+  std::vector<Call> counted;
+  {
+    const absl::MutexLock lock(&mutex_);
+    now_ns_ = std::max(now_ns_, now_ns);
+    EndWaits();
+    edges_.Expire(now_ns_);
+    counted.swap(counted_);
   }
-  ExpirePending();
+  Tell(counted, now_ns);
+}
+
+void Topology::SetService(uint64_t network_namespace, const std::string& authority,
+                          const std::string& service) {
+  std::vector<Call> counted;
+  int64_t now_ns = 0;
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (service.empty()) {
+      services_.erase({network_namespace, authority});
+      return;
+    }
+    services_[{network_namespace, authority}] = service;
+    edges_.NameService(network_namespace, authority, service);
+    for (const auto& [id, served] : matcher_.NameService(network_namespace, authority, service)) {
+      Answered(id, served);
+    }
+    now_ns = now_ns_;
+    counted.swap(counted_);
+  }
+  Tell(counted, now_ns);
+}
+
+void Topology::Tell(const std::vector<Call>& counted, int64_t now_ns) const {
+  for (const Call& call : counted) observer_(call, now_ns);
 }
 
 void Topology::AddServer(const Span& span) {
-  const auto [first, last] = pending_by_server_.equal_range(span.span_id);
-  if (first == last) {
-    Count({.key = {span.service_name, FunctionOf(span), kNone, kNone},
-           .callee_namespace = std::nullopt,
+  const FunctionName function = FunctionOf(span);
+  auto each = pending_by_server_.lower_bound({span.span_id, 0});
+  const bool calls_somebody = each != pending_by_server_.end() && each->first == span.span_id;
+  while (each != pending_by_server_.end() && each->first == span.span_id) {
+    const auto pending = pending_.find(each->second);
+    each = pending_by_server_.erase(each);
+    pending->second.call.key.caller_function = function.name;
+    pending->second.call.caller_function_derived = function.derived;
+    pending->second.server_span_id.reset();
+    CountIfComplete(pending);
+  }
+  if (!calls_somebody) {
+    Count({.key = {span.service_name, function.name, kNone, kNone},
+           .caller_function_derived = function.derived,
            .is_error = span.is_error(),
            .latency_ns = span.duration_ns(),
            .end_unix_ns = span.end_unix_ns});
-    return;
   }
-  for (auto each = first; each != last; ++each) {
-    each->second->key.caller_function = FunctionOf(span);
-    Count(*each->second);
-    pending_.erase(each->second);
-  }
-  pending_by_server_.erase(first, last);
+  recent_.Remember(span.span_id, function);
+  ServedRequest served = ServedOf(span, function);
+  if (const auto id = matcher_.AddServed(served, now_ns_); id.has_value()) Answered(*id, served);
 }
 
 void Topology::AddClient(const Span& span) {
-  Pending request{.server_span_id = span.parent_span_id,
-                  .key = {span.service_name, kNone, AuthorityOf(span),
-                          span.path.empty() ? kUnknown : PathTemplate(span.path)},
-                  .callee_namespace = span.network_namespace,
-                  .is_error = span.is_error(),
-                  .latency_ns = span.duration_ns(),
-                  .end_unix_ns = span.end_unix_ns};
-  // A server span that this daemon sees, too, and that ends later, as a rule.
-  const bool has_server_span = span.parent_source == ParentSource::kGoroutine ||
-                               span.parent_source == ParentSource::kContext;
-  if (!has_server_span) {
-    Count(request);
-    return;
-  }
-  pending_.push_back(std::move(request));
-  pending_by_server_.emplace(span.parent_span_id, std::prev(pending_.end()));
+  const uint64_t id = ++next_id_;
+  Pending pending{.call = {.key = {span.service_name, kNone, "", ""},
+                           .is_error = span.is_error(),
+                           .latency_ns = span.duration_ns(),
+                           .end_unix_ns = span.end_unix_ns},
+                  .arrival_ns = now_ns_};
+  SetCaller(pending, span);
+  SetCallee(pending, span, id);
+  if (pending.server_span_id.has_value()) pending_by_server_.emplace(*pending.server_span_id, id);
+  if (pending.waits_for_callee) pending_for_callee_.insert(id);
+  CountIfComplete(pending_.emplace(id, std::move(pending)).first);
 }
 
-void Topology::ExpirePending() {
+void Topology::SetCaller(Pending& pending, const Span& client) {
+  // A server span that this daemon sees, too, and that ends later, as a rule.
+  const bool has_server_span = client.parent_source == ParentSource::kGoroutine ||
+                               client.parent_source == ParentSource::kContext;
+  if (!has_server_span) return;
+  const FunctionName* ended = recent_.Find(client.parent_span_id);
+  if (ended == nullptr) {
+    pending.server_span_id = client.parent_span_id;
+    return;
+  }
+  pending.call.key.caller_function = ended->name;
+  pending.call.caller_function_derived = ended->derived;
+}
+
+void Topology::SetCallee(Pending& pending, const Span& client, uint64_t id) {
+  const FunctionName function = FunctionOfPath(client.path);
+  pending.call.key.callee = AuthorityOf(client);
+  pending.call.key.callee_function = function.name;
+  pending.call.callee_function_derived = function.derived;
+  pending.call.unresolved_in = client.network_namespace;
+
+  OutgoingCall call{.id = id,
+                    .span_id = client.span_id,
+                    .network_namespace = client.network_namespace,
+                    .authority = pending.call.key.callee,
+                    .target = TargetOf(client),
+                    .start_unix_ns = client.start_unix_ns,
+                    .end_unix_ns = client.end_unix_ns};
+  const auto service = services_.find({call.network_namespace, call.authority});
+  if (service != services_.end()) call.service = service->second;
+  const bool is_known = !call.service.empty();
+  if (const auto served = matcher_.AddCall(std::move(call), now_ns_); served.has_value()) {
+    SetServed(pending.call, *served);
+    return;
+  }
+  // Without a response there need not be a request at the other end.
+  pending.waits_for_callee = is_known && client.status_code != 0;
+}
+
+void Topology::Answered(uint64_t id, const ServedRequest& served) {
+  const auto pending = pending_.find(id);
+  if (pending == pending_.end()) return;  // counted already, by what its own span told
+  SetServed(pending->second.call, served);
+  pending->second.waits_for_callee = false;
+  pending_for_callee_.erase(id);
+  CountIfComplete(pending);
+}
+
+void Topology::CountIfComplete(PendingById::iterator pending) {
+  if (pending->second.server_span_id.has_value() || pending->second.waits_for_callee) return;
+  Count(std::move(pending->second.call));
+  pending_.erase(pending);
+}
+
+void Topology::EndWaits() {
   while (pending_.size() > limits_.max_pending) ExpireOldest();
   while (!pending_.empty() &&
-         newest_end_unix_ns_ - pending_.front().end_unix_ns > limits_.pending_timeout_ns) {
+         now_ns_ - pending_.begin()->second.arrival_ns > limits_.caller_timeout_ns) {
     ExpireOldest();
+  }
+  while (!pending_for_callee_.empty()) {
+    const auto oldest = pending_.find(*pending_for_callee_.begin());
+    if (now_ns_ - oldest->second.arrival_ns <= limits_.matcher.served_timeout_ns) break;
+    pending_for_callee_.erase(pending_for_callee_.begin());
+    oldest->second.waits_for_callee = false;
+    CountIfComplete(oldest);
+  }
+  for (const ServedRequest& served : matcher_.TakeUnclaimed(now_ns_)) {
+    Count(CallFromOutside(served));
   }
 }
 
 void Topology::ExpireOldest() {
   const auto oldest = pending_.begin();
-  oldest->key.caller_function = kUnknown;
-  Count(*oldest);
-  const auto [first, last] = pending_by_server_.equal_range(oldest->server_span_id);
-  pending_by_server_.erase(
-      std::find_if(first, last, [&](const auto& entry) { return entry.second == oldest; }));
-  pending_.erase(oldest);
-  ++expired_;
-}
-
-Topology::CountedKey Topology::Resolve(const Pending& request) const {
-  CountedKey key{.key = request.key, .unresolved_in = request.callee_namespace};
-  if (!request.callee_namespace.has_value()) return key;
-  const auto service = services_.find({*request.callee_namespace, request.key.callee});
-  if (service != services_.end()) {
-    key.key.callee = service->second;
-    key.unresolved_in.reset();
+  Pending& pending = oldest->second;
+  if (pending.server_span_id.has_value()) {
+    pending_by_server_.erase({*pending.server_span_id, oldest->first});
+    pending.call.key.caller_function = kUnknown;
+    pending.server_span_id.reset();
+    ++expired_;
   }
-  return key;
+  if (pending.waits_for_callee) pending_for_callee_.erase(oldest->first);
+  pending.waits_for_callee = false;
+  CountIfComplete(oldest);
 }
 
-void Topology::Count(const Pending& request) {
-  CountedKey key = Resolve(request);
-  auto found = edges_.find(key);
-  if (found == edges_.end()) {
-    const CountedKey overflow{.key = {kOverflow, kOverflow, kOverflow, kOverflow},
-                              .unresolved_in = std::nullopt};
-    const size_t regular = edges_.size() - edges_.count(overflow);
-    if (regular >= limits_.max_edges) {
-      key = overflow;
-      ++overflowed_;
+void Topology::Count(Call call) {
+  if (call.unresolved_in.has_value()) {
+    const auto service = services_.find({*call.unresolved_in, call.key.callee});
+    if (service != services_.end()) {
+      call.key.callee = service->second;
+      call.unresolved_in.reset();
     }
-    found = edges_.try_emplace(key).first;
-    found->second.key = key.key;
   }
-  AddTo(found->second, {.key = {},
-                        .count = 1,
-                        .errors = request.is_error ? 1U : 0U,
-                        .latency_sum_ns = request.latency_ns,
-                        .latency_max_ns = request.latency_ns,
-                        .last_seen_unix_ns = request.end_unix_ns});
-}
-
-void Topology::SetService(uint64_t network_namespace, const std::string& authority,
-                          const std::string& service) {
-  const absl::MutexLock lock(&mutex_);
-  if (service.empty()) {
-    services_.erase({network_namespace, authority});
-    return;
-  }
-  services_[{network_namespace, authority}] = service;
-  for (auto edge = edges_.begin(); edge != edges_.end();) {
-    if (edge->first.unresolved_in != network_namespace || edge->first.key.callee != authority) {
-      ++edge;
-      continue;
-    }
-    CountedKey known{.key = edge->first.key, .unresolved_in = std::nullopt};
-    known.key.callee = service;
-    Edge& merged = edges_[known];
-    merged.key = known.key;
-    AddTo(merged, edge->second);
-    edge = edges_.erase(edge);
-  }
+  if (edges_.Count(call, now_ns_)) ++overflowed_;
+  if (observer_) counted_.push_back(std::move(call));
 }
 
 std::vector<Edge> Topology::Snapshot() const {
   const absl::MutexLock lock(&mutex_);
-  std::map<EdgeKey, Edge> merged;
-  for (const auto& [key, edge] : edges_) {
-    Edge& sum = merged[key.key];
-    sum.key = key.key;
-    AddTo(sum, edge);
-  }
-  std::vector<Edge> edges;
-  edges.reserve(merged.size());
-  for (auto& [key, edge] : merged) edges.push_back(std::move(edge));
-  return edges;
+  return edges_.Snapshot();
+}
+
+EdgeChanges Topology::ChangesSince(uint64_t revision) const {
+  const absl::MutexLock lock(&mutex_);
+  return edges_.ChangesSince(revision);
 }
 
 TopologyStats Topology::stats() const {
   const absl::MutexLock lock(&mutex_);
   return {.edges = edges_.size(),
           .pending = pending_.size(),
+          .waiting = matcher_.waiting(),
           .overflowed = overflowed_,
-          .expired = expired_};
+          .expired = expired_,
+          .dropped = edges_.dropped()};
 }
 
 }  // namespace uprobed::span

@@ -1,70 +1,63 @@
 #ifndef UPROBED_SERVER_SPAN_TOPOLOGY_H_
 #define UPROBED_SERVER_SPAN_TOPOLOGY_H_
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <list>
+#include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "server/span/call_matcher.h"
+#include "server/span/edge.h"
+#include "server/span/edge_table.h"
+#include "server/span/recent_functions.h"
 #include "server/span/span.h"
 
 namespace uprobed::span {
 
-inline constexpr const char* kNone = "none";        // callee of a request that calls nobody
-inline constexpr const char* kOverflow = "_other";  // the edge that takes what exceeds the bound
-inline constexpr const char* kUnknown = "unknown";  // a function or callee that was never seen
-
-// Who calls whom, at the level of functions. A function is the route of the request being served,
-// or its path without identifiers (PathTemplate) where no route is known.
-struct EdgeKey {
-  std::string caller;  // service.name
-  // What is being served; "none" outside of any request, "unknown" where the server span that
-  // would tell it never came.
-  std::string caller_function;
-  std::string callee;           // service.name where it is a probed service, else host:port
-  std::string callee_function;  // path called, without identifiers
-  // clang-tidy 14 takes the comparison with 0 that the compiler writes for a null pointer.
-  auto operator<=>(const EdgeKey&) const = default;
-};
-
-struct Edge {
-  EdgeKey key;
-  uint64_t count = 0;
-  uint64_t errors = 0;
-  int64_t latency_sum_ns = 0;
-  int64_t latency_max_ns = 0;
-  int64_t last_seen_unix_ns = 0;
-};
-
 struct TopologyLimits {
-  size_t max_edges = 4096;                       // the overflow edge comes on top
-  size_t max_pending = 65536;                    // client spans waiting for their server span
-  int64_t pending_timeout_ns = 300'000'000'000;  // after it the caller's function stays unknown
+  size_t max_edges = 10'000;              // the overflow edge comes on top
+  int64_t window_ns = 3'600'000'000'000;  // after it an edge that was not seen is dropped
+  size_t max_pending = 65536;             // client spans that wait for what they lack
+  // After it the function of a caller whose server span did not come is unknown.
+  int64_t caller_timeout_ns = 300'000'000'000;
+  CallMatcherLimits matcher{};
 };
 
 struct TopologyStats {
   uint64_t edges = 0;
-  uint64_t pending = 0;
-  uint64_t overflowed = 0;  // spans counted on the overflow edge
+  uint64_t pending = 0;     // client spans that wait for what they lack
+  uint64_t waiting = 0;     // server spans that may still be claimed by a client span
+  uint64_t overflowed = 0;  // requests counted on the overflow edge
   uint64_t expired = 0;     // client spans whose server span never came
+  uint64_t dropped = 0;     // edges that were not seen for the window
 };
 
-// Builds edges from spans. A client span made while serving waits for its server span, which brings
-// the route; a server span without client spans makes the edge [service, function, none, none].
-// Thread-safe.
+// Builds edges from spans.
+// - A client span is an edge. One made while serving waits for that server span, which brings the
+//   route; one to a probed service waits for the server span at the other end, which brings the
+//   callee's route (CallMatcher).
+// - A server span for which no client span was made is an edge to "none" as well. A call that goes
+//   on after its request was answered comes too late for that, and the request is counted as both.
+// - A server span that no client span claims is an edge from "outside" as well.
+// Thread-safe. `now_ns` is monotonic.
 class Topology {
  public:
-  explicit Topology(TopologyLimits limits = {}) : limits_(limits) {}
+  // Is told each request when it is counted, in the thread that Add(), Advance() or SetService() is
+  // called in, and without a lock.
+  using Observer = std::function<void(const Call& call, int64_t now_ns)>;
 
-  void Add(const Span& span);
+  explicit Topology(TopologyLimits limits = {}, Observer observer = {});
+
+  void Add(const Span& span, int64_t now_ns);
+  // Ends waits and drops edges whose time has come; to be called several times a second.
+  void Advance(int64_t now_ns);
   // Says that requests to `authority` ("127.0.0.1:8080", "[::1]:8080") from inside a network
   // namespace reach `service`, because a process of that service listens there. An empty `service`
   // forgets it. Authorities are compared as they are: the caller gives each name of an address.
@@ -73,45 +66,46 @@ class Topology {
   void SetService(uint64_t network_namespace, const std::string& authority,
                   const std::string& service);
   std::vector<Edge> Snapshot() const;  // ordered by key
+  // `revision` is 0 or that of an earlier answer.
+  EdgeChanges ChangesSince(uint64_t revision) const;
   TopologyStats stats() const;
 
  private:
-  // A client span that waits for the server span that it was made for.
+  // A client span that waits for its function's name, its callee's, or both.
   struct Pending {
-    SpanId server_span_id{};
-    EdgeKey key;  // caller_function still to come, callee as an authority
-    std::optional<uint64_t> callee_namespace;  // where the authority is to be looked up
-    bool is_error = false;
-    int64_t latency_ns = 0;
-    int64_t end_unix_ns = 0;
+    Call call{};
+    std::optional<SpanId> server_span_id{};  // waits for this one's function
+    bool waits_for_callee = false;
+    int64_t arrival_ns = 0;
   };
-  // An edge whose callee is an authority that is not known to be a service, in one network
-  // namespace; the same authority in another one may be another program.
-  struct CountedKey {
-    EdgeKey key;
-    std::optional<uint64_t> unresolved_in;
-    auto operator<=>(const CountedKey&) const = default;
-  };
-  struct SpanIdHash {
-    size_t operator()(const SpanId& id) const;
-  };
-  using PendingList = std::list<Pending>;
+  using PendingById = std::map<uint64_t, Pending>;  // oldest first
 
   void AddServer(const Span& span) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddClient(const Span& span) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ExpirePending() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SetCaller(Pending& pending, const Span& client) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SetCallee(Pending& pending, const Span& client, uint64_t id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Answered(uint64_t id, const ServedRequest& served) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountIfComplete(PendingById::iterator pending) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndWaits() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ExpireOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  CountedKey Resolve(const Pending& request) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Count(const Pending& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Count(Call call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tells the observer what was counted under the lock.
+  void Tell(const std::vector<Call>& counted, int64_t now_ns) const;
 
   const TopologyLimits limits_;
+  const Observer observer_;
   mutable absl::Mutex mutex_;
-  std::map<CountedKey, Edge> edges_ ABSL_GUARDED_BY(mutex_);
+  EdgeTable edges_ ABSL_GUARDED_BY(mutex_);
+  CallMatcher matcher_ ABSL_GUARDED_BY(mutex_);
+  RecentFunctions recent_ ABSL_GUARDED_BY(mutex_);
   std::map<std::pair<uint64_t, std::string>, std::string> services_ ABSL_GUARDED_BY(mutex_);
-  PendingList pending_ ABSL_GUARDED_BY(mutex_);  // oldest first
-  std::unordered_multimap<SpanId, PendingList::iterator, SpanIdHash> pending_by_server_
-      ABSL_GUARDED_BY(mutex_);
-  int64_t newest_end_unix_ns_ ABSL_GUARDED_BY(mutex_) = 0;
+  PendingById pending_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::pair<SpanId, uint64_t>> pending_by_server_ ABSL_GUARDED_BY(mutex_);
+  std::set<uint64_t> pending_for_callee_ ABSL_GUARDED_BY(mutex_);  // oldest first
+  std::vector<Call> counted_ ABSL_GUARDED_BY(mutex_);              // to be told
+  uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t now_ns_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t overflowed_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t expired_ ABSL_GUARDED_BY(mutex_) = 0;
 };

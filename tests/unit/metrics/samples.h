@@ -71,8 +71,12 @@ inline SelfMetricsSources SampleSources() {
               },
           .topology =
               [] {
-                return span::TopologyStats{
-                    .edges = 40, .pending = 41, .overflowed = 42, .expired = 43};
+                return span::TopologyStats{.edges = 40,
+                                           .pending = 41,
+                                           .waiting = 44,
+                                           .overflowed = 42,
+                                           .expired = 43,
+                                           .dropped = 45};
               },
           .event_loop =
               [] { return EventLoopStats{.events = 50, .decode_errors = 51, .unknown_slots = 52}; },

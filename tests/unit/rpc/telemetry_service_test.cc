@@ -230,32 +230,5 @@ TEST_F(StreamMetricsTest, EndsWithTheServerHoweverLongTheInterval) {
   EXPECT_EQ(Summary(reader->Finish()), "UNAVAILABLE SHUTTING_DOWN");
 }
 
-class TopologyTest : public ServerTest {
- protected:
-  v1::Topology Get(const std::string& service) {
-    v1::GetTopologyRequest request;
-    request.set_service(service);
-    v1::Topology topology;
-    EXPECT_EQ(Summary(Call(*telemetry_, &Stub::GetTopology, request, &topology)), "OK");
-    return topology;
-  }
-};
-
-TEST_F(TopologyTest, TellsEdgesOfAllServicesOrOfOne) {
-  for (const std::string service : {"shop", "stock"}) {
-    span::Span span;
-    span.service_name = service;
-    span.route = "/x";
-    span.span_id.fill(1);
-    topology_.Add(span);
-  }
-  EXPECT_EQ(Get("").edges_size(), 2);
-  ASSERT_EQ(Get("shop").edges_size(), 1);
-  EXPECT_EQ(Get("shop").edges(0).caller(), "shop");
-  EXPECT_EQ(Get("none").edges_size(), 2);  // the callee of both
-  EXPECT_EQ(Get("other").edges_size(), 0);
-  EXPECT_GT(Get("").time().seconds(), 0);
-}
-
 }  // namespace
 }  // namespace uprobed::rpc

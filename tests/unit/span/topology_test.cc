@@ -10,7 +10,12 @@
 namespace uprobed::span {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
+using testing::Not;
+
+constexpr int64_t kNow = 1'000'000'000'000;  // of the monotonic clock
+constexpr int64_t kSecond = 1'000'000'000;
 
 SpanId Id(uint8_t number) { return {0, 0, 0, 0, 0, 0, 0, number}; }
 
@@ -52,7 +57,7 @@ std::vector<EdgeKey> Keys(const Topology& topology) {
 TEST(Topology, ServerSpanThatCallsNobodyMakesEdgeToNone) {
   Topology topology;
 
-  topology.Add(Server(1, "/items/{id}"));
+  topology.Add(Server(1, "/items/{id}"), kNow);
 
   EXPECT_THAT(Keys(topology), ElementsAre(EdgeKey{"shop", "/items/{id}", "none", "none"}));
 }
@@ -60,7 +65,7 @@ TEST(Topology, ServerSpanThatCallsNobodyMakesEdgeToNone) {
 TEST(Topology, ServerFunctionIsPathWithoutRoute) {
   Topology topology;
 
-  topology.Add(Server(1, ""));
+  topology.Add(Server(1, ""), kNow);
 
   EXPECT_THAT(Keys(topology), ElementsAre(EdgeKey{"shop", "/path", "none", "none"}));
 }
@@ -70,10 +75,10 @@ TEST(Topology, PathsThatDifferByIdentifiersAreOneFunction) {
   for (const uint8_t id : {uint8_t{1}, uint8_t{2}}) {
     Span client = Client(id);
     client.path = "/items/" + std::to_string(100 + id);
-    topology.Add(client);
+    topology.Add(client, kNow);
     Span server = Server(id, "");
     server.path = "/users/" + std::to_string(id);
-    topology.Add(server);
+    topology.Add(server, kNow);
   }
 
   EXPECT_THAT(Keys(topology),
@@ -85,7 +90,7 @@ TEST(Topology, WhatWasNoRequestMakesNoEdge) {
   Span refused = Server(1, "");
   refused.refused = true;
 
-  topology.Add(refused);
+  topology.Add(refused, kNow);
 
   EXPECT_THAT(Keys(topology), ElementsAre());
 }
@@ -93,10 +98,10 @@ TEST(Topology, WhatWasNoRequestMakesNoEdge) {
 TEST(Topology, ClientSpanWaitsForRouteOfItsServerSpan) {
   Topology topology;
 
-  topology.Add(Client(1));
+  topology.Add(Client(1), kNow);
   EXPECT_THAT(Keys(topology), ElementsAre());
   EXPECT_EQ(topology.stats().pending, 1u);
-  topology.Add(Server(1, "/checkout"));
+  topology.Add(Server(1, "/checkout"), kNow);
 
   EXPECT_THAT(Keys(topology), ElementsAre(EdgeKey{"shop", "/checkout", "stock:8081", "/reserve"}));
   EXPECT_EQ(topology.stats().pending, 0u);
@@ -107,8 +112,8 @@ TEST(Topology, CallOnAnotherGoroutineWaitsForRouteOfItsServerSpan) {
   Span call = Client(1);
   call.parent_source = ParentSource::kContext;
 
-  topology.Add(call);
-  topology.Add(Server(1, "/checkout"));
+  topology.Add(call, kNow);
+  topology.Add(Server(1, "/checkout"), kNow);
 
   EXPECT_THAT(Keys(topology), ElementsAre(EdgeKey{"shop", "/checkout", "stock:8081", "/reserve"}));
 }
@@ -116,10 +121,10 @@ TEST(Topology, CallOnAnotherGoroutineWaitsForRouteOfItsServerSpan) {
 TEST(Topology, EachCallOfOneRequestCounts) {
   Topology topology;
 
-  topology.Add(Client(1));
-  topology.Add(Client(1));
-  topology.Add(Client(2));
-  topology.Add(Server(1, "/checkout"));
+  topology.Add(Client(1), kNow);
+  topology.Add(Client(1), kNow);
+  topology.Add(Client(2), kNow);
+  topology.Add(Server(1, "/checkout"), kNow);
 
   ASSERT_EQ(topology.Snapshot().size(), 1u);
   EXPECT_EQ(topology.Snapshot()[0].count, 2u);
@@ -129,7 +134,7 @@ TEST(Topology, EachCallOfOneRequestCounts) {
 TEST(Topology, ClientSpanOutsideOfRequestsCountsAtOnce) {
   Topology topology;
 
-  topology.Add(Client(0));
+  topology.Add(Client(0), kNow);
 
   EXPECT_THAT(Keys(topology), ElementsAre(EdgeKey{"shop", "none", "stock:8081", "/reserve"}));
 }
@@ -140,8 +145,8 @@ TEST(Topology, NamesServiceThatListensInSameNamespaceOnly) {
   Span elsewhere = Client(0);
   elsewhere.network_namespace = 8;
 
-  topology.Add(Client(0));
-  topology.Add(elsewhere);
+  topology.Add(Client(0), kNow);
+  topology.Add(elsewhere, kNow);
 
   EXPECT_THAT(Keys(topology), ElementsAre(EdgeKey{"shop", "none", "stock-service", "/reserve"},
                                           EdgeKey{"shop", "none", "stock:8081", "/reserve"}));
@@ -151,11 +156,11 @@ TEST(Topology, NamesServiceOfEdgesCountedBeforeItWasKnown) {
   Topology topology;
   Span elsewhere = Client(0);
   elsewhere.network_namespace = 8;
-  topology.Add(Client(0));
-  topology.Add(elsewhere);
+  topology.Add(Client(0), kNow);
+  topology.Add(elsewhere, kNow);
 
   topology.SetService(7, "stock:8081", "stock-service");
-  topology.Add(Client(0));
+  topology.Add(Client(0), kNow);
 
   const std::vector<Edge> edges = topology.Snapshot();
   ASSERT_EQ(edges.size(), 2U);
@@ -170,7 +175,7 @@ TEST(Topology, ForgetsService) {
   topology.SetService(7, "stock:8081", "stock-service");
   topology.SetService(7, "stock:8081", "");
 
-  topology.Add(Client(0));
+  topology.Add(Client(0), kNow);
 
   EXPECT_EQ(Keys(topology).front().callee, "stock:8081");
 }
@@ -181,7 +186,7 @@ TEST(Topology, WritesIpv6CalleeWithBrackets) {
   Span span = Client(0);
   span.server_address = "::1";
 
-  topology.Add(span);
+  topology.Add(span, kNow);
 
   EXPECT_EQ(Keys(topology).front().callee, "stock-service");
 }
@@ -192,7 +197,7 @@ TEST(Topology, SaysUnknownForWhatSpanDoesNotTell) {
   span.server_address.clear();
   span.path.clear();
 
-  topology.Add(span);
+  topology.Add(span, kNow);
 
   EXPECT_THAT(Keys(topology), ElementsAre(EdgeKey{"shop", "none", "unknown", "unknown"}));
 }
@@ -203,8 +208,8 @@ TEST(Topology, SumsLatenciesAndErrors) {
   slow.start_unix_ns = 4000;
   slow.error_type = "500";
 
-  topology.Add(slow);
-  topology.Add(Client(0, 900));
+  topology.Add(slow, kNow);
+  topology.Add(Client(0, 900), kNow);
 
   const Edge edge = topology.Snapshot().at(0);
   EXPECT_EQ(edge.count, 2u);
@@ -217,7 +222,7 @@ TEST(Topology, SumsLatenciesAndErrors) {
 TEST(Topology, CountsBeyondBoundOnOverflowEdge) {
   Topology topology({.max_edges = 2});
 
-  for (const char* route : {"/a", "/b", "/c", "/d", "/a"}) topology.Add(Server(1, route));
+  for (const char* route : {"/a", "/b", "/c", "/d", "/a"}) topology.Add(Server(1, route), kNow);
 
   EXPECT_THAT(Keys(topology), ElementsAre(EdgeKey{"_other", "_other", "_other", "_other"},
                                           EdgeKey{"shop", "/a", "none", "none"},
@@ -230,26 +235,232 @@ TEST(Topology, CountsBeyondBoundOnOverflowEdge) {
 TEST(Topology, ExpiresOldestBeyondPendingBound) {
   Topology topology({.max_pending = 1});
 
-  topology.Add(Client(1));
-  topology.Add(Client(2));
+  topology.Add(Client(1), kNow);
+  topology.Add(Client(2), kNow);
 
   EXPECT_THAT(Keys(topology), ElementsAre(EdgeKey{"shop", "unknown", "stock:8081", "/reserve"}));
   EXPECT_EQ(topology.stats().pending, 1u);
   EXPECT_EQ(topology.stats().expired, 1u);
-  topology.Add(Server(2, "/checkout"));
+  topology.Add(Server(2, "/checkout"), kNow);
   EXPECT_EQ(Keys(topology).front(), (EdgeKey{"shop", "/checkout", "stock:8081", "/reserve"}));
 }
 
 TEST(Topology, ExpiresAfterTimeout) {
-  Topology topology({.pending_timeout_ns = 1000});
-  topology.Add(Client(1, 900));
+  Topology topology({.caller_timeout_ns = 1000});
+  topology.Add(Client(1), kNow);
 
-  topology.Add(Server(2, "/a", 1900));
+  topology.Advance(kNow + 1000);
   EXPECT_EQ(topology.stats().expired, 0u);
-  topology.Add(Server(2, "/a", 1901));
+  topology.Advance(kNow + 1001);
 
   EXPECT_EQ(topology.stats().expired, 1u);
   EXPECT_EQ(topology.stats().pending, 0u);
+}
+
+TEST(Topology, CallThatEndsAfterItsRequestHasItsFunction) {
+  Topology topology;
+  topology.Add(Server(1, "/checkout"), kNow);
+
+  topology.Add(Client(1, 5000), kNow + kSecond);
+
+  EXPECT_THAT(Keys(topology), ElementsAre(EdgeKey{"shop", "/checkout", "none", "none"},
+                                          EdgeKey{"shop", "/checkout", "stock:8081", "/reserve"}));
+}
+
+TEST(Topology, MarksFunctionsThatAreMadeOfPaths) {
+  Topology topology;
+  topology.Add(Client(1), kNow);
+  topology.Add(Server(1, "/checkout"), kNow);
+  topology.Add(Server(2, ""), kNow);
+
+  const std::vector<Edge> edges = topology.Snapshot();
+
+  ASSERT_EQ(edges.size(), 2U);
+  EXPECT_EQ(edges[0].key.caller_function, "/checkout");
+  EXPECT_FALSE(edges[0].caller_function_derived);
+  EXPECT_TRUE(edges[0].callee_function_derived);
+  EXPECT_EQ(edges[1].key.caller_function, "/path");
+  EXPECT_TRUE(edges[1].caller_function_derived);
+  EXPECT_FALSE(edges[1].callee_function_derived);
+}
+
+// shop calls stock:8081, which is stock-service and serves "/{what}".
+struct Pair {
+  Span client = Client(0);
+  Span server = Server(9, "/{what}");
+
+  Pair() {
+    client.method = "POST";
+    client.status_code = 200;
+    client.start_unix_ns = 100;
+    client.end_unix_ns = 900;
+    server.method = "POST";
+    server.service_name = "stock-service";
+    server.path = "/reserve";
+    server.start_unix_ns = 200;
+    server.end_unix_ns = 800;
+  }
+};
+
+const EdgeKey kInside{"shop", "none", "stock-service", "/{what}"};
+const EdgeKey kFromOutside{"outside", "none", "stock-service", "/{what}"};
+constexpr int64_t kAfterWait = kNow + 11 * kSecond;
+
+TEST(Topology, ServerSpanThatNobodyClaimsIsCalledFromOutside) {
+  Topology topology;
+  topology.SetService(7, "stock:8081", "stock-service");
+
+  topology.Add(Pair().server, kNow);
+  topology.Advance(kNow + 10 * kSecond);
+  EXPECT_THAT(Keys(topology), Not(Contains(kFromOutside)));
+  EXPECT_EQ(topology.stats().waiting, 1U);
+  topology.Advance(kAfterWait);
+
+  EXPECT_THAT(Keys(topology),
+              ElementsAre(kFromOutside, EdgeKey{"stock-service", "/{what}", "none", "none"}));
+  EXPECT_EQ(topology.stats().waiting, 0U);
+}
+
+TEST(Topology, ClaimedServerSpanIsNoCallFromOutsideAndNamesFunction) {
+  for (const bool server_first : {true, false}) {
+    Topology topology;
+    topology.SetService(7, "stock:8081", "stock-service");
+    const Pair pair;
+
+    topology.Add(server_first ? pair.server : pair.client, kNow);
+    topology.Add(server_first ? pair.client : pair.server, kNow + 5 * kSecond);
+    EXPECT_THAT(Keys(topology), Contains(kInside)) << server_first;
+    topology.Advance(kNow + 60 * kSecond);
+
+    EXPECT_THAT(Keys(topology),
+                ElementsAre(kInside, EdgeKey{"stock-service", "/{what}", "none", "none"}));
+    EXPECT_EQ(topology.stats().pending, 0U);
+  }
+}
+
+TEST(Topology, TraceparentOfCallClaimsWhereverItWent) {
+  for (const bool server_first : {true, false}) {
+    Topology topology;
+    Pair pair;
+    pair.server.path = "/rewritten/by/a/proxy";
+    pair.server.parent_source = ParentSource::kTraceparent;
+    pair.server.parent_span_id = pair.client.span_id;
+
+    topology.Add(server_first ? pair.server : pair.client, kNow);
+    topology.Add(server_first ? pair.client : pair.server, kNow);
+    topology.Advance(kAfterWait);
+
+    EXPECT_THAT(Keys(topology), Not(Contains(kFromOutside))) << server_first;
+  }
+}
+
+TEST(Topology, TraceparentOfSomebodyElsesSpanIsFromOutside) {
+  Topology topology;
+  Pair pair;
+  pair.server.parent_source = ParentSource::kTraceparent;
+  pair.server.parent_span_id = Id(77);
+
+  topology.Add(pair.server, kNow);
+  topology.Advance(kAfterWait);
+
+  EXPECT_THAT(Keys(topology), Contains(kFromOutside));
+}
+
+TEST(Topology, CallBeforeItsServiceIsKnownClaimsAllTheSame) {
+  Topology topology;
+  const Pair pair;
+  topology.Add(pair.server, kNow);
+  topology.Add(pair.client, kNow);
+
+  topology.SetService(7, "stock:8081", "stock-service");
+  topology.Advance(kAfterWait);
+
+  EXPECT_THAT(Keys(topology), Not(Contains(kFromOutside)));
+}
+
+TEST(Topology, CallWithoutServerSpanIsCountedAfterAWhileByItsPath) {
+  Topology topology;
+  topology.SetService(7, "stock:8081", "stock-service");
+  topology.Add(Pair().client, kNow);
+
+  topology.Advance(kNow + 10 * kSecond);
+  EXPECT_THAT(Keys(topology), ElementsAre());
+  topology.Advance(kAfterWait);
+
+  EXPECT_THAT(Keys(topology), ElementsAre(EdgeKey{"shop", "none", "stock-service", "/reserve"}));
+}
+
+TEST(Topology, CallWithoutResponseIsCountedAtOnce) {
+  Topology topology;
+  topology.SetService(7, "stock:8081", "stock-service");
+  Pair pair;
+  pair.client.status_code = 0;
+  pair.client.error_type = "_OTHER";
+
+  topology.Add(pair.client, kNow);
+
+  EXPECT_EQ(topology.Snapshot().at(0).errors, 1U);
+}
+
+TEST(Topology, DropsEdgesThatWereNotSeenForTheWindow) {
+  Topology topology({.window_ns = 60 * kSecond});
+  topology.Add(Client(0), kNow);
+  topology.Add(Server(1, "/a"), kNow + 30 * kSecond);
+
+  topology.Advance(kNow + 60 * kSecond);
+  EXPECT_EQ(topology.stats().dropped, 0U);
+  topology.Advance(kNow + 61 * kSecond);
+
+  EXPECT_EQ(topology.stats().dropped, 1U);
+  EXPECT_THAT(Keys(topology), Not(Contains(EdgeKey{"shop", "none", "stock:8081", "/reserve"})));
+  EXPECT_THAT(Keys(topology), Contains(EdgeKey{"shop", "/a", "none", "none"}));
+}
+
+TEST(Topology, TellsObserverEachRequestOnceWithBothLatencies) {
+  std::vector<Call> calls;
+  Topology topology({}, [&](const Call& call, int64_t /*now_ns*/) { calls.push_back(call); });
+  topology.SetService(7, "stock:8081", "stock-service");
+  Pair pair;
+  pair.server.error_type = "500";
+
+  topology.Add(pair.server, kNow);
+  topology.Add(pair.client, kNow);
+  topology.Advance(kAfterWait);
+
+  ASSERT_EQ(calls.size(), 2U);
+  EXPECT_EQ(calls[0].key, (EdgeKey{"stock-service", "/{what}", "none", "none"}));
+  EXPECT_EQ(calls[1].key, kInside);
+  EXPECT_EQ(calls[1].latency_ns, 800);
+  EXPECT_EQ(calls[1].served_latency_ns, 600);
+  EXPECT_TRUE(calls[1].served_is_error);
+}
+
+TEST(Topology, CountsRequestsFromInsideAndOutsideExactlyFromSeveralThreads) {
+  Topology topology;
+  topology.SetService(7, "stock:8081", "stock-service");
+  constexpr int kThreads = 4;
+  constexpr int kPairs = 500;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      const Pair pair;
+      for (int k = 0; k < kPairs; ++k) {
+        topology.Add(i % 2 == 0 ? pair.server : pair.client, kNow);
+        topology.Add(i % 2 == 0 ? pair.client : pair.server, kNow);
+        topology.Add(pair.server, kNow);
+        topology.ChangesSince(1);
+      }
+    });
+  }
+  threads.clear();
+  topology.Advance(kAfterWait);
+
+  const std::vector<Edge> edges = topology.Snapshot();
+  ASSERT_EQ(edges.size(), 3U);
+  EXPECT_EQ(edges[0].key, kFromOutside);
+  EXPECT_EQ(edges[0].count, uint64_t{kThreads * kPairs});
+  EXPECT_EQ(edges[1].key, kInside);
+  EXPECT_EQ(edges[1].count, uint64_t{kThreads * kPairs});
 }
 
 TEST(Topology, CountsExactlyFromSeveralThreads) {
@@ -259,7 +470,7 @@ TEST(Topology, CountsExactlyFromSeveralThreads) {
   std::vector<std::jthread> threads;
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
-      for (int k = 0; k < kSpans; ++k) topology.Add(Client(0));
+      for (int k = 0; k < kSpans; ++k) topology.Add(Client(0), kNow);
       topology.Snapshot();
     });
   }

@@ -1,0 +1,158 @@
+#include "server/span/call_matcher.h"
+
+#include <string_view>
+
+namespace uprobed::span {
+namespace {
+
+// Start and end become wall-clock times one by one, and that clock may be adjusted in between.
+constexpr int64_t kClockSlackNs = 10'000'000;
+// What is left at least of a target that was cut at 256 bytes (UP_TARGET_MAX), each of them
+// escaped.
+constexpr size_t kComparedPathBytes = 80;
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool IsSet(const SpanId& id) { return id != SpanId{}; }
+
+}  // namespace
+
+std::string TargetOf(const Span& span) {
+  std::string target = span.method;
+  target += ' ';
+  const size_t limit = target.size() + kComparedPathBytes;
+  const std::string_view path = span.path;
+  for (size_t i = 0; i < path.size() && target.size() < limit; ++i) {
+    const int high = path[i] == '%' && i + 2 < path.size() ? HexDigit(path[i + 1]) : -1;
+    const int low = high >= 0 ? HexDigit(path[i + 2]) : -1;
+    if (low < 0) {
+      target += path[i];
+      continue;
+    }
+    target += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return target;
+}
+
+CallMatcher::Served::iterator CallMatcher::FindServed(const OutgoingCall& call) {
+  const auto named = served_by_parent_.lower_bound({call.span_id, 0});
+  if (IsSet(call.span_id) && named != served_by_parent_.end() &&
+      named->first.first == call.span_id) {
+    return named->second;
+  }
+  if (call.service.empty()) return served_.end();
+  const auto first = served_by_start_.lower_bound(
+      Key(call.service, call.target, call.start_unix_ns - kClockSlackNs, 0));
+  if (first == served_by_start_.end()) return served_.end();
+  const auto& [service, target, start_unix_ns, sequence] = first->first;
+  const bool fits = service == call.service && target == call.target &&
+                    start_unix_ns <= call.end_unix_ns + kClockSlackNs;
+  return fits ? first->second : served_.end();
+}
+
+CallMatcher::Calls::iterator CallMatcher::FindCall(const ServedRequest& served) {
+  if (IsSet(served.parent_span_id)) {
+    const auto named = calls_by_span_.lower_bound({served.parent_span_id, 0});
+    if (named != calls_by_span_.end() && named->first.first == served.parent_span_id) {
+      return named->second;
+    }
+  }
+  auto each = calls_by_end_.lower_bound(
+      Key(served.service, served.target, served.start_unix_ns - kClockSlackNs, 0));
+  for (; each != calls_by_end_.end(); ++each) {
+    if (std::get<0>(each->first) != served.service || std::get<1>(each->first) != served.target) {
+      break;
+    }
+    if (each->second->call.start_unix_ns <= served.start_unix_ns + kClockSlackNs) {
+      return each->second;
+    }
+  }
+  return calls_.end();
+}
+
+std::optional<ServedRequest> CallMatcher::AddCall(OutgoingCall call, int64_t now_ns) {
+  if (const auto found = FindServed(call); found != served_.end()) return Take(found);
+  const uint64_t sequence = ++sequence_;
+  const auto added = calls_.insert(
+      calls_.end(), {.call = std::move(call), .sequence = sequence, .arrival_ns = now_ns});
+  const OutgoingCall& kept = added->call;
+  calls_by_span_.emplace(IdKey(kept.span_id, sequence), added);
+  if (!kept.service.empty()) {
+    calls_by_end_.emplace(Key(kept.service, kept.target, kept.end_unix_ns, sequence), added);
+  }
+  return std::nullopt;
+}
+
+std::optional<uint64_t> CallMatcher::AddServed(ServedRequest served, int64_t now_ns) {
+  if (const auto found = FindCall(served); found != calls_.end()) {
+    const uint64_t id = found->call.id;
+    Erase(found);
+    return id;
+  }
+  const uint64_t sequence = ++sequence_;
+  const auto added = served_.insert(
+      served_.end(), {.served = std::move(served), .sequence = sequence, .arrival_ns = now_ns});
+  const ServedRequest& kept = added->served;
+  served_by_start_.emplace(Key(kept.service, kept.target, kept.start_unix_ns, sequence), added);
+  if (IsSet(kept.parent_span_id)) {
+    served_by_parent_.emplace(IdKey(kept.parent_span_id, sequence), added);
+  }
+  return std::nullopt;
+}
+
+std::vector<std::pair<uint64_t, ServedRequest>> CallMatcher::NameService(
+    uint64_t network_namespace, const std::string& authority, const std::string& service) {
+  std::vector<std::pair<uint64_t, ServedRequest>> answered;
+  for (auto each = calls_.begin(); each != calls_.end();) {
+    const auto waiting = each++;
+    OutgoingCall& call = waiting->call;
+    if (!call.service.empty() || call.network_namespace != network_namespace ||
+        call.authority != authority) {
+      continue;
+    }
+    call.service = service;
+    const Key key(call.service, call.target, call.end_unix_ns, waiting->sequence);
+    calls_by_end_.emplace(key, waiting);
+    if (const auto served = FindServed(call); served != served_.end()) {
+      answered.emplace_back(call.id, Take(served));
+      Erase(waiting);
+    }
+  }
+  return answered;
+}
+
+std::vector<ServedRequest> CallMatcher::TakeUnclaimed(int64_t now_ns) {
+  while (!calls_.empty() && (calls_.size() > limits_.max_waiting ||
+                             now_ns - calls_.front().arrival_ns > limits_.call_timeout_ns)) {
+    Erase(calls_.begin());
+  }
+  std::vector<ServedRequest> unclaimed;
+  while (!served_.empty() && (served_.size() > limits_.max_waiting ||
+                              now_ns - served_.front().arrival_ns > limits_.served_timeout_ns)) {
+    unclaimed.push_back(Take(served_.begin()));
+  }
+  return unclaimed;
+}
+
+ServedRequest CallMatcher::Take(Served::iterator served) {
+  const ServedRequest& kept = served->served;
+  served_by_start_.erase(Key(kept.service, kept.target, kept.start_unix_ns, served->sequence));
+  served_by_parent_.erase(IdKey(kept.parent_span_id, served->sequence));
+  ServedRequest taken = std::move(served->served);
+  served_.erase(served);
+  return taken;
+}
+
+void CallMatcher::Erase(Calls::iterator call) {
+  const OutgoingCall& kept = call->call;
+  calls_by_end_.erase(Key(kept.service, kept.target, kept.end_unix_ns, call->sequence));
+  calls_by_span_.erase(IdKey(kept.span_id, call->sequence));
+  calls_.erase(call);
+}
+
+}  // namespace uprobed::span

@@ -1,0 +1,143 @@
+#include "server/span/call_matcher.h"
+
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace uprobed::span {
+namespace {
+
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr int64_t kMs = 1'000'000;
+
+OutgoingCall CallAt(uint64_t id, int64_t start_ms, int64_t end_ms) {
+  return {.id = id,
+          .span_id = {0, 0, 0, 0, 0, 0, 1, static_cast<uint8_t>(id)},
+          .service = "stock",
+          .network_namespace = 7,
+          .authority = "stock:80",
+          .target = "GET /x",
+          .start_unix_ns = start_ms * kMs,
+          .end_unix_ns = end_ms * kMs};
+}
+
+ServedRequest ServedAt(int64_t start_ms) {
+  return {.service = "stock",
+          .target = "GET /x",
+          .start_unix_ns = start_ms * kMs,
+          .end_unix_ns = (start_ms + 1) * kMs};
+}
+
+std::string TargetOfPath(const std::string& path) {
+  Span span;
+  span.method = "GET";
+  span.path = path;
+  return TargetOf(span);
+}
+
+TEST(TargetOf, IsMethodAndPathWithoutEscapes) {
+  EXPECT_EQ(TargetOfPath("/a%2Fb%20c"), "GET /a/b c");
+  EXPECT_EQ(TargetOfPath("/100%"), "GET /100%");
+  EXPECT_EQ(TargetOfPath("/%g1%4"), "GET /%g1%4");
+  EXPECT_EQ(TargetOfPath("/%41"), "GET /A");
+}
+
+TEST(TargetOf, ComparesWhatBothSidesRead) {
+  const std::string path = "/" + std::string(300, 'a');
+  EXPECT_EQ(TargetOfPath(path), TargetOfPath(path.substr(0, 256)));
+}
+
+TEST(CallMatcher, PairsInEitherOrderAndOnlyOnce) {
+  CallMatcher matcher;
+  EXPECT_FALSE(matcher.AddServed(ServedAt(5), 0).has_value());
+  EXPECT_TRUE(matcher.AddCall(CallAt(1, 0, 10), 0).has_value());
+  EXPECT_FALSE(matcher.AddCall(CallAt(2, 0, 10), 0).has_value());
+  EXPECT_EQ(matcher.AddServed(ServedAt(5), 0), 2U);
+  EXPECT_FALSE(matcher.AddServed(ServedAt(5), 0).has_value());
+  EXPECT_EQ(matcher.waiting(), 1U);
+}
+
+TEST(CallMatcher, NeverPairsWhatDiffers) {
+  for (const int what : {0, 1, 2, 3}) {
+    CallMatcher matcher;
+    ServedRequest served = ServedAt(500);
+    OutgoingCall call = CallAt(1, 400, 600);
+    if (what == 0) served.service = "other";
+    if (what == 1) served.target = "GET /y";
+    if (what == 2) served.start_unix_ns = 611 * kMs;
+    if (what == 3) served.start_unix_ns = 389 * kMs;
+    EXPECT_FALSE(matcher.AddServed(served, 0).has_value());
+    EXPECT_FALSE(matcher.AddCall(call, 0).has_value()) << what;
+
+    CallMatcher reverse;
+    EXPECT_FALSE(reverse.AddCall(call, 0).has_value());
+    EXPECT_FALSE(reverse.AddServed(served, 0).has_value()) << what;
+  }
+}
+
+TEST(CallMatcher, LeavesNoCallWithoutRequest) {
+  // The short call could only be answered by the later request, the long one by both.
+  CallMatcher matcher;
+  matcher.AddServed(ServedAt(100), 0);
+  matcher.AddServed(ServedAt(500), 0);
+  EXPECT_EQ(matcher.AddCall(CallAt(1, 450, 550), 0)->start_unix_ns, 500 * kMs);
+  EXPECT_EQ(matcher.AddCall(CallAt(2, 0, 1000), 0)->start_unix_ns, 100 * kMs);
+
+  CallMatcher reverse;
+  reverse.AddCall(CallAt(1, 450, 550), 0);
+  reverse.AddCall(CallAt(2, 0, 1000), 0);
+  EXPECT_EQ(reverse.AddServed(ServedAt(500), 0), 1U);
+  EXPECT_EQ(reverse.AddServed(ServedAt(100), 0), 2U);
+}
+
+TEST(CallMatcher, TraceparentGoesBeforeEverythingElse) {
+  CallMatcher matcher;
+  matcher.AddCall(CallAt(1, 0, 10), 0);
+  OutgoingCall call = CallAt(2, 0, 10);
+  call.service.clear();
+  call.target = "GET /before/the/proxy";
+  matcher.AddCall(call, 0);
+  ServedRequest served = ServedAt(5);
+  served.parent_span_id = call.span_id;
+
+  EXPECT_EQ(matcher.AddServed(served, 0), 2U);
+}
+
+TEST(CallMatcher, NamesServiceOfCallsThatWait) {
+  CallMatcher matcher;
+  OutgoingCall call = CallAt(1, 0, 10);
+  call.service.clear();
+  matcher.AddServed(ServedAt(5), 0);
+  EXPECT_FALSE(matcher.AddCall(call, 0).has_value());
+  EXPECT_THAT(matcher.NameService(8, "stock:80", "stock"), IsEmpty());
+  EXPECT_THAT(matcher.NameService(7, "stock:81", "stock"), IsEmpty());
+
+  const auto answered = matcher.NameService(7, "stock:80", "stock");
+
+  ASSERT_THAT(answered, SizeIs(1));
+  EXPECT_EQ(answered[0].first, 1U);
+  EXPECT_EQ(matcher.waiting(), 0U);
+}
+
+TEST(CallMatcher, GivesUpAfterTimeoutAndBeyondBound) {
+  CallMatcher matcher({.max_waiting = 2, .served_timeout_ns = 10, .call_timeout_ns = 100});
+  matcher.AddServed(ServedAt(1), 0);
+  EXPECT_THAT(matcher.TakeUnclaimed(10), IsEmpty());
+  EXPECT_THAT(matcher.TakeUnclaimed(11), SizeIs(1));
+  for (const int64_t start_ms : {1, 2, 3}) matcher.AddServed(ServedAt(start_ms), 11);
+  const auto unclaimed = matcher.TakeUnclaimed(11);
+  ASSERT_THAT(unclaimed, SizeIs(1));
+  EXPECT_EQ(unclaimed[0].start_unix_ns, 1 * kMs);
+  EXPECT_THAT(matcher.TakeUnclaimed(1000), SizeIs(2));
+
+  matcher.AddCall(CallAt(1, 0, 10), 1000);
+  matcher.TakeUnclaimed(1101);
+  EXPECT_FALSE(matcher.AddServed(ServedAt(5), 1101).has_value());
+}
+
+}  // namespace
+}  // namespace uprobed::span
