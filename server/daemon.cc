@@ -49,8 +49,17 @@ Daemon::Daemon(Config config, UniqueFd lock, std::unique_ptr<store::Store> store
       store_(std::move(store)),
       catalog_(*store_),
       backend_(MakeBpfOptions(config_)),
-      topology_(MakeTopologyLimits(config_)),
-      http_metrics_(std::make_shared<metrics::HttpMetrics>(config_.max_series)),
+      edge_metrics_(std::make_shared<metrics::EdgeMetrics>(config_.max_series,
+                                                           MakeTopologyLimits(config_).window_ns)),
+      topology_(
+          MakeTopologyLimits(config_),
+          [this](const span::Call& call, int64_t now_ns) { edge_metrics_->Record(call, now_ns); }),
+      http_metrics_(std::make_shared<metrics::HttpMetrics>(
+          config_.max_series,
+          [edges = edge_metrics_](prometheus::MetricFamily& series,
+                                  prometheus::MetricFamily& overflowed) {
+            edges->CollectUsage(series, overflowed);
+          })),
       event_loop_(
           backend_, directory_,
           [this](const std::shared_ptr<const span::Span>& span) { OnSpan(span); },
@@ -91,8 +100,7 @@ void Daemon::Stop() {
 
 absl::Status Daemon::StartExporter() {
   if (config_.metrics_address == kMetricsOff) return absl::OkStatus();
-  ASSIGN_OR_RETURN(
-      exporter_, metrics::Exporter::Start(config_.metrics_address, {http_metrics_, self_metrics_}));
+  ASSIGN_OR_RETURN(exporter_, metrics::Exporter::Start(config_.metrics_address, AllMetrics()));
   return absl::OkStatus();
 }
 
@@ -103,10 +111,7 @@ absl::Status Daemon::StartServer() {
       .store = *store_,
       .spans = hub_,
       .topology = topology_,
-      .collect_metrics =
-          [this] {
-            return metrics::ToSnapshot({http_metrics_, self_metrics_});
-          },
+      .collect_metrics = [this] { return metrics::ToSnapshot(AllMetrics()); },
       .describe_node = [this] { return control::DescribeNode(MakeNodeSources()); },
       .diagnose = [this] { return control::RunDiagnostics(MakeNodeSources()); },
   };
@@ -122,13 +127,20 @@ absl::Status Daemon::StartServer() {
   return absl::OkStatus();
 }
 
+std::vector<std::shared_ptr<prometheus::Collectable>> Daemon::AllMetrics() const {
+  return {http_metrics_, edge_metrics_, self_metrics_};
+}
+
 void Daemon::OnSpan(const std::shared_ptr<const span::Span>& span) {
   http_metrics_->Record(*span);
   topology_.Add(*span, static_cast<int64_t>(MonotonicNanosNow()));
   hub_.Publish(span);
 }
 
-void Daemon::OnTick(uint64_t now_ns) { topology_.Advance(static_cast<int64_t>(now_ns)); }
+void Daemon::OnTick(uint64_t now_ns) {
+  topology_.Advance(static_cast<int64_t>(now_ns));
+  edge_metrics_->Advance(static_cast<int64_t>(now_ns));
+}
 
 control::NodeSources Daemon::MakeNodeSources() const {
   return {.backend = backend_,

@@ -15,6 +15,7 @@
 #include "server/control/probe_controller.h"
 #include "server/control/profile_catalog.h"
 #include "server/event_loop.h"
+#include "server/metrics/edge_metrics.h"
 #include "server/metrics/exporter.h"
 #include "server/metrics/http_metrics.h"
 #include "server/metrics/self_metrics.h"
@@ -46,6 +47,7 @@ class Daemon {
   Daemon(Config config, UniqueFd lock, std::unique_ptr<store::Store> store);
   absl::Status StartServer();
   absl::Status StartExporter();
+  std::vector<std::shared_ptr<prometheus::Collectable>> AllMetrics() const;
   void OnSpan(const std::shared_ptr<const span::Span>& span);
   void OnTick(uint64_t now_ns);
   control::NodeSources MakeNodeSources() const;
@@ -60,6 +62,7 @@ class Daemon {
   control::ProfileCatalog catalog_;
   probe::LibbpfBackend backend_;
   control::EventDirectory directory_;
+  const std::shared_ptr<metrics::EdgeMetrics> edge_metrics_;
   span::Topology topology_;
   stream::SpanHub hub_;
   const std::shared_ptr<metrics::HttpMetrics> http_metrics_;

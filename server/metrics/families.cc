@@ -23,4 +23,11 @@ void AddMetric(prometheus::MetricFamily& family, double value, Labels labels) {
   family.metric.push_back(std::move(metric));
 }
 
+void AddHistogram(prometheus::MetricFamily& family, const Histogram& histogram, Labels labels) {
+  prometheus::ClientMetric metric;
+  metric.label = std::move(labels);
+  metric.histogram = histogram.Collect();
+  family.metric.push_back(std::move(metric));
+}
+
 }  // namespace uprobed::metrics

@@ -6,8 +6,9 @@
 
 namespace uprobed::metrics {
 
-HttpMetrics::HttpMetrics(size_t max_series)
+HttpMetrics::HttpMetrics(size_t max_series, CollectUsage others)
     : max_series_(max_series),
+      others_(std::move(others)),
       server_(span::Kind::kServer, max_series),
       client_(span::Kind::kClient, max_series) {}
 
@@ -17,14 +18,13 @@ void HttpMetrics::Record(const span::Span& span) {
 }
 
 std::vector<prometheus::MetricFamily> HttpMetrics::Collect() const {
-  prometheus::MetricFamily series =
-      MakeGauge("uprobed_metric_series",
-                "Series that a family of HTTP metrics has, without its overflow series.");
+  prometheus::MetricFamily series = MakeGauge(
+      "uprobed_metric_series", "Series that a bounded family has, without its overflow series.");
   prometheus::MetricFamily overflowed = MakeCounter(
       "uprobed_metric_series_overflow_total",
       "Values counted on a family's overflow series because it has its limit of series.");
   prometheus::MetricFamily limit =
-      MakeGauge("uprobed_metric_series_limit", "Series that each family of HTTP metrics may have.");
+      MakeGauge("uprobed_metric_series_limit", "Series that each bounded family may have.");
   AddMetric(limit, static_cast<double>(max_series_));
 
   std::vector<prometheus::MetricFamily> families;
@@ -35,6 +35,7 @@ std::vector<prometheus::MetricFamily> HttpMetrics::Collect() const {
     server_.CollectUsage(series, overflowed);
     client_.CollectUsage(series, overflowed);
   }
+  if (others_) others_(series, overflowed);
   families.push_back(std::move(series));
   families.push_back(std::move(overflowed));
   families.push_back(std::move(limit));

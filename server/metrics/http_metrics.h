@@ -2,6 +2,7 @@
 #define UPROBED_SERVER_METRICS_HTTP_METRICS_H_
 
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -21,14 +22,20 @@ class HttpMetrics : public prometheus::Collectable {
  public:
   static constexpr size_t kDefaultMaxSeries = 2000;
 
+  // Appends the same about the size of other bounded families: Prometheus wants all series of one
+  // family in one place.
+  using CollectUsage =
+      std::function<void(prometheus::MetricFamily& series, prometheus::MetricFamily& overflowed)>;
+
   // `max_series` bounds each family; the overflow series comes on top.
-  explicit HttpMetrics(size_t max_series = kDefaultMaxSeries);
+  explicit HttpMetrics(size_t max_series = kDefaultMaxSeries, CollectUsage others = {});
 
   void Record(const span::Span& span);
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
   const size_t max_series_;
+  const CollectUsage others_;
   mutable absl::Mutex mutex_;
   HttpSeries server_ ABSL_GUARDED_BY(mutex_);
   HttpSeries client_ ABSL_GUARDED_BY(mutex_);

@@ -6,15 +6,14 @@
 #include <string_view>
 #include <utility>
 
+#include "server/metrics/duration_bounds.h"
+
 namespace uprobed::metrics {
 namespace {
 
 using span::Kind;
 using span::Span;
 
-// OpenTelemetry's advice for http.server.request.duration and http.client.request.duration.
-constexpr std::array<double, 14> kDurationBounds = {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
-                                                    0.5,   0.75, 1,     2.5,  5,     7.5, 10};
 // OpenTelemetry advises none for sizes: powers of 8 from 128 bytes to 256 MiB.
 constexpr std::array<double, 8> kSizeBounds = {128,    1024,    8192,     65536,
                                                524288, 4194304, 33554432, 268435456};
@@ -140,10 +139,7 @@ void HttpSeries::AppendSeries(const Family& family, const Series& series,
                               prometheus::MetricFamily& collected) const {
   const Histogram& histogram = series.*family.histogram;
   if (histogram.count() == 0) return;
-  prometheus::ClientMetric metric;
-  metric.label = series.labels;
-  metric.histogram = histogram.Collect();
-  collected.metric.push_back(std::move(metric));
+  AddHistogram(collected, histogram, series.labels);
 }
 
 void HttpSeries::Collect(std::vector<prometheus::MetricFamily>& families) const {

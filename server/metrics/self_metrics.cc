@@ -67,10 +67,17 @@ void AddStore(Families& families, const store::StoreStats& stats) {
 void AddTopology(Families& families, const span::TopologyStats& stats) {
   AddGauge(families, "uprobed_topology_edges", "Edges of the service topology.", stats.edges);
   AddCounter(families, "uprobed_topology_overflowed_total",
-             "Spans counted on the overflow edge because there are too many edges.",
+             "Requests counted on the overflow edge because there are too many edges.",
              stats.overflowed);
   AddCounter(families, "uprobed_topology_expired_total",
              "Client spans whose server span never came.", stats.expired);
+  AddCounter(families, "uprobed_topology_edges_dropped_total",
+             "Edges that were not seen for the topology's window.", stats.dropped);
+  AddGauge(families, "uprobed_topology_pending",
+           "Client spans that wait for what their edge lacks.", stats.pending);
+  AddGauge(families, "uprobed_topology_unclaimed",
+           "Server spans of which it is not yet known whether they were called from outside.",
+           stats.waiting);
 }
 
 }  // namespace

@@ -8,7 +8,8 @@
 
 namespace uprobed::span {
 
-inline constexpr const char* kNone = "none";        // callee of a request that calls nobody
+inline constexpr const char* kNobody =
+    "none";  // callee of who calls nobody; function of who serves nothing
 inline constexpr const char* kOutside = "outside";  // caller that is no probed service
 inline constexpr const char* kOverflow = "_other";  // the edge that takes what exceeds the bound
 inline constexpr const char* kUnknown = "unknown";  // a function or callee that was never seen

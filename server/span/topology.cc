@@ -49,7 +49,7 @@ void SetServed(Call& call, const ServedRequest& served) {
 }
 
 Call CallFromOutside(const ServedRequest& served) {
-  Call call{.key = {kOutside, kNone, "", ""},
+  Call call{.key = {kOutside, kNobody, "", ""},
             .is_error = served.is_error,
             .latency_ns = served.latency_ns,
             .end_unix_ns = served.end_unix_ns};
@@ -133,7 +133,7 @@ void Topology::AddServer(const Span& span) {
     CountIfComplete(pending);
   }
   if (!calls_somebody) {
-    Count({.key = {span.service_name, function.name, kNone, kNone},
+    Count({.key = {span.service_name, function.name, kNobody, kNobody},
            .caller_function_derived = function.derived,
            .is_error = span.is_error(),
            .latency_ns = span.duration_ns(),
@@ -146,7 +146,7 @@ void Topology::AddServer(const Span& span) {
 
 void Topology::AddClient(const Span& span) {
   const uint64_t id = ++next_id_;
-  Pending pending{.call = {.key = {span.service_name, kNone, "", ""},
+  Pending pending{.call = {.key = {span.service_name, kNobody, "", ""},
                            .is_error = span.is_error(),
                            .latency_ns = span.duration_ns(),
                            .end_unix_ns = span.end_unix_ns},

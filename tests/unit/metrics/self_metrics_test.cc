@@ -80,6 +80,9 @@ TEST_F(SelfMetricsTest, SaysWhatStoreAndTopologyDid) {
   EXPECT_EQ(Value("uprobed_topology_edges"), 40);
   EXPECT_EQ(Value("uprobed_topology_overflowed_total"), 42);
   EXPECT_EQ(Value("uprobed_topology_expired_total"), 43);
+  EXPECT_EQ(Value("uprobed_topology_edges_dropped_total"), 45);
+  EXPECT_EQ(Value("uprobed_topology_pending"), 41);
+  EXPECT_EQ(Value("uprobed_topology_unclaimed"), 44);
 }
 
 }  // namespace
