@@ -23,7 +23,7 @@ constexpr const char* kDefaultAddress = "unix:/run/uprobed/uprobed.sock";
 struct GlobalOptions {
   std::string address = kDefaultAddress;
   std::string timeout = "10s";
-  std::string output = "table";
+  std::string output;  // empty: the command's own
   bool no_color = false;
   TlsOptions tls;
 };
@@ -43,9 +43,10 @@ void SetUp(CLI::App& app, GlobalOptions& options, Command& chosen) {
   app.add_option("--timeout", options.timeout, "How long a call may take; streams have no limit")
       ->capture_default_str();
   app.add_option("-o,--output", options.output,
-                 "table, json (protobuf JSON, a stream has one object a line), topology also dot")
-      ->check(CLI::IsMember({"table", "json", "dot"}))
-      ->capture_default_str();
+                 "table, json (protobuf JSON, a stream has one object a line), topology also tree, "
+                 "dot and mermaid")
+      ->check(CLI::IsMember({"table", "json", "tree", "dot", "mermaid"}))
+      ->default_str("table");
   app.add_flag("--no-color", options.no_color, "No colours; NO_COLOR does the same");
   app.footer(DescribeExitCodes() +
              "\nExamples:\n"
@@ -55,6 +56,7 @@ void SetUp(CLI::App& app, GlobalOptions& options, Command& chosen) {
              "  uprobectl probes -o json | jq '.probes[].status.state'\n");
   AddProbeCommands(app, chosen);
   AddTelemetryCommands(app, chosen);
+  AddTopologyCommand(app, chosen);
   AddProfileCommands(app, chosen);
   AddAdminCommands(app, chosen);
   AddCompletionCommand(app, chosen);
@@ -80,7 +82,10 @@ bool AsksForJson(const std::vector<std::string>& arguments) {
 
 OutputFormat FormatOf(const std::string& output) {
   if (output == "json") return OutputFormat::kJson;
-  return output == "dot" ? OutputFormat::kDot : OutputFormat::kTable;
+  if (output == "tree") return OutputFormat::kTree;
+  if (output == "dot") return OutputFormat::kDot;
+  if (output == "mermaid") return OutputFormat::kMermaid;
+  return output == "table" ? OutputFormat::kTable : OutputFormat::kDefault;
 }
 
 // Output that was not written is a failure of the command, unless the reader went away by itself.
@@ -97,10 +102,13 @@ ExitCode Run(const GlobalOptions& options, bool topology, const Command& command
              Terminal& terminal, Interrupt& interrupt) {
   const OutputFormat format = FormatOf(options.output);
   const bool json = format == OutputFormat::kJson;
-  if (format == OutputFormat::kDot && !topology) {
+  const bool drawn = format == OutputFormat::kTree || format == OutputFormat::kDot ||
+                     format == OutputFormat::kMermaid;
+  if (drawn && !topology) {
     return ReportFailure(
         terminal, json,
-        FromAbsl(absl::InvalidArgumentError("only topology can be drawn as dot"), "--output"));
+        FromAbsl(absl::InvalidArgumentError(fmt::format("only topology has {}", options.output)),
+                 "--output"));
   }
   const auto address = ParseAddress(options.address);
   if (!address.ok()) {

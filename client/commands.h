@@ -13,8 +13,10 @@ namespace uprobed::client {
 void AddProbeCommands(CLI::App& app, Command& chosen);
 // profile ...
 void AddProfileCommands(CLI::App& app, Command& chosen);
-// spans, metrics, topology
+// spans, metrics
 void AddTelemetryCommands(CLI::App& app, Command& chosen);
+// topology
+void AddTopologyCommand(CLI::App& app, Command& chosen);
 // status, doctor, audit, version
 void AddAdminCommands(CLI::App& app, Command& chosen);
 // completion

@@ -8,7 +8,6 @@
 #include "client/parse.h"
 #include "client/render_metrics.h"
 #include "client/render_span.h"
-#include "client/render_topology.h"
 #include "fmt/format.h"
 
 namespace uprobed::client {
@@ -114,32 +113,6 @@ ExitCode Metrics(Session& session, const MetricsOptions& options) {
   return session.EndStream(status);
 }
 
-ExitCode ShowTopology(Session& session, const std::string& service) {
-  v1::GetTopologyRequest request;
-  request.set_service(service);
-  v1::Topology topology;
-  Connection& connection = session.connection();
-  const grpc::Status status = connection.Unary([&](grpc::ClientContext* context) {
-    return connection.telemetry().GetTopology(context, request, &topology);
-  });
-  if (!status.ok()) return session.Fail(status);
-  if (session.json()) {
-    session.PrintJson(topology);
-  } else if (session.dot()) {
-    session.terminal().Write(TopologyAsDot(topology));
-  } else {
-    if (topology.edges().empty()) session.terminal().ErrorLine("no request was seen yet");
-    PrintTopology(session.terminal(), topology, session.now());
-  }
-  if (topology.overflowed() > 0) {
-    session.Warn(
-        fmt::format("{} spans are counted on the edge \"_other\", because there are too "
-                    "many edges: narrow them with --service",
-                    topology.overflowed()));
-  }
-  return ExitCode::kOk;
-}
-
 void AddSpans(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<SpansOptions>();
   CLI::App* spans = app.add_subcommand("spans", "Show each request as it ends, until Ctrl-C");
@@ -172,13 +145,6 @@ void AddMetrics(CLI::App& app, Command& chosen) {
 void AddTelemetryCommands(CLI::App& app, Command& chosen) {
   AddSpans(app, chosen);
   AddMetrics(app, chosen);
-  const auto service = std::make_shared<std::string>();
-  CLI::App* topology =
-      app.add_subcommand("topology", "Show who calls whom; -o dot draws it with Graphviz");
-  topology->add_option("--service", *service, "Only what calls it or is called by it");
-  topology->callback([&chosen, service] {
-    chosen = [service](Session& session) { return ShowTopology(session, *service); };
-  });
 }
 
 }  // namespace uprobed::client

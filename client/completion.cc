@@ -235,7 +235,7 @@ _uprobectl() {{
   local path="" word words=""
   COMPREPLY=()
   case "$previous" in
-    -o|--output) COMPREPLY=($(compgen -W "table json dot" -- "$current")); return ;;
+    -o|--output) COMPREPLY=($(compgen -W "table json tree dot mermaid" -- "$current")); return ;;
     --instrumentation)
       COMPREPLY=($(compgen -W "http_server http_client" -- "$current")); return ;;
     {}) return ;;
@@ -265,7 +265,7 @@ _uprobectl() {{
   local -i files=0
   local -a candidates options
   case "${{words[CURRENT-1]}}" in
-    (-o|--output) candidates=(table json dot); _describe value candidates; return ;;
+    (-o|--output) candidates=(table json tree dot mermaid); _describe value candidates; return ;;
     (--instrumentation)
       candidates=(http_server http_client); _describe value candidates; return ;;
     ({}) _files; return ;;

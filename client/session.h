@@ -13,7 +13,7 @@
 
 namespace uprobed::client {
 
-enum class OutputFormat { kTable, kJson, kDot };
+enum class OutputFormat { kDefault, kTable, kTree, kJson, kDot, kMermaid };
 
 // All that a command runs with. Thread: main only.
 class Session {
@@ -29,7 +29,7 @@ class Session {
   Connection& connection() { return connection_; }
   Terminal& terminal() { return terminal_; }
   bool json() const { return format_ == OutputFormat::kJson; }
-  bool dot() const { return format_ == OutputFormat::kDot; }
+  OutputFormat format() const { return format_; }
   // When the command began; ages are counted from here.
   std::chrono::system_clock::time_point now() const { return now_; }
   // Whether a stream still has somebody to print for.

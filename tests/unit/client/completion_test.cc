@@ -77,6 +77,7 @@ TEST(Completion, OffersCommandsOptionsAndValues) {
   EXPECT_EQ(Complete({"profile", "import", "--veri"}), "--verify\n");
   EXPECT_EQ(Complete({"spans", "--add"}), "--address\n");
   EXPECT_EQ(Complete({"topology", "-o", "d"}), "dot\n");
+  EXPECT_EQ(Complete({"topology", "-o", "m"}), "mermaid\n");
   EXPECT_EQ(Complete({"completion", "z"}), "zsh\n");
 }
 

@@ -132,6 +132,11 @@ class Telemetry : public v1::TelemetryService::Service {
                            v1::Topology* response) override {
     return Answer(script_, *request, &script_.get_topology, script_.topology, response);
   }
+  grpc::Status WatchTopology(Context*, const v1::WatchTopologyRequest* request,
+                             grpc::ServerWriter<v1::WatchTopologyResponse>* writer) override {
+    script_.watch_topology = *request;
+    return AnswerStream(script_, script_.topology_changes, writer);
+  }
 
  private:
   Script& script_;

@@ -41,6 +41,7 @@ struct Script {
   std::vector<v1::StreamSpansResponse> spans;
   std::vector<v1::StreamMetricsResponse> metrics;
   v1::Topology topology;
+  std::vector<v1::WatchTopologyResponse> topology_changes;
   v1::Node node;
   v1::RunDiagnosticsResponse diagnostics;
   v1::ListAuditEventsResponse audit;
@@ -60,6 +61,7 @@ struct Script {
   v1::StreamSpansRequest stream_spans;
   v1::StreamMetricsRequest stream_metrics;
   v1::GetTopologyRequest get_topology;
+  v1::WatchTopologyRequest watch_topology;
   v1::ListAuditEventsRequest list_audit;
 };
 

@@ -4,7 +4,6 @@
 #include "client/render_json.h"
 #include "client/render_metrics.h"
 #include "client/render_probe.h"
-#include "client/render_topology.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -73,14 +72,6 @@ TEST(FromJson, RefusesUnknownFields) {
 }
 
 TEST(StateName, HasNoPrefix) { EXPECT_EQ(StateName(v1::Probe::STATE_ACTIVE), "ACTIVE"); }
-
-TEST(TopologyAsDot, EscapesNames) {
-  v1::Topology topology;
-  v1::Topology::Edge* edge = topology.add_edges();
-  edge->set_caller("a\x1b\"\\");
-  edge->set_callee("none");
-  EXPECT_THAT(TopologyAsDot(topology), HasSubstr(R"(label="a\\x1b\"\\\\";)"));
-}
 
 }  // namespace
 }  // namespace uprobed::client
