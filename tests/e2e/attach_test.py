@@ -66,9 +66,11 @@ class Attach(harness.E2eTest):
         self.assertEqual(parent["attributes"]["url.path"], "/call")
         self.assertEqual(parent["traceId"], client["traceId"])
         self.assertEqual(parent["resource"]["service.name"], "greeter")
-        # The callee is an address until the sockets of the process were looked at.
+        # The callee is an address until the sockets of the process were looked at, and the caller
+        # outside once nobody has claimed its request.
         harness.wait_until(lambda: self.edges() == {
-            ("greeter", "/call", "greeter", "/hello"), ("greeter", "/hello", "none", "none")},
+            ("outside", "none", "greeter", "/call"), ("greeter", "/call", "greeter", "/hello"),
+            ("greeter", "/hello", "none", "none")},
                            "the callee is known")
 
     def edges(self):

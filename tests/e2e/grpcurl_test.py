@@ -15,8 +15,8 @@ class Grpcurl(harness.E2eTest):
         if self.grpcurl is None:
             self.skipTest("grpcurl is not to be had (scripts/test_tools says why)")
 
-    def call(self, *arguments, data=None, target=None):
-        command = [self.grpcurl, "-plaintext"]
+    def call(self, *arguments, data=None, target=None, options=()):
+        command = [self.grpcurl, "-plaintext", *options]
         if target is None:
             command.append("-unix")
             target = str(self.socket)
@@ -40,6 +40,24 @@ class Grpcurl(harness.E2eTest):
         for method in ("CreateProbe", "GetProbe", "ListProbes", "UpdateProbe", "DeleteProbe",
                        "WatchProbes"):
             self.assertIn(f"rpc {method} ", described)
+
+    def test_topology_is_told_and_watched(self):
+        self.start_daemon()
+        self.attach(harness.hello())
+        program = self.start_program(harness.hello())
+        self.load(program.url("/hello"), 3)
+
+        def edges():
+            topology = json.loads(self.ok("uprobed.v1.TelemetryService/GetTopology",
+                                          data={"window": "60s", "service": harness.hello().name}))
+            return topology.get("edges")
+        self.assertEqual(harness.wait_until(edges, "an edge")[0]["callee"], "none")
+        # The stream has no end of its own.
+        watched = self.call("uprobed.v1.TelemetryService/WatchTopology",
+                            data={"interval": "0.1s"}, options=("-max-time", "1"))
+        first, _ = json.JSONDecoder().raw_decode(watched.stdout)
+        self.assertTrue(first["snapshot"] and first["complete"])
+        self.assertEqual(first["added"][0]["count"], "3")
 
     def test_probe_is_created_watched_and_deleted(self):
         self.start_daemon()

@@ -76,10 +76,10 @@ def end(process, sig=signal.SIGTERM):
 class Program:
     """A running hello program."""
 
-    def __init__(self, path, environment=None):
+    def __init__(self, path, environment=None, arguments=()):
         self.path = str(path)
         self.process = subprocess.Popen(
-            [self.path, "-addr", "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            [self.path, "-addr", "127.0.0.1:0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             text=True, env={**os.environ, **(environment or {})})
         line = self.process.stdout.readline()
         self.address = line.strip().removeprefix("listening on ")
@@ -178,8 +178,8 @@ class E2eTest(unittest.TestCase):
     def probe(self, name):
         return self.client("probe", "describe", name, "-o", "json").json()
 
-    def start_program(self, path, environment=None):
-        program = Program(path, environment)
+    def start_program(self, path, environment=None, arguments=()):
+        program = Program(path, environment, arguments)
         self.cleanup.callback(program.stop)
         return program
 
