@@ -154,7 +154,9 @@ void Topology::AddClient(const Span& span) {
   SetCaller(pending, span);
   SetCallee(pending, span, id);
   if (pending.server_span_id.has_value()) pending_by_server_.emplace(*pending.server_span_id, id);
-  if (pending.waits_for_callee) pending_for_callee_.insert(id);
+  if (const auto deadline_ns = pending.callee_deadline_ns; deadline_ns.has_value()) {
+    pending_for_callee_.emplace(*deadline_ns, id);
+  }
   CountIfComplete(pending_.emplace(id, std::move(pending)).first);
 }
 
@@ -188,42 +190,49 @@ void Topology::SetCallee(Pending& pending, const Span& client, uint64_t id) {
                     .end_unix_ns = client.end_unix_ns};
   const auto service = services_.find({call.network_namespace, call.authority});
   if (service != services_.end()) call.service = service->second;
-  const bool is_known = !call.service.empty();
+  const int64_t timeout_ns =
+      call.service.empty() ? limits_.address_timeout_ns : limits_.matcher.served_timeout_ns;
   if (const auto served = matcher_.AddCall(std::move(call), now_ns_); served.has_value()) {
     SetServed(pending.call, *served);
     return;
   }
   // Without a response there need not be a request at the other end.
-  pending.waits_for_callee = is_known && client.status_code != 0;
+  if (client.status_code != 0) pending.callee_deadline_ns = now_ns_ + timeout_ns;
 }
 
 void Topology::Answered(uint64_t id, const ServedRequest& served) {
   const auto pending = pending_.find(id);
   if (pending == pending_.end()) return;  // counted already, by what its own span told
   SetServed(pending->second.call, served);
-  pending->second.waits_for_callee = false;
-  pending_for_callee_.erase(id);
+  EndWaitForCallee(pending);
+}
+
+void Topology::EndWaitForCallee(PendingById::iterator pending) {
+  std::optional<int64_t>& deadline_ns = pending->second.callee_deadline_ns;
+  if (deadline_ns.has_value()) pending_for_callee_.erase({*deadline_ns, pending->first});
+  deadline_ns.reset();
   CountIfComplete(pending);
 }
 
 void Topology::CountIfComplete(PendingById::iterator pending) {
-  if (pending->second.server_span_id.has_value() || pending->second.waits_for_callee) return;
+  if (pending->second.server_span_id.has_value()) return;
+  if (pending->second.callee_deadline_ns.has_value()) return;
   Count(std::move(pending->second.call));
   pending_.erase(pending);
 }
 
 void Topology::EndWaits() {
+  // A callee's route is given up before a caller's.
+  while (pending_.size() > limits_.max_pending && !pending_for_callee_.empty()) {
+    EndWaitForCallee(pending_.find(pending_for_callee_.begin()->second));
+  }
   while (pending_.size() > limits_.max_pending) ExpireOldest();
   while (!pending_.empty() &&
          now_ns_ - pending_.begin()->second.arrival_ns > limits_.caller_timeout_ns) {
     ExpireOldest();
   }
-  while (!pending_for_callee_.empty()) {
-    const auto oldest = pending_.find(*pending_for_callee_.begin());
-    if (now_ns_ - oldest->second.arrival_ns <= limits_.matcher.served_timeout_ns) break;
-    pending_for_callee_.erase(pending_for_callee_.begin());
-    oldest->second.waits_for_callee = false;
-    CountIfComplete(oldest);
+  while (!pending_for_callee_.empty() && pending_for_callee_.begin()->first < now_ns_) {
+    EndWaitForCallee(pending_.find(pending_for_callee_.begin()->second));
   }
   for (const ServedRequest& served : matcher_.TakeUnclaimed(now_ns_)) {
     Count(CallFromOutside(served));
@@ -239,9 +248,7 @@ void Topology::ExpireOldest() {
     pending.server_span_id.reset();
     ++expired_;
   }
-  if (pending.waits_for_callee) pending_for_callee_.erase(oldest->first);
-  pending.waits_for_callee = false;
-  CountIfComplete(oldest);
+  EndWaitForCallee(oldest);
 }
 
 void Topology::Count(Call call) {

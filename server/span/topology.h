@@ -27,6 +27,8 @@ struct TopologyLimits {
   size_t max_pending = 65536;             // client spans that wait for what they lack
   // After it the function of a caller whose server span did not come is unknown.
   int64_t caller_timeout_ns = 300'000'000'000;
+  // How long an address may turn out to be a service's, which is looked up every second.
+  int64_t address_timeout_ns = 3'000'000'000;
   CallMatcherLimits matcher{};
 };
 
@@ -42,7 +44,8 @@ struct TopologyStats {
 // Builds edges from spans.
 // - A client span is an edge. One made while serving waits for that server span, which brings the
 //   route; one to a probed service waits for the server span at the other end, which brings the
-//   callee's route (CallMatcher).
+//   callee's route (CallMatcher); one to an address that is no service's waits a little, because it
+//   may be that of a program which has just begun to listen.
 // - A server span for which no client span was made is an edge to "none" as well. A call that goes
 //   on after its request was answered comes too late for that, and the request is counted as both.
 // - A server span that no client span claims is an edge from "outside" as well.
@@ -74,8 +77,8 @@ class Topology {
   // A client span that waits for its function's name, its callee's, or both.
   struct Pending {
     Call call{};
-    std::optional<SpanId> server_span_id{};  // waits for this one's function
-    bool waits_for_callee = false;
+    std::optional<SpanId> server_span_id{};       // waits for this one's function
+    std::optional<int64_t> callee_deadline_ns{};  // waits for the callee until then
     int64_t arrival_ns = 0;
   };
   using PendingById = std::map<uint64_t, Pending>;  // oldest first
@@ -87,6 +90,7 @@ class Topology {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Answered(uint64_t id, const ServedRequest& served) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountIfComplete(PendingById::iterator pending) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndWaitForCallee(PendingById::iterator pending) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndWaits() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ExpireOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Count(Call call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -102,8 +106,9 @@ class Topology {
   std::map<std::pair<uint64_t, std::string>, std::string> services_ ABSL_GUARDED_BY(mutex_);
   PendingById pending_ ABSL_GUARDED_BY(mutex_);
   std::set<std::pair<SpanId, uint64_t>> pending_by_server_ ABSL_GUARDED_BY(mutex_);
-  std::set<uint64_t> pending_for_callee_ ABSL_GUARDED_BY(mutex_);  // oldest first
-  std::vector<Call> counted_ ABSL_GUARDED_BY(mutex_);              // to be told
+  // By deadline.
+  std::set<std::pair<int64_t, uint64_t>> pending_for_callee_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Call> counted_ ABSL_GUARDED_BY(mutex_);  // to be told
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t now_ns_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t overflowed_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -214,15 +214,20 @@ class E2eTest(unittest.TestCase):
 
     def metric(self, name, **labels):
         """Sum of the series of `name` that have these labels."""
-        total = 0.0
-        for line in self.metrics().splitlines():
-            if line.startswith("#"):
-                continue
-            series, value = line.rsplit(" ", 1)
-            if series.partition("{")[0] == name and all(
-                    f'{key}="{wanted}"' in series for key, wanted in labels.items()):
-                total += float(value)
-        return total
+        return sum_of(self.metrics(), name, **labels)
+
+
+def sum_of(metrics, name, **labels):
+    """Sum of the series of `name` that have these labels, in Prometheus' text format."""
+    total = 0.0
+    for line in metrics.splitlines():
+        if line.startswith("#"):
+            continue
+        series, value = line.rsplit(" ", 1)
+        if series.partition("{")[0] == name and all(
+                f'{key}="{wanted}"' in series for key, wanted in labels.items()):
+            total += float(value)
+    return total
 
 
 def simplify(span):

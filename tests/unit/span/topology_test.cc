@@ -378,6 +378,42 @@ TEST(Topology, CallBeforeItsServiceIsKnownClaimsAllTheSame) {
   EXPECT_THAT(Keys(topology), Not(Contains(kFromOutside)));
 }
 
+TEST(Topology, CallBeforeItsServiceIsKnownIsNeverToldByItsAddress) {
+  std::vector<Call> calls;
+  Topology topology({}, [&](const Call& call, int64_t /*now_ns*/) { calls.push_back(call); });
+  const Pair pair;
+  topology.Add(pair.server, kNow);
+  topology.Add(pair.client, kNow);
+  topology.Advance(kNow + 3 * kSecond);
+
+  topology.SetService(7, "stock:8081", "stock-service");
+
+  ASSERT_EQ(calls.size(), 2U);
+  EXPECT_EQ(calls[1].key, kInside);
+}
+
+TEST(Topology, CallOfWhatIsNoServiceIsCountedAfterAWhile) {
+  Topology topology;
+  topology.Add(Pair().client, kNow);
+
+  topology.Advance(kNow + 3 * kSecond);
+  EXPECT_THAT(Keys(topology), ElementsAre());
+  topology.Advance(kNow + 4 * kSecond);
+
+  EXPECT_THAT(Keys(topology), ElementsAre(EdgeKey{"shop", "none", "stock:8081", "/reserve"}));
+}
+
+TEST(Topology, GivesUpCalleesRoutesBeforeCallers) {
+  Topology topology({.max_pending = 1});
+  topology.SetService(7, "stock:8081", "stock-service");
+  topology.Add(Client(1), kNow);
+  topology.Add(Pair().client, kNow);
+
+  EXPECT_THAT(Keys(topology), ElementsAre(EdgeKey{"shop", "none", "stock-service", "/reserve"}));
+  EXPECT_EQ(topology.stats().pending, 1U);
+  EXPECT_EQ(topology.stats().expired, 0U);
+}
+
 TEST(Topology, CallWithoutServerSpanIsCountedAfterAWhileByItsPath) {
   Topology topology;
   topology.SetService(7, "stock:8081", "stock-service");
