@@ -1,5 +1,6 @@
 #include "server/span/call_matcher.h"
 
+#include <functional>
 #include <string_view>
 
 namespace uprobed::span {
@@ -15,6 +16,21 @@ int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+uint64_t HashOf(const std::string& service, const std::string& target) {
+  constexpr uint64_t kOddFactor = 0x9e3779b97f4a7c15;  // spreads the first over the second
+  const std::hash<std::string> hash;
+  return hash(service) * kOddFactor ^ hash(target);
+}
+
+template <typename Call>
+uint64_t HashOf(const Call& call) {
+  return HashOf(call.service, call.target);
+}
+
+bool IsSame(const OutgoingCall& call, const ServedRequest& served) {
+  return call.service == served.service && call.target == served.target;
 }
 
 bool IsSet(const SpanId& id) { return id != SpanId{}; }
@@ -46,13 +62,13 @@ CallMatcher::Served::iterator CallMatcher::FindServed(const OutgoingCall& call) 
     return named->second;
   }
   if (call.service.empty()) return served_.end();
-  const auto first = served_by_start_.lower_bound(
-      Key(call.service, call.target, call.start_unix_ns - kClockSlackNs, 0));
-  if (first == served_by_start_.end()) return served_.end();
-  const auto& [service, target, start_unix_ns, sequence] = first->first;
-  const bool fits = service == call.service && target == call.target &&
-                    start_unix_ns <= call.end_unix_ns + kClockSlackNs;
-  return fits ? first->second : served_.end();
+  const uint64_t hash = HashOf(call);
+  auto each = served_by_start_.lower_bound(Key(hash, call.start_unix_ns - kClockSlackNs, 0));
+  for (; each != served_by_start_.end() && std::get<0>(each->first) == hash; ++each) {
+    if (std::get<1>(each->first) > call.end_unix_ns + kClockSlackNs) break;
+    if (IsSame(call, each->second->served)) return each->second;
+  }
+  return served_.end();
 }
 
 CallMatcher::Calls::iterator CallMatcher::FindCall(const ServedRequest& served) {
@@ -62,13 +78,11 @@ CallMatcher::Calls::iterator CallMatcher::FindCall(const ServedRequest& served) 
       return named->second;
     }
   }
-  auto each = calls_by_end_.lower_bound(
-      Key(served.service, served.target, served.start_unix_ns - kClockSlackNs, 0));
-  for (; each != calls_by_end_.end(); ++each) {
-    if (std::get<0>(each->first) != served.service || std::get<1>(each->first) != served.target) {
-      break;
-    }
-    if (each->second->call.start_unix_ns <= served.start_unix_ns + kClockSlackNs) {
+  const uint64_t hash = HashOf(served);
+  auto each = calls_by_end_.lower_bound(Key(hash, served.start_unix_ns - kClockSlackNs, 0));
+  for (; each != calls_by_end_.end() && std::get<0>(each->first) == hash; ++each) {
+    const OutgoingCall& call = each->second->call;
+    if (call.start_unix_ns <= served.start_unix_ns + kClockSlackNs && IsSame(call, served)) {
       return each->second;
     }
   }
@@ -83,7 +97,7 @@ std::optional<ServedRequest> CallMatcher::AddCall(OutgoingCall call, int64_t now
   const OutgoingCall& kept = added->call;
   calls_by_span_.emplace(IdKey(kept.span_id, sequence), added);
   if (!kept.service.empty()) {
-    calls_by_end_.emplace(Key(kept.service, kept.target, kept.end_unix_ns, sequence), added);
+    calls_by_end_.emplace(Key(HashOf(kept), kept.end_unix_ns, sequence), added);
   }
   return std::nullopt;
 }
@@ -98,7 +112,7 @@ std::optional<uint64_t> CallMatcher::AddServed(ServedRequest served, int64_t now
   const auto added = served_.insert(
       served_.end(), {.served = std::move(served), .sequence = sequence, .arrival_ns = now_ns});
   const ServedRequest& kept = added->served;
-  served_by_start_.emplace(Key(kept.service, kept.target, kept.start_unix_ns, sequence), added);
+  served_by_start_.emplace(Key(HashOf(kept), kept.start_unix_ns, sequence), added);
   if (IsSet(kept.parent_span_id)) {
     served_by_parent_.emplace(IdKey(kept.parent_span_id, sequence), added);
   }
@@ -116,8 +130,7 @@ std::vector<std::pair<uint64_t, ServedRequest>> CallMatcher::NameService(
       continue;
     }
     call.service = service;
-    const Key key(call.service, call.target, call.end_unix_ns, waiting->sequence);
-    calls_by_end_.emplace(key, waiting);
+    calls_by_end_.emplace(Key(HashOf(call), call.end_unix_ns, waiting->sequence), waiting);
     if (const auto served = FindServed(call); served != served_.end()) {
       answered.emplace_back(call.id, Take(served));
       Erase(waiting);
@@ -141,8 +154,10 @@ std::vector<ServedRequest> CallMatcher::TakeUnclaimed(int64_t now_ns) {
 
 ServedRequest CallMatcher::Take(Served::iterator served) {
   const ServedRequest& kept = served->served;
-  served_by_start_.erase(Key(kept.service, kept.target, kept.start_unix_ns, served->sequence));
-  served_by_parent_.erase(IdKey(kept.parent_span_id, served->sequence));
+  served_by_start_.erase(Key(HashOf(kept), kept.start_unix_ns, served->sequence));
+  if (IsSet(kept.parent_span_id)) {
+    served_by_parent_.erase(IdKey(kept.parent_span_id, served->sequence));
+  }
   ServedRequest taken = std::move(served->served);
   served_.erase(served);
   return taken;
@@ -150,7 +165,7 @@ ServedRequest CallMatcher::Take(Served::iterator served) {
 
 void CallMatcher::Erase(Calls::iterator call) {
   const OutgoingCall& kept = call->call;
-  calls_by_end_.erase(Key(kept.service, kept.target, kept.end_unix_ns, call->sequence));
+  calls_by_end_.erase(Key(HashOf(kept), kept.end_unix_ns, call->sequence));
   calls_by_span_.erase(IdKey(kept.span_id, call->sequence));
   calls_.erase(call);
 }

@@ -88,8 +88,9 @@ class CallMatcher {
   };
   using Calls = std::list<WaitingCall>;
   using Served = std::list<WaitingServed>;
-  // Service, target, time, and a number that makes it unique.
-  using Key = std::tuple<std::string, std::string, int64_t, uint64_t>;
+  // Hash of service and target, time, and a number that makes it unique. Whoever finds something by
+  // its hash compares the texts, too.
+  using Key = std::tuple<uint64_t, int64_t, uint64_t>;
   using IdKey = std::pair<SpanId, uint64_t>;
 
   Served::iterator FindServed(const OutgoingCall& call);

@@ -2,9 +2,10 @@
 #define UPROBED_SERVER_SPAN_RECENT_FUNCTIONS_H_
 
 #include <cstddef>
+#include <cstring>
 #include <deque>
-#include <map>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "server/span/span.h"
@@ -37,8 +38,18 @@ class RecentFunctions {
   }
 
  private:
+  struct SpanIdHash {
+    size_t operator()(const SpanId& id) const {
+      // Span ids are random already.
+      static_assert(sizeof(size_t) == sizeof(SpanId));
+      size_t hash = 0;
+      std::memcpy(&hash, id.data(), sizeof(hash));
+      return hash;
+    }
+  };
+
   const size_t capacity_;
-  std::map<SpanId, FunctionName> functions_;
+  std::unordered_map<SpanId, FunctionName, SpanIdHash> functions_;
   std::deque<SpanId> order_;
 };
 
