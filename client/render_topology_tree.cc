@@ -1,5 +1,6 @@
 #include <map>
 #include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -92,9 +93,9 @@ class TreePrinter {
   }
 
   std::string NameOf(const TopologyNode& node) const {
-    const std::string service = terminal_.Paint(Colour::kBold, EscapeUntrusted(node.first));
-    if (node.first == kOutside || node.second.empty()) return service;
-    return service + " " + EscapeUntrusted(node.second);
+    std::string name = terminal_.Paint(Colour::kBold, EscapeUntrusted(node.first));
+    if (node.first != kOutside && !node.second.empty()) name += " " + EscapeUntrusted(node.second);
+    return name;
   }
 
   std::string Numbers(const Edge& edge) const {
