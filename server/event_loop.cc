@@ -46,7 +46,7 @@ void EventLoop::Run(const std::stop_token& stop) {
       return;
     }
     const uint64_t now_ns = MonotonicNanosNow();
-    on_tick_(now_ns);
+    if (on_tick_) on_tick_(now_ns);
     Maintain(now_ns);
   }
   if (const absl::Status status = reader_->Drain(); !status.ok()) {

@@ -32,7 +32,7 @@ class EventLoop {
   using OnTick = std::function<void(uint64_t now_ns)>;
 
   EventLoop(const probe::LibbpfBackend& backend, control::EventDirectory& directory, OnSpan on_span,
-            OnTick on_tick)
+            OnTick on_tick = {})
       : backend_(backend),
         directory_(directory),
         on_span_(std::move(on_span)),
