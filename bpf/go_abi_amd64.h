@@ -60,6 +60,9 @@ static __always_inline uint64_t go_word(const struct up_profile_slot* profile,
 /* In the prologue of net/http.(*Transport).roundTrip: the receiver, req. */
 #define GO_ROUND_TRIP_REQUEST(profile, regs) go_word(profile, regs, (regs)->bx, 2)
 
+/* In the prologue of net/http.(*persistConn).roundTrip: the receiver. */
+#define GO_EXCHANGE_CONNECTION(profile, regs) go_word(profile, regs, (regs)->ax, 1)
+
 /* Behind a call of a method that takes a request and returns (*http.Response, error): the pointer,
  * the interface's type word. */
 #define GO_RESULT_RESPONSE(profile, regs) go_word(profile, regs, (regs)->ax, 2)

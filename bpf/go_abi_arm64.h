@@ -41,6 +41,9 @@
 /* In the prologue of net/http.(*Transport).roundTrip: the receiver, req. */
 #define GO_ROUND_TRIP_REQUEST(profile, regs) ((void)(profile), (regs)->regs[1])
 
+/* In the prologue of net/http.(*persistConn).roundTrip: the receiver. */
+#define GO_EXCHANGE_CONNECTION(profile, regs) ((void)(profile), (regs)->regs[0])
+
 /* Behind a call that returns (*http.Response, error): the pointer, the interface's type word. */
 #define GO_RESULT_RESPONSE(profile, regs) ((void)(profile), (regs)->regs[0])
 #define GO_RESULT_ERROR(profile, regs) ((void)(profile), (regs)->regs[1])

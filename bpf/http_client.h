@@ -5,6 +5,7 @@
 /* HTTP requests made through net/http.Transport: from the begin of (*Transport).roundTrip to the
  * response's headers or the error (src/net/http/transport.go). */
 #include "bpf/branch.h"
+#include "bpf/connection.h"
 #include "bpf/go_read.h"
 #include "bpf/in_flight.h"
 #include "bpf/request_context.h"
@@ -35,6 +36,18 @@ static __always_inline void on_client_start(struct pt_regs* regs) {
   new_span_id(&request);
   inherit_trace(&hit, &request);
   begin_request(&hit, &client_requests, cookie, &request);
+}
+
+/* The transport has chosen the connection for an attempt, and nothing of the request is written. */
+static __always_inline void on_client_connection(struct pt_regs* regs) {
+  struct hit hit;
+  if (!begin_hit(&hit, regs, bpf_get_attach_cookie(regs), UP_COUNTER_HITS_CLIENT_CONNECTION))
+    return;
+  struct up_in_flight_request* request = bpf_map_lookup_elem(&client_requests, &hit.key);
+  if (!request) return;
+  forget_connection(request);
+  request->connection =
+      note_connection(hit.profile, GO_EXCHANGE_CONNECTION(hit.profile, regs), &hit.key, request);
 }
 
 static __always_inline void read_client_request(const struct up_profile_slot* profile,

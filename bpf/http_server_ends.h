@@ -74,7 +74,6 @@ static __always_inline void on_server_recover(struct pt_regs* regs) {
 #define STATUS_LINE_HEAD 0x2e312f50545448ULL /* "HTTP/1.", little-endian */
 #define STATUS_LINE_HEAD_MASK 0xffffffffffffffULL
 #define STATUS_LINE_DIGITS 9
-#define GO_INTERFACE_DATA 8
 
 /* The status of an answer that is written as `text`: in it, or the first of the values of "%d". 0
  * where the text is none. */

@@ -4,12 +4,24 @@
 
 #include "bpf/process.h"
 
-/* Forgets a request, and the way from its context to it. */
+/* Forgets which connection a client's request went out on. It is no longer noted where a server
+ * has taken it up; and then the connection may be that of the next request already, which another
+ * goroutine makes before this one has seen its response. */
+static __always_inline void forget_connection(const struct up_in_flight_request* request) {
+  uint64_t key = request->connection;
+  if (!key) return;
+  const struct up_outgoing_request* outgoing = bpf_map_lookup_elem(&outgoing_connections, &key);
+  if (outgoing && *(const uint64_t*)outgoing->span_id == *(const uint64_t*)request->span_id)
+    bpf_map_delete_elem(&outgoing_connections, &key);
+}
+
+/* Forgets a request, and the way from its context or its connection to it. */
 static __always_inline void forget_request(const struct hit* hit, void* requests,
                                            const struct up_in_flight_request* request) {
   struct up_context_key context = {.context = request->context, .tgid = hit->key.tgid};
   /* Either may have been removed by the daemon meanwhile, which is all that can fail. */
   if (context.context) bpf_map_delete_elem(&server_contexts, &context);
+  if (requests == (void*)&client_requests) forget_connection(request);
   bpf_map_delete_elem(requests, &hit->key);
 }
 

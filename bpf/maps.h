@@ -53,6 +53,18 @@ struct {
   __type(value, struct up_context_owner);
 } server_contexts SEC(".maps");
 
+/* Requests being made, by the connection that they go out on: at most one for each, so there is
+ * room for them. The key is a hash of the connection, which the value repeats. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, UP_IN_FLIGHT_MAX);
+  __type(key, uint64_t);
+  __type(value, struct up_outgoing_request);
+} outgoing_connections SEC(".maps");
+
+/* Whether that map has ever had an entry: to find a connection costs a server's request. */
+bool connections_are_noted = false;
+
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __uint(max_entries, UP_MAX_SLOTS);

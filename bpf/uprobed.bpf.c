@@ -59,6 +59,12 @@ int client_start(struct pt_regs* regs) {
 }
 
 SEC("uprobe")
+int client_connection(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_client_connection(regs));
+  return 0;
+}
+
+SEC("uprobe")
 int client_end(struct pt_regs* regs) {
   WITHOUT_PREEMPTION(on_client_end(regs));
   return 0;

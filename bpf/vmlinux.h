@@ -72,13 +72,9 @@ struct pt_regs {
   unsigned long ss;
 };
 
-/* Found by name in the BTF of the running kernel, wherever they lie there. */
+/* These and those below are found by name in the BTF of the running kernel, wherever they lie. */
 struct thread_struct {
   unsigned long fsbase;
-} __attribute__((preserve_access_index));
-
-struct task_struct {
-  struct thread_struct thread;
 } __attribute__((preserve_access_index));
 
 #elif defined(__TARGET_ARCH_arm64)
@@ -93,6 +89,72 @@ struct pt_regs {
 };
 
 #endif
+
+struct inode {
+  __u16 i_mode;
+} __attribute__((preserve_access_index));
+
+struct file {
+  struct inode* f_inode;
+  void* private_data;
+} __attribute__((preserve_access_index));
+
+struct fdtable {
+  unsigned int max_fds;
+  struct file** fd;
+} __attribute__((preserve_access_index));
+
+struct files_struct {
+  struct fdtable* fdt;
+} __attribute__((preserve_access_index));
+
+struct task_struct {
+  struct files_struct* files;
+#if defined(__TARGET_ARCH_x86)
+  struct thread_struct thread;
+#endif
+} __attribute__((preserve_access_index));
+
+struct ns_common {
+  unsigned int inum;
+} __attribute__((preserve_access_index));
+
+struct net {
+  struct ns_common ns;
+} __attribute__((preserve_access_index));
+
+struct possible_net {
+  struct net* net;
+} __attribute__((preserve_access_index));
+
+struct in6_addr {
+  __be32 words[4];
+};
+
+struct sock_common {
+  __be32 skc_daddr;
+  __be32 skc_rcv_saddr;
+  __be16 skc_dport;
+  __u16 skc_num;
+  unsigned short skc_family;
+  struct possible_net skc_net;
+  struct in6_addr skc_v6_daddr;
+  struct in6_addr skc_v6_rcv_saddr;
+} __attribute__((preserve_access_index));
+
+struct sock {
+  struct sock_common __sk_common;
+  __u16 sk_protocol;
+} __attribute__((preserve_access_index));
+
+struct socket {
+  struct sock* sk;
+} __attribute__((preserve_access_index));
+
+struct tcp_sock {
+  __u32 copied_seq;
+  __u32 write_seq;
+} __attribute__((preserve_access_index));
 
 struct bpf_pidns_info {
   __u32 pid;

@@ -19,6 +19,7 @@ struct AttachOptions {
   std::vector<std::string> instrumentations;
   std::string service;
   bool capture_query = false;
+  bool stitch_traces = false;
   bool allow_suspect_profile = false;
   bool dry_run = false;
   bool wait_for_binary = false;
@@ -38,6 +39,7 @@ absl::StatusOr<v1::CreateProbeRequest> MakeCreateRequest(const AttachOptions& op
   spec.set_enabled(true);
   spec.set_service_name(options.service);
   spec.set_capture_query(options.capture_query);
+  spec.set_stitch_traces(options.stitch_traces);
   spec.set_allow_suspect_profile(options.allow_suspect_profile);
   request.set_probe_id(ShortName(options.id));
   request.set_validate_only(options.dry_run);
@@ -207,6 +209,9 @@ void AddAttach(CLI::App& app, Command& chosen) {
       ->allow_extra_args(false);
   attach->add_flag("--capture-query", options->capture_query,
                    "Report url.query, which may carry secrets");
+  attach->add_flag("--stitch-traces", options->stitch_traces,
+                   "Join the traces of its requests with those of the programs on this machine "
+                   "that serve them; a hit more for each");
   attach->add_flag("--allow-suspect-profile", options->allow_suspect_profile,
                    "Attach even where the sources of the struct offsets disagree");
   attach->add_flag("--wait-for-binary", options->wait_for_binary,

@@ -132,6 +132,7 @@ void PrintProbe(Terminal& terminal, const v1::Probe& probe,
   details.Add("enabled", !spec.has_enabled() || spec.enabled() ? "yes" : "no");
   details.Add("service", spec.service_name());
   details.Add("query captured", spec.capture_query() ? "yes" : "no");
+  details.Add("traces stitched", spec.stitch_traces() ? "yes" : "no");
   details.Add("suspect profile", spec.allow_suspect_profile() ? "allowed" : "");
   details.Add("labels", JoinMap(probe.labels()));
   details.Add("profile", status.profile());

@@ -160,7 +160,8 @@ metrics::SelfMetricsSources Daemon::MakeMetricsSources() {
           .topology = [this] { return topology_.stats(); },
           .event_loop = [this] { return event_loop_.stats(); },
           .requests_in_flight = [this] { return backend_.InFlight(); },
-          .contexts_in_flight = [this] { return backend_.ContextsInFlight(); }};
+          .contexts_in_flight = [this] { return backend_.ContextsInFlight(); },
+          .connections_in_flight = [this] { return backend_.ConnectionsInFlight(); }};
 }
 
 }  // namespace uprobed

@@ -27,7 +27,8 @@ enum up_counter {
   UP_COUNTER_HITS_HTTP2_SERVER_START = 15,
   UP_COUNTER_HITS_HTTP2_SERVER_END = 16,
   UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED = 17, /* a handler panicked: several for one request */
-  UP_COUNTER_COUNT = 18,
+  UP_COUNTER_HITS_CLIENT_CONNECTION = 18,
+  UP_COUNTER_COUNT = 19,
 };
 
 struct up_counters {

@@ -47,6 +47,8 @@
 #define UP_FLAG_REFUSED 0x800     /* net/http answered by itself what it took for no request */
 /* client: parent is the server span whose context.Context the request's own was derived from */
 #define UP_FLAG_CONTEXT_PARENT 0x1000
+/* server: parent is the client span that was made on the other end of the same connection */
+#define UP_FLAG_CONNECTION_PARENT 0x2000
 
 struct up_http_event {
   uint32_t kind;

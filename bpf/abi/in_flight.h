@@ -22,11 +22,14 @@ UP_ABI_ASSERT(sizeof(struct up_in_flight_key) == 16);
 
 struct up_in_flight_request {
   uint64_t start_ns;
-  uint64_t request;  /* address of http.Request */
-  uint64_t response; /* server: address of net/http.response */
-  uint64_t context;  /* server: its key in the map of contexts; 0 where it is not there */
+  uint64_t request; /* address of http.Request */
+  union {
+    uint64_t response;   /* server: address of net/http.response */
+    uint64_t connection; /* client: its key in the map of connections; 0 where it is not there */
+  };
+  uint64_t context; /* server: its key in the map of contexts; 0 where it is not there */
   uint32_t slot;
-  uint32_t flags; /* UP_FLAG_REMOTE_PARENT, UP_FLAG_LOCAL_PARENT, UP_FLAG_CONTEXT_PARENT */
+  uint32_t flags; /* UP_FLAG_*_PARENT */
   uint8_t trace_id[UP_TRACE_ID_SIZE];
   uint8_t span_id[UP_SPAN_ID_SIZE];
   uint8_t parent_span_id[UP_SPAN_ID_SIZE];
@@ -53,5 +56,31 @@ struct up_context_owner {
 };
 UP_ABI_OFFSET(struct up_context_owner, slot, 16);
 UP_ABI_ASSERT(sizeof(struct up_context_owner) == 24);
+
+/* What both ends of a TCP connection know of it. */
+#define UP_ADDRESS_WORDS 4
+struct up_connection {
+  /* In network byte order; of IPv4 as IPv6 maps them (RFC 4291, 2.5.5.2). */
+  uint32_t client_address[UP_ADDRESS_WORDS];
+  uint32_t server_address[UP_ADDRESS_WORDS];
+  uint16_t client_port;
+  uint16_t server_port;
+  uint32_t network_namespace; /* inode; 0 unless the address is one that every namespace has */
+};
+UP_ABI_OFFSET(struct up_connection, client_port, 32);
+UP_ABI_ASSERT(sizeof(struct up_connection) == 40);
+
+/* A request that is being made and the connection that it will be written to, as long as nobody has
+ * been seen to serve it. */
+struct up_outgoing_request {
+  struct up_connection connection;
+  struct up_in_flight_key client;
+  uint8_t span_id[UP_SPAN_ID_SIZE]; /* of the client's request */
+  uint32_t written; /* TCP's sequence number behind what was written before the request */
+  uint32_t slot;
+};
+UP_ABI_OFFSET(struct up_outgoing_request, client, 40);
+UP_ABI_OFFSET(struct up_outgoing_request, slot, 68);
+UP_ABI_ASSERT(sizeof(struct up_outgoing_request) == 72);
 
 #endif /* UPROBED_BPF_ABI_IN_FLIGHT_H_ */

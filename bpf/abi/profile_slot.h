@@ -58,7 +58,13 @@ enum up_field {
   UP_FIELD_HTTP2_MODULE_RWS = 41,
   UP_FIELD_HTTP2_MODULE_STATUS = 42,
   UP_FIELD_HTTP2_MODULE_WROTE_BYTES = 43,
-  UP_FIELD_COUNT = 44,
+  /* From a net.Conn to its file descriptor. */
+  UP_FIELD_PERSIST_CONN_CONN = 44,      /* net/http.persistConn, a connection of the client */
+  UP_FIELD_PERSIST_CONN_TLS_STATE = 45, /* nil without TLS */
+  UP_FIELD_CONN_RWC = 46,               /* net/http.conn, a connection of the server */
+  UP_FIELD_POLL_FD_SYSFD = 47,          /* internal/poll.FD */
+  UP_FIELD_POLL_FD_PD = 48,             /* the address of the runtime.pollDesc */
+  UP_FIELD_COUNT = 49,
 };
 
 /* Implementations of HTTP/2; a program may have two. */
@@ -85,7 +91,7 @@ struct up_profile_slot {
   uint16_t offset[UP_FIELD_COUNT];
 };
 UP_ABI_OFFSET(struct up_profile_slot, offset, 16);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 104);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 120);
 
 /* Key of the scope map: a process that a scoped slot observes. */
 struct up_scope_key {

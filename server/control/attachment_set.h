@@ -29,6 +29,7 @@ struct AttachedBinary {
   profile::Profile profile;
   std::vector<profile::Instrumentation> instrumentations;  // as attached
   bool capture_query = false;                              // as attached
+  bool stitch_traces = false;                              // as attached
   std::unique_ptr<probe::Attachment> attachment;
 };
 

@@ -107,6 +107,7 @@ absl::StatusOr<store::ProbeRecord> ProbeChecks::CheckChange(const store::ProbeRe
   changed.spec.instrumentations = wish.spec.instrumentations;
   Normalize(changed.spec.instrumentations);
   changed.spec.capture_query = wish.spec.capture_query;
+  changed.spec.stitch_traces = wish.spec.stitch_traces;
   changed.spec.allow_suspect_profile = wish.spec.allow_suspect_profile;
   changed.spec.service_name = wish.spec.service_name;
   changed.labels = wish.labels;

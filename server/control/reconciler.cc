@@ -166,9 +166,11 @@ absl::Status Reconciler::Attach(const store::ProbeRecord& record, AttachedBinary
                                 Runtime& runtime) {
   ASSIGN_OR_RETURN(binary.instrumentations, WantedOf(record.spec, binary.profile));
   binary.capture_query = record.spec.capture_query;
+  binary.stitch_traces = record.spec.stitch_traces;
   probe::AttachOptions options;
   options.instrumentations = binary.instrumentations;
   options.capture_query = binary.capture_query;
+  options.stitch_traces = binary.stitch_traces;
   if (record.spec.pid != 0) options.scoped_pids = {record.spec.pid};
   options.on_slot = [&](uint32_t slot) { Bind(record, binary.profile, slot); };
   ASSIGN_OR_RETURN(binary.attachment, backend_.Attach(binary.fd.get(), binary.profile, options));
@@ -186,7 +188,8 @@ void Reconciler::ApplyOptions(const store::ProbeRecord& record, Runtime& runtime
       runtime.attachments->Take([&record](const AttachedBinary& binary) {
         const auto wanted = WantedOf(record.spec, binary.profile);
         return !wanted.ok() || *wanted != binary.instrumentations ||
-               record.spec.capture_query != binary.capture_query;
+               record.spec.capture_query != binary.capture_query ||
+               record.spec.stitch_traces != binary.stitch_traces;
       });
   for (AttachedBinary& binary : changed) {
     binary.attachment.reset();

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
 #include "server/base/errors.h"
 #include "server/elf/architecture.h"
+#include "server/profile/fields.h"
 
 namespace uprobed::control {
 namespace {
@@ -57,6 +59,30 @@ absl::Status CheckTrust(const store::ProbeSpec& spec, const profile::Profile& pr
       {{"profile", "profiles/" + profile.identity.Id()}, {"field", first.field}});
 }
 
+absl::Status CheckStitching(const store::ProbeSpec& spec, const profile::Profile& profile) {
+  const auto& named = spec.instrumentations;
+  const auto client = Instrumentation::kHttpClient;
+  const bool observed =
+      profile.Has(client) &&
+      (named.empty() || std::find(named.begin(), named.end(), client) != named.end());
+  std::string_view cause;
+  if (!observed) {
+    cause = "the requests that it makes are not observed";
+  } else if (std::none_of(profile.sites.begin(), profile.sites.end(), [](const auto& site) {
+               return site.kind == profile::SiteKind::kClientConnection;
+             })) {
+    cause = "net/http.(*persistConn).roundTrip does not begin as in any known release of Go";
+  } else if (!profile::KnowsConnections(profile.fields)) {
+    cause = "it is not known where its structs keep the connection";
+  } else {
+    return absl::OkStatus();
+  }
+  return MakeError(absl::StatusCode::kFailedPrecondition, "STITCHING_UNAVAILABLE",
+                   fmt::format("traces cannot be stitched to the requests of this binary: {}; all "
+                               "else is observed, take stitch_traces back to make the probe active",
+                               cause));
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Instrumentation>> WantedOf(const store::ProbeSpec& spec,
@@ -77,7 +103,7 @@ absl::Status MissingError(const store::ProbeSpec& spec, const profile::Profile& 
   for (const Instrumentation instrumentation : spec.instrumentations) {
     if (!profile.Has(instrumentation)) return AbsenceError(profile, instrumentation);
   }
-  return absl::OkStatus();
+  return spec.stitch_traces ? CheckStitching(spec, profile) : absl::OkStatus();
 }
 
 }  // namespace uprobed::control

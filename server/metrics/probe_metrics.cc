@@ -26,6 +26,7 @@ constexpr CounterLabel kSites[] = {
     {"server_start", UP_COUNTER_HITS_SERVER_START},
     {"server_end", UP_COUNTER_HITS_SERVER_END},
     {"client_start", UP_COUNTER_HITS_CLIENT_START},
+    {"client_connection", UP_COUNTER_HITS_CLIENT_CONNECTION},
     {"client_end", UP_COUNTER_HITS_CLIENT_END},
     {"server_recover", UP_COUNTER_HITS_SERVER_RECOVER},
     {"server_refused", UP_COUNTER_HITS_SERVER_REFUSED},

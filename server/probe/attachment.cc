@@ -55,6 +55,8 @@ bpf_program* ProgramOf(const BpfObject& object, SiteKind kind) {
       return object.http2_server_unfinished();
     case SiteKind::kClientStart:
       return object.client_start();
+    case SiteKind::kClientConnection:
+      return object.client_connection();
     case SiteKind::kClientResult:
     case SiteKind::kClientError:
     case SiteKind::kClientBranch:
@@ -93,6 +95,7 @@ absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
   std::vector<Site> sites;
   for (const Site& site : profile.sites) {
     const auto& wanted = options.instrumentations;
+    if (site.kind == SiteKind::kClientConnection && !options.stitch_traces) continue;
     if (std::find(wanted.begin(), wanted.end(), InstrumentationOf(site.kind)) != wanted.end()) {
       sites.push_back(site);
     }

@@ -72,6 +72,7 @@ bpf_program* BpfObject::http2_server_unfinished() const {
   return skeleton_->progs.http2_server_unfinished;
 }
 bpf_program* BpfObject::client_start() const { return skeleton_->progs.client_start; }
+bpf_program* BpfObject::client_connection() const { return skeleton_->progs.client_connection; }
 bpf_program* BpfObject::client_end() const { return skeleton_->progs.client_end; }
 
 absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOptions& options) {
@@ -88,7 +89,8 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
     for (bpf_program* program :
          {object->server_start(), object->server_end(), object->server_recover(),
           object->server_refused(), object->http2_server_start(), object->http2_server_end(),
-          object->http2_server_unfinished(), object->client_start(), object->client_end()}) {
+          object->http2_server_unfinished(), object->client_start(), object->client_connection(),
+          object->client_end()}) {
       bpf_program__set_expected_attach_type(program, kTraceUprobeMulti);
     }
   }
@@ -98,6 +100,7 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
                    .server_requests = bpf_map__fd(skeleton->maps.server_requests),
                    .client_requests = bpf_map__fd(skeleton->maps.client_requests),
                    .server_contexts = bpf_map__fd(skeleton->maps.server_contexts),
+                   .outgoing_connections = bpf_map__fd(skeleton->maps.outgoing_connections),
                    .counters = bpf_map__fd(skeleton->maps.counters),
                    .events = bpf_map__fd(skeleton->maps.events)};
   return object;

@@ -24,6 +24,7 @@ struct BpfMaps {
   int server_requests = -1;
   int client_requests = -1;
   int server_contexts = -1;
+  int outgoing_connections = -1;
   int counters = -1;
   int events = -1;
 };
@@ -50,6 +51,7 @@ class BpfObject {
   bpf_program* http2_server_end() const;
   bpf_program* http2_server_unfinished() const;
   bpf_program* client_start() const;
+  bpf_program* client_connection() const;
   bpf_program* client_end() const;
 
  private:

@@ -34,10 +34,15 @@ size_t RemoveFrom(int map, const Predicate& wanted) {
   return removed;
 }
 
-// The number of requests removed. `wanted` takes a key and a value of either kind.
+uint32_t TgidOf(const up_in_flight_key& key, const up_in_flight_request&) { return key.tgid; }
+uint32_t TgidOf(const up_context_key& key, const up_context_owner&) { return key.tgid; }
+uint32_t TgidOf(uint64_t, const up_outgoing_request& value) { return value.client.tgid; }
+
+// The number of requests removed. `wanted` takes a key and a value of each kind.
 template <typename Predicate>
 size_t Remove(const BpfMaps& maps, const Predicate& wanted) {
   RemoveFrom<up_context_key, up_context_owner>(maps.server_contexts, wanted);
+  RemoveFrom<uint64_t, up_outgoing_request>(maps.outgoing_connections, wanted);
   return RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.server_requests, wanted) +
          RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.client_requests, wanted);
 }
@@ -55,12 +60,17 @@ size_t InFlightRequests::CountContexts() const {
   return Collect<up_context_key, up_context_owner>(maps_.server_contexts, kAny).size();
 }
 
+size_t InFlightRequests::CountConnections() const {
+  return Collect<uint64_t, up_outgoing_request>(maps_.outgoing_connections, kAny).size();
+}
+
 size_t InFlightRequests::RemoveSlot(uint32_t slot) const {
   return Remove(maps_, [slot](const auto&, const auto& value) { return value.slot == slot; });
 }
 
 size_t InFlightRequests::RemoveExited(const std::function<bool(uint32_t tgid)>& exited) const {
-  return Remove(maps_, [&exited](const auto& key, const auto&) { return exited(key.tgid); });
+  return Remove(
+      maps_, [&exited](const auto& key, const auto& value) { return exited(TgidOf(key, value)); });
 }
 
 }  // namespace uprobed::probe

@@ -18,6 +18,8 @@ class InFlightRequests {
   size_t Count() const;
   // The contexts that lead to requests being served: one each, at most.
   size_t CountContexts() const;
+  // The connections that lead to requests being made: one each, at most.
+  size_t CountConnections() const;
   // Entries of a slot whose sites are detached. Both return the number of requests.
   size_t RemoveSlot(uint32_t slot) const;
   // Entries of processes that have exited.

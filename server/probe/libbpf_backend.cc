@@ -86,6 +86,10 @@ size_t LibbpfBackend::ContextsInFlight() const {
   return object_.ok() ? InFlightRequests((*object_)->maps()).CountContexts() : 0;
 }
 
+size_t LibbpfBackend::ConnectionsInFlight() const {
+  return object_.ok() ? InFlightRequests((*object_)->maps()).CountConnections() : 0;
+}
+
 size_t LibbpfBackend::ForgetExitedProcesses() const {
   if (!object_.ok()) return 0;
   return InFlightRequests((*object_)->maps()).RemoveExited([](uint32_t tgid) {

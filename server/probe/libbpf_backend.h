@@ -32,6 +32,8 @@ class LibbpfBackend : public ProbeBackend {
   size_t InFlight() const;
   // Contexts of requests being served that lead to them.
   size_t ContextsInFlight() const;
+  // Connections of requests being made that lead to them.
+  size_t ConnectionsInFlight() const;
   // Forgets requests of processes that no longer exist.
   size_t ForgetExitedProcesses() const;
 

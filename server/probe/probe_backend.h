@@ -17,6 +17,7 @@ namespace uprobed::probe {
 struct AttachOptions {
   std::vector<profile::Instrumentation> instrumentations;
   bool capture_query = false;
+  bool stitch_traces = false;  // the client's sites tell which connection a request goes out on
   std::vector<uint32_t> scoped_pids;  // empty: every process of the binary
   // Called with the slot before the first site is live, so that no event comes unannounced.
   std::function<void(uint32_t slot)> on_slot;

@@ -14,10 +14,8 @@
 namespace uprobed::profile {
 namespace {
 
-// roundTrip(req) gets a connection and calls this on it, again and again while the request may be
-// retried. HTTP/2 connections take the interface call pconn.alt.RoundTrip instead; both results
-// meet in one test of the error.
-constexpr std::string_view kExchangeFunction = "net/http.(*persistConn).roundTrip";
+// roundTrip(req) gets a connection and calls kExchangeFunction on it. HTTP/2 connections take the
+// interface call pconn.alt.RoundTrip instead; both results meet in one test of the error.
 
 absl::Status NotFound(const ControlFlow& flow, std::string_view what) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "SITE_NOT_FOUND",

@@ -1,6 +1,8 @@
 #include "server/profile/fields.h"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace uprobed::profile {
 namespace {
@@ -13,6 +15,8 @@ constexpr std::string_view kUrl = "net/url.URL";
 constexpr std::string_view kServerResponse = "net/http.response";
 constexpr std::string_view kClientResponse = "net/http.Response";
 constexpr std::string_view kConn = "net/http.conn";
+constexpr std::string_view kPersistConn = "net/http.persistConn";
+constexpr std::string_view kPollFd = "internal/poll.FD";
 constexpr std::string_view kBundledState = "net/http.http2responseWriterState";
 constexpr std::string_view kInternalState = "net/http/internal/http2.responseWriterState";
 constexpr std::string_view kModuleState = "golang.org/x/net/http2.responseWriterState";
@@ -68,6 +72,11 @@ constexpr std::array<FieldSpec, UP_FIELD_COUNT> kFields = {{
      Need::kHttp2},
     {UP_FIELD_HTTP2_MODULE_STATUS, kModuleState, "status", kServer, Need::kHttp2},
     {UP_FIELD_HTTP2_MODULE_WROTE_BYTES, kModuleState, "wroteBytes", kServer, Need::kHttp2},
+    {UP_FIELD_PERSIST_CONN_CONN, kPersistConn, "conn", kClient, Need::kIfPresent},
+    {UP_FIELD_PERSIST_CONN_TLS_STATE, kPersistConn, "tlsState", kClient, Need::kIfPresent},
+    {UP_FIELD_CONN_RWC, kConn, "rwc", kServer, Need::kIfPresent},
+    {UP_FIELD_POLL_FD_SYSFD, kPollFd, "Sysfd", kServer, Need::kIfPresent},
+    {UP_FIELD_POLL_FD_PD, kPollFd, "pd", kServer, Need::kIfPresent},
 }};
 
 }  // namespace
@@ -83,6 +92,14 @@ bool IsNeeded(const FieldSpec& field, Instrumentation instrumentation) {
   if (field.instrumentation == instrumentation) return true;
   // The server's own response is the one struct under kHttpServer that the client has nothing of.
   return field.instrumentation == kServer && field.struct_name != kServerResponse;
+}
+
+bool KnowsConnections(const std::map<std::string, FieldOffset>& fields) {
+  constexpr up_field kOnTheWay[] = {UP_FIELD_PERSIST_CONN_CONN, UP_FIELD_PERSIST_CONN_TLS_STATE,
+                                    UP_FIELD_POLL_FD_SYSFD, UP_FIELD_POLL_FD_PD};
+  return std::all_of(std::begin(kOnTheWay), std::end(kOnTheWay), [&fields](up_field field) {
+    return fields.contains(FieldKey(kFields[field]));
+  });
 }
 
 }  // namespace uprobed::profile

@@ -2,6 +2,7 @@
 #define UPROBED_SERVER_PROFILE_FIELDS_H_
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,9 @@ std::string FieldKey(const FieldSpec& field);
 
 // Whether `instrumentation` cannot do without `field`.
 bool IsNeeded(const FieldSpec& field, Instrumentation instrumentation);
+
+// Whether `fields` lead from a request that is made to the connection that it is written to.
+bool KnowsConnections(const std::map<std::string, FieldOffset>& fields);
 
 }  // namespace uprobed::profile
 

@@ -12,7 +12,7 @@ namespace {
 template <typename T, size_t N>
 using Names = std::array<std::pair<T, std::string_view>, N>;
 
-constexpr Names<SiteKind, 13> kSiteKinds = {{{SiteKind::kServerStart, "server_start"},
+constexpr Names<SiteKind, 14> kSiteKinds = {{{SiteKind::kServerStart, "server_start"},
                                              {SiteKind::kServerEnd, "server_end"},
                                              {SiteKind::kClientStart, "client_start"},
                                              {SiteKind::kClientResult, "client_result"},
@@ -24,7 +24,8 @@ constexpr Names<SiteKind, 13> kSiteKinds = {{{SiteKind::kServerStart, "server_st
                                              {SiteKind::kHttp2ServerEnd, "http2_server_end"},
                                              {SiteKind::kHttp2ServerGoexit, "http2_server_goexit"},
                                              {SiteKind::kHttp2ServerPanic, "http2_server_panic"},
-                                             {SiteKind::kHttp2ServerAbort, "http2_server_abort"}}};
+                                             {SiteKind::kHttp2ServerAbort, "http2_server_abort"},
+                                             {SiteKind::kClientConnection, "client_connection"}}};
 constexpr Names<CostClass, 2> kCostClasses = {
     {{CostClass::kEmulated, "emulated"}, {CostClass::kSingleStepped, "single_stepped"}}};
 constexpr Names<Source, 6> kSources = {{{Source::kSymtab, "symtab"},
@@ -96,6 +97,7 @@ Instrumentation InstrumentationOf(SiteKind kind) {
     case SiteKind::kClientResult:
     case SiteKind::kClientError:
     case SiteKind::kClientBranch:
+    case SiteKind::kClientConnection:
       break;
   }
   return Instrumentation::kHttpClient;

@@ -46,6 +46,7 @@ enum class SiteKind : uint8_t {
   kHttp2ServerGoexit,  // the jump behind recover(): without a panic, runtime.Goexit was called
   kHttp2ServerPanic,   // a panic of the handler is logged
   kHttp2ServerAbort,   // a panic of the handler is compared with http.ErrAbortHandler
+  kClientConnection,   // an attempt begins on a connection of HTTP/1
 };
 
 // How dear a hit is: whether the kernel runs the replaced instruction inside the same trap.
@@ -130,7 +131,7 @@ struct Absence {
 
 // The resolver's rules change with releases of the daemon: a stored profile of an older revision is
 // resolved anew.
-inline constexpr int kResolverRevision = 4;
+inline constexpr int kResolverRevision = 5;
 
 struct Profile {
   BinaryIdentity identity;

@@ -6,6 +6,7 @@
 #include "fmt/format.h"
 #include "server/base/errors.h"
 #include "server/profile/jump_conditions.h"
+#include "server/profile/prologue.h"
 
 namespace uprobed::profile {
 namespace {
@@ -148,6 +149,8 @@ bool LiesIn(SiteKind kind, std::string_view function) {
       const Http2Names* names = FindHttp2Names(function);
       return names != nullptr && function != names->run_function;
     }
+    case SiteKind::kClientConnection:
+      return function == kExchangeFunction;
     default:
       break;
   }
@@ -179,6 +182,8 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
       return {at("response", 0, 2), at("error", 1, 3)};
     case SiteKind::kClientError:
       return {};
+    case SiteKind::kClientConnection:  // (pc *persistConn) roundTrip(req), in the callee
+      return {at("connection", 0, 1)};
     case SiteKind::kServerRecover:  // returned (any), behind the argument
       return {at("recovered", 1, 2)};
     case SiteKind::kHttp2ServerStart:  // (sc *serverConn) runHandler(rw, req, handler), in it
@@ -245,7 +250,15 @@ absl::StatusOr<std::vector<Site>> FindClientSites(const elf::ElfFile& file,
   ASSIGN_OR_RETURN(const ControlFlow flow, ReadFunction(file, functions, kRoundTripFunction));
   RETURN_IF_ERROR(CheckGoroutine(flow, abi));
   ASSIGN_OR_RETURN(const std::vector<SitePlan> plans, PlanClientSites(flow, abi));
-  return MakeSites(file, flow, plans);
+  ASSIGN_OR_RETURN(std::vector<Site> sites, MakeSites(file, flow, plans));
+  const absl::StatusOr<ControlFlow> exchange = ReadFunction(file, functions, kExchangeFunction);
+  const std::optional<size_t> begin = exchange.ok() ? NodeInPrologue(*exchange, abi) : std::nullopt;
+  if (!begin) return sites;  // without it traces are not stitched
+  constexpr SiteKind kKind = SiteKind::kClientConnection;
+  ASSIGN_OR_RETURN(const std::vector<Site> connection,
+                   MakeSites(file, *exchange, {{kKind, *begin, false, ArgumentsOf(kKind, abi)}}));
+  sites.insert(sites.end(), connection.begin(), connection.end());
+  return sites;
 }
 
 }  // namespace uprobed::profile

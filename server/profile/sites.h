@@ -18,6 +18,9 @@ namespace uprobed::profile {
 // The functions whose code holds the sites.
 inline constexpr std::string_view kServeFunction = "net/http.(*conn).serve";
 inline constexpr std::string_view kRoundTripFunction = "net/http.(*Transport).roundTrip";
+// What kRoundTripFunction calls on a connection of HTTP/1, again and again while the request may be
+// retried.
+inline constexpr std::string_view kExchangeFunction = "net/http.(*persistConn).roundTrip";
 
 // Whether a site of this kind lies in a function of this name.
 bool LiesIn(SiteKind kind, std::string_view function);
@@ -40,7 +43,8 @@ struct SitePlan {
 std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi);
 
 // The sites of the two instrumentations. FAILED_PRECONDITION SYMBOL_NOT_FOUND where the function
-// that holds them is not in the binary, SITE_NOT_FOUND where its code offers no certain place.
+// that holds them is not in the binary, SITE_NOT_FOUND where its code offers no certain place. A
+// client without a kClientConnection is complete.
 absl::StatusOr<std::vector<Site>> FindServerSites(const elf::ElfFile& file,
                                                   const elf::GoFunctions& functions, CallAbi abi);
 absl::StatusOr<std::vector<Site>> FindClientSites(const elf::ElfFile& file,

@@ -93,6 +93,7 @@ absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& si
     case SiteKind::kHttp2ServerStart:
     case SiteKind::kClientStart:
     case SiteKind::kClientError:
+    case SiteKind::kClientConnection:
       return absl::OkStatus();
   }
   return InvalidSite(site, "is of an unknown kind");

@@ -28,11 +28,13 @@ constexpr char kPidField[] = "spec.pid";
 constexpr char kEnabledField[] = "spec.enabled";
 constexpr char kInstrumentationsField[] = "spec.instrumentations";
 constexpr char kCaptureQueryField[] = "spec.capture_query";
+constexpr char kStitchTracesField[] = "spec.stitch_traces";
 constexpr char kAllowSuspectField[] = "spec.allow_suspect_profile";
 constexpr char kServiceNameField[] = "spec.service_name";
 constexpr char kLabelsField[] = "labels";
 
-constexpr std::array<std::pair<up_counter, const char*>, 9> kHits{{
+constexpr std::array<std::pair<up_counter, const char*>, 10> kHits{{
+    {UP_COUNTER_HITS_CLIENT_CONNECTION, "client_connection"},
     {UP_COUNTER_HITS_SERVER_START, "server_start"},
     {UP_COUNTER_HITS_SERVER_END, "server_end"},
     {UP_COUNTER_HITS_CLIENT_START, "client_start"},
@@ -80,6 +82,7 @@ void FillSpec(const store::ProbeSpec& from, v1::ProbeSpec& to) {
   }
   to.set_enabled(from.enabled);
   to.set_capture_query(from.capture_query);
+  to.set_stitch_traces(from.stitch_traces);
   to.set_allow_suspect_profile(from.allow_suspect_profile);
   to.set_service_name(ToUtf8(from.service_name));
 }
@@ -157,6 +160,7 @@ absl::StatusOr<store::ProbeRecord> FreeFields(const v1::Probe& probe) {
                    FromProto(probe.spec().instrumentations(), "probe.spec.instrumentations"));
   record.spec.enabled = !probe.spec().has_enabled() || probe.spec().enabled();
   record.spec.capture_query = probe.spec().capture_query();
+  record.spec.stitch_traces = probe.spec().stitch_traces();
   record.spec.allow_suspect_profile = probe.spec().allow_suspect_profile();
   if (probe.spec().service_name().size() > kMaxServiceNameBytes) {
     return FieldError("SERVICE_NAME_INVALID", "probe.spec.service_name",
@@ -268,8 +272,9 @@ absl::StatusOr<store::ProbeRecord> FromProto(const v1::Probe& probe) {
 
 const std::set<std::string>& UpdatableFields() {
   static const auto& fields = *new std::set<std::string>{
-      kPathField,         kPidField,          kEnabledField,     kInstrumentationsField,
-      kCaptureQueryField, kAllowSuspectField, kServiceNameField, kLabelsField};
+      kPathField,         kPidField,          kEnabledField,      kInstrumentationsField,
+      kCaptureQueryField, kStitchTracesField, kAllowSuspectField, kServiceNameField,
+      kLabelsField};
   return fields;
 }
 
@@ -286,6 +291,7 @@ absl::StatusOr<store::ProbeRecord> ApplyChange(const v1::Probe& change,
   if (fields.contains(kInstrumentationsField)) {
     spec.instrumentations = std::move(wanted.spec.instrumentations);
   }
+  if (fields.contains(kStitchTracesField)) spec.stitch_traces = wanted.spec.stitch_traces;
   if (fields.contains(kCaptureQueryField)) spec.capture_query = wanted.spec.capture_query;
   if (fields.contains(kAllowSuspectField)) {
     spec.allow_suspect_profile = wanted.spec.allow_suspect_profile;

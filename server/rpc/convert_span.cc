@@ -26,6 +26,8 @@ v1::Span::ParentSource ParentSourceToProto(span::ParentSource source) {
       return v1::Span::PARENT_SOURCE_GOROUTINE;
     case span::ParentSource::kContext:
       return v1::Span::PARENT_SOURCE_CONTEXT;
+    case span::ParentSource::kConnection:
+      return v1::Span::PARENT_SOURCE_CONNECTION;
   }
   return v1::Span::PARENT_SOURCE_UNSPECIFIED;
 }

@@ -166,6 +166,7 @@ std::string ErrorTypeOf(const Span& span, uint32_t flags) {
 ParentSource ParentSourceOf(uint32_t flags) {
   if ((flags & UP_FLAG_LOCAL_PARENT) != 0) return ParentSource::kGoroutine;
   if ((flags & UP_FLAG_CONTEXT_PARENT) != 0) return ParentSource::kContext;
+  if ((flags & UP_FLAG_CONNECTION_PARENT) != 0) return ParentSource::kConnection;
   return (flags & UP_FLAG_REMOTE_PARENT) != 0 ? ParentSource::kTraceparent : ParentSource::kNone;
 }
 

@@ -18,6 +18,7 @@ enum class ParentSource : uint8_t {
   kTraceparent,  // the request's traceparent header
   kGoroutine,    // the server span that the same goroutine was serving
   kContext,      // the server span that the request's context.Context was derived from
+  kConnection,   // the client span that was made on the other end of the connection
 };
 
 // One HTTP request, as OpenTelemetry's semantic conventions for HTTP see it. Owns its strings.

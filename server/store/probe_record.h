@@ -19,6 +19,7 @@ struct ProbeSpec {
   std::vector<profile::Instrumentation> instrumentations;  // empty: all that the binary has
   bool enabled = true;
   bool capture_query = false;
+  bool stitch_traces = false;
   bool allow_suspect_profile = false;  // attach although sources of offsets disagree
   std::string service_name;            // empty: from the process's environment or the file name
   bool operator==(const ProbeSpec&) const = default;

@@ -74,7 +74,7 @@ def end(process, sig=signal.SIGTERM):
 
 
 class Program:
-    """A running hello program."""
+    """A running hello program, or another that takes -addr and says where it listens."""
 
     def __init__(self, path, environment=None, arguments=()):
         self.path = str(path)

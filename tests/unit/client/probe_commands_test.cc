@@ -39,7 +39,7 @@ TEST(Attach, SendsAllThatWasAskedFor) {
   const CommandResult result = RunCommand(
       daemon, {"attach", "--label", "team=a", "--instrumentation", "http_server,http_client",
                "/srv/shop", "--name", "probes/shop", "--service", "Shop", "--capture-query",
-               "--allow-suspect-profile", "--wait-for-binary", "--label", "tier=1"});
+               "--stitch-traces", "--allow-suspect-profile", "--wait-for-binary", "--label", "tier=1"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.out, "probes/shop is ACTIVE: 6 sites, 1 process\n");
   const v1::CreateProbeRequest& request = daemon.script.create_probe;
@@ -50,6 +50,7 @@ TEST(Attach, SendsAllThatWasAskedFor) {
   EXPECT_EQ(spec.binary_path(), "/srv/shop");
   EXPECT_EQ(spec.service_name(), "Shop");
   EXPECT_TRUE(spec.capture_query());
+  EXPECT_TRUE(spec.stitch_traces());
   EXPECT_TRUE(spec.allow_suspect_profile());
   EXPECT_TRUE(spec.enabled());
   EXPECT_THAT(spec.instrumentations(),

@@ -64,6 +64,18 @@ TEST_F(ChangeTest, AttachesAnewWithOtherOptions) {
   EXPECT_EQ(probe->status.counters.value[UP_COUNTER_EVENTS_SUBMITTED], 3u);
 }
 
+TEST_F(ChangeTest, AttachesAnewToStitchTraces) {
+  EXPECT_FALSE(backend_.live().begin()->second.options.stitch_traces);
+  record_.spec.stitch_traces = true;
+
+  const absl::StatusOr<Probe> probe = Update();
+
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  EXPECT_EQ(probe->status.state, ProbeState::kActive);
+  ASSERT_EQ(backend_.live().size(), 1u);
+  EXPECT_TRUE(backend_.live().begin()->second.options.stitch_traces);
+}
+
 TEST_F(ChangeTest, KeepsWhatIsCountedUntilTheLastSiteIsGone) {
   backend_.SetDuringDetach(
       [this](uint32_t slot) { backend_.Count(slot, UP_COUNTER_EVENTS_SUBMITTED, 1); });

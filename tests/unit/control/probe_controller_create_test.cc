@@ -167,6 +167,44 @@ TEST_F(CreateTest, IsDegradedWithoutSomethingNamed) {
   EXPECT_GT(probe->status.attached_sites, 0u);
 }
 
+TEST_F(CreateTest, IsDegradedWithoutWhatTracesAreStitchedBy) {
+  const auto without = [this](const std::string& name, auto change) {
+    const std::string path = Binary(name);
+    absl::StatusOr<ResolvedProfile> resolved = catalog_->ResolveTarget(path, 0, false);
+    change(resolved->profile);
+    EXPECT_TRUE(store_->PutProfile(resolved->profile, path, false, 1).ok());
+    store::ProbeRecord record = Record(name, path);
+    record.spec.stitch_traces = true;
+    const absl::StatusOr<Probe> probe = Create(record);
+    EXPECT_TRUE(probe.ok()) << probe.status();
+    EXPECT_TRUE(controller_->Delete(name, "", false).ok());
+    return probe.ok() ? ReasonOf(probe->status.error) : "none";
+  };
+  EXPECT_EQ(without("whole", [](profile::Profile&) {}), "");
+  EXPECT_EQ(without("fieldless",
+                    [](profile::Profile& p) { p.fields.erase("net/http.persistConn.conn"); }),
+            "STITCHING_UNAVAILABLE");
+  EXPECT_EQ(without("siteless",
+                    [](profile::Profile& p) {
+                      std::erase_if(p.sites, [](const profile::Site& site) {
+                        return site.kind == profile::SiteKind::kClientConnection;
+                      });
+                    }),
+            "STITCHING_UNAVAILABLE");
+}
+
+TEST_F(CreateTest, IsDegradedWhereTracesAreToBeStitchedToWhatIsNotObserved) {
+  store::ProbeRecord record = Record("web", Binary("shop"));
+  record.spec.instrumentations = {Instrumentation::kHttpServer};
+  record.spec.stitch_traces = true;
+
+  const absl::StatusOr<Probe> probe = Create(record);
+
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  EXPECT_EQ(probe->status.state, ProbeState::kDegraded);
+  EXPECT_EQ(ReasonOf(probe->status.error), "STITCHING_UNAVAILABLE");
+}
+
 TEST_F(CreateTest, RefusesWhereAllThatIsNamedIsMissing) {
   const std::string shop = Binary("shop");
   StoreWithout(shop, Instrumentation::kHttpServer);

@@ -81,7 +81,8 @@ inline SelfMetricsSources SampleSources() {
           .event_loop =
               [] { return EventLoopStats{.events = 50, .decode_errors = 51, .unknown_slots = 52}; },
           .requests_in_flight = [] { return size_t{53}; },
-          .contexts_in_flight = [] { return size_t{54}; }};
+          .contexts_in_flight = [] { return size_t{54}; },
+          .connections_in_flight = [] { return size_t{55}; }};
 }
 
 }  // namespace uprobed::metrics

@@ -66,7 +66,7 @@ TEST_P(BpfObjects, HaveAProgramForEachKindOfSite) {
 
   EXPECT_THAT(
       ProgramsOf(object.get()),
-      ElementsAre(Key("client_end"), Key("client_start"), Key("http2_server_end"),
+      ElementsAre(Key("client_connection"), Key("client_end"), Key("client_start"), Key("http2_server_end"),
                   Key("http2_server_start"), Key("http2_server_unfinished"), Key("server_end"),
                   Key("server_recover"), Key("server_refused"), Key("server_start")));
   for (const auto& [name, program] : ProgramsOf(object.get())) {
@@ -83,7 +83,7 @@ TEST_P(BpfObjects, ShareTheMapsWithTheDaemon) {
 
   EXPECT_THAT(
       MapsOf(object.get()),
-      ElementsAre(Key("client_requests"), Key("counters"), Key("events"), Key("profile_slots"),
+      ElementsAre(Key("client_requests"), Key("counters"), Key("events"), Key("outgoing_connections"), Key("profile_slots"),
                   Key("scoped_processes"), Key("server_contexts"), Key("server_requests")));
   EXPECT_EQ(MapsOf(object.get()), MapsOf(amd64.get()));
 }

@@ -45,6 +45,17 @@ TEST(Fields, ThatOnlyLeadsToAParentIsNotNeeded) {
   EXPECT_FALSE(IsNeeded(Field(UP_FIELD_REQUEST_CTX), Instrumentation::kHttpClient));
 }
 
+TEST(Fields, ThatLeadToTheConnectionAreNotNeededAndAllOfThem) {
+  std::map<std::string, FieldOffset> fields;
+  for (const up_field index : {UP_FIELD_PERSIST_CONN_CONN, UP_FIELD_PERSIST_CONN_TLS_STATE,
+                               UP_FIELD_POLL_FD_SYSFD, UP_FIELD_POLL_FD_PD}) {
+    EXPECT_FALSE(IsNeeded(Field(index), Instrumentation::kHttpClient));
+    EXPECT_FALSE(KnowsConnections(fields));
+    fields[FieldKey(Field(index))] = {8, Source::kDwarf, {}};
+  }
+  EXPECT_TRUE(KnowsConnections(fields));
+}
+
 TEST(Fields, OfSomeVersionsOnlyAreNotNeeded) {
   for (const up_field index :
        {UP_FIELD_REQUEST_PATTERN, UP_FIELD_REQUEST_PAT, UP_FIELD_PATTERN_STR}) {

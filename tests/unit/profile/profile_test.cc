@@ -10,7 +10,7 @@ TEST(Profile, NamesItsValuesAndFindsThemAgain) {
        {SiteKind::kServerStart, SiteKind::kServerEnd, SiteKind::kClientStart,
         SiteKind::kClientResult, SiteKind::kClientError, SiteKind::kClientBranch,
         SiteKind::kHttp2ServerStart, SiteKind::kHttp2ServerEnd, SiteKind::kHttp2ServerGoexit,
-        SiteKind::kHttp2ServerPanic, SiteKind::kHttp2ServerAbort}) {
+        SiteKind::kHttp2ServerPanic, SiteKind::kHttp2ServerAbort, SiteKind::kClientConnection}) {
     EXPECT_EQ(SiteKindFromName(Name(kind)), kind);
   }
   for (const CostClass cost : {CostClass::kEmulated, CostClass::kSingleStepped}) {

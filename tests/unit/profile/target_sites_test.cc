@@ -39,7 +39,7 @@ const Site& First(const Profile& profile, SiteKind kind) {
 std::vector<SitePlan> PlansOf(const Profile& profile, const ControlFlow& flow) {
   std::vector<SitePlan> plans;
   for (const Site& site : profile.sites) {
-    if (InstrumentationOf(site.kind) != Instrumentation::kHttpClient) continue;
+    if (site.function != kRoundTripFunction) continue;
     const std::optional<size_t> node = flow.NodeAt(site.virtual_address);
     EXPECT_TRUE(node.has_value()) << site.instruction;
     plans.push_back({site.kind, node.value_or(0), site.ends_when_taken, site.arguments});
@@ -69,6 +69,8 @@ TEST_P(Targets, HaveServerAndClientWithEverySiteEmulated) {
     EXPECT_EQ(Count(*profile, SiteKind::kServerEnd), 1u);
     EXPECT_EQ(Count(*profile, SiteKind::kClientStart), 1u);
     EXPECT_EQ(Count(*profile, SiteKind::kClientResult), 1u);
+    EXPECT_EQ(Count(*profile, SiteKind::kClientConnection), 1u);
+    EXPECT_TRUE(KnowsConnections(profile->fields));
     for (const Site& site : profile->sites) {
       EXPECT_EQ(site.cost, CostClass::kEmulated) << site.instruction;
     }

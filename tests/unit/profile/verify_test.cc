@@ -80,6 +80,7 @@ const Spoiled kSiteRules[] = {
      [](Profile& p) { p.identity.size = p.sites[4].file_offset + p.sites[4].bytes.size() - 1; }},
     {"not in a function", [](Profile& p) { p.sites[0].function = "main.main"; }},
     {"not in a function", [](Profile& p) { p.sites[5].function = p.sites[0].function; }},
+    {"not in a function", [](Profile& p) { p.sites[2].kind = SiteKind::kClientConnection; }},
     {"begins below", [](Profile& p) { p.sites[5].virtual_address = 1; }},
     {"is marked single_stepped", [](Profile& p) { p.sites[5].cost = CostClass::kSingleStepped; }},
     {"is marked emulated", [](Profile& p) { p.sites[5].bytes = {0xc3}; }},

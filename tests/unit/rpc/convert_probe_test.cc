@@ -34,6 +34,7 @@ TEST(ProbeFromProto, TakesEachFieldThatACallerChooses) {
   probe.mutable_spec()->add_instrumentations(v1::INSTRUMENTATION_HTTP_CLIENT);
   probe.mutable_spec()->set_capture_query(true);
   probe.mutable_spec()->set_allow_suspect_profile(true);
+  probe.mutable_spec()->set_stitch_traces(true);
   probe.mutable_spec()->set_service_name("till");
   (*probe.mutable_labels())["team"] = "shop";
 
@@ -45,6 +46,7 @@ TEST(ProbeFromProto, TakesEachFieldThatACallerChooses) {
   EXPECT_THAT(record->spec.instrumentations, ElementsAre(profile::Instrumentation::kHttpClient));
   EXPECT_TRUE(record->spec.capture_query);
   EXPECT_TRUE(record->spec.allow_suspect_profile);
+  EXPECT_TRUE(record->spec.stitch_traces);
   EXPECT_EQ(record->spec.service_name, "till");
   EXPECT_THAT(record->labels, ElementsAre(Pair("team", "shop")));
 }
@@ -120,7 +122,8 @@ TEST(ProbeToProto, TellsCountersByName) {
                                    Pair("client_start", 102), Pair("client_end", 103),
                                    Pair("server_recover", 113), Pair("server_refused", 114),
                                    Pair("http2_server_start", 115), Pair("http2_server_end", 116),
-                                   Pair("http2_server_unfinished", 117)));
+                                   Pair("http2_server_unfinished", 117),
+                                   Pair("client_connection", 118)));
   EXPECT_THAT(counters.losses(), UnorderedElementsAre(Pair("ring_full", 105), Pair("map_full", 106),
                                                       Pair("no_start", 107), Pair("abandoned", 108),
                                                       Pair("read_fault", 109)));

@@ -95,6 +95,11 @@ TEST(Span, TellsItsParentAndHowItIsKnown) {
   FillSpan(span, handed_over);
   EXPECT_EQ(handed_over.parent_source(), v1::Span::PARENT_SOURCE_CONTEXT);
 
+  span.parent_source = span::ParentSource::kConnection;
+  v1::Span stitched;
+  FillSpan(span, stitched);
+  EXPECT_EQ(stitched.parent_source(), v1::Span::PARENT_SOURCE_CONNECTION);
+
   span.parent_source = span::ParentSource::kTraceparent;
   v1::Span remote;
   FillSpan(span, remote);

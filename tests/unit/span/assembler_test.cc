@@ -215,6 +215,8 @@ TEST(Assembler, KnowsParentOnlyWhereFlagged) {
   const Span none = AssembleServer(event);
   event.flags = UP_FLAG_REMOTE_PARENT;
   const Span remote = AssembleServer(event);
+  event.flags = UP_FLAG_CONNECTION_PARENT;
+  const Span stitched = AssembleServer(event);
   event.parent_span_id[0] = 0;
   const Span zero = AssembleServer(event);
 
@@ -222,6 +224,8 @@ TEST(Assembler, KnowsParentOnlyWhereFlagged) {
   EXPECT_EQ(none.parent_source, ParentSource::kNone);
   EXPECT_EQ(remote.parent_span_id[0], 9);
   EXPECT_EQ(remote.parent_source, ParentSource::kTraceparent);
+  EXPECT_EQ(stitched.parent_span_id[0], 9);
+  EXPECT_EQ(stitched.parent_source, ParentSource::kConnection);
   EXPECT_EQ(zero.parent_source, ParentSource::kNone);
 }
 

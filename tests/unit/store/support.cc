@@ -116,6 +116,7 @@ ProbeRecord FullProbe(const std::string& id) {
                    .instrumentations = {Instrumentation::kHttpClient, Instrumentation::kHttpServer},
                    .enabled = false,
                    .capture_query = true,
+                   .stitch_traces = true,
                    .allow_suspect_profile = true,
                    .service_name = "shop"},
           .labels = {{"team", "orders"}, {"tier", "1"}},

@@ -1,0 +1,271 @@
+"""Traces that go on from one process to the next: by the header traceparent, or by the connection.
+
+Prints a table: of the requests that a service was sent by another one how many have the right parent,
+none, or a wrong one. Each request and those made for it have a path of their own.
+"""
+
+import base64
+import collections
+import concurrent.futures
+import json
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+import harness
+
+REQUESTS = int(os.environ.get("UPROBED_CHAIN_REQUESTS", "2000"))
+CONCURRENT = 32
+CALLERS = {"b": "a", "c": "b"}
+BY_CONNECTION = "PARENT_SOURCE_CONNECTION"
+BY_HEADER = "PARENT_SOURCE_TRACEPARENT"
+
+
+def service_of(span):
+    return span["resource"]["service.name"]
+
+
+def path_of(span):
+    return span["attributes"]["url.path"]
+
+
+class Family:
+    """The spans of one scenario, each found by what it is of."""
+
+    def __init__(self, spans):
+        self.spans = spans
+        self.by_id = {span["spanId"]: span for span in spans}
+        self.clients = {(service_of(span), path_of(span)): span
+                        for span in spans if span["kind"] == "KIND_CLIENT"}
+
+    def served_by(self, service):
+        return [span for span in self.spans
+                if span["kind"] == "KIND_SERVER" and service_of(span) == service]
+
+    def root_of(self, span):
+        while span.get("parentSpanId"):
+            parent = self.by_id.get(span["parentSpanId"])
+            if parent is None or parent["traceId"] != span["traceId"]:
+                return None
+            span = parent
+        return span
+
+
+class Chain(harness.E2eTest):
+
+    def programs(self):
+        """The program by the oldest and by the newest release."""
+        found = sorted(harness.TARGETS.glob("chain-go*"),
+                       key=lambda path: int(re.search(r"go1\.(\d+)", path.name).group(1)))
+        if not found:
+            self.skipTest("no Go program to probe: run scripts/build_targets")
+        return sorted({found[0], found[-1]})
+
+    def begin(self, **programs):
+        """A daemon, and a copy of a program for each service: a probe is of a file."""
+        self.files = {}
+        for service, program in programs.items():
+            self.files[service] = self.directory / service
+            shutil.copy(program, self.files[service])
+        self.start_daemon()
+
+    def probe_all(self, *options, services="abc"):
+        for service in services:
+            self.attach(self.files[service], "--name", service, *options)
+
+    def run_chain(self, services, *options, secure=False):
+        """Starts the services, the last first; the URL of the first."""
+        url = ""
+        for service in reversed(services):
+            tls = ["-tls"] if secure and service != services[0] else []
+            program = self.start_program(self.files[service], arguments=["-next", url, *tls, *options])
+            url = f"{'https' if tls else 'http'}://{program.address}"
+        return url
+
+    def drive(self, url, treatment, total, first=0, traceparent=""):
+        """Sends requests from a process that is not probed; how many had which status."""
+        completed = subprocess.run(
+            [self.programs()[-1], "-drive", f"{url}/{treatment}", "-n", str(total), "-c",
+             str(CONCURRENT), "-first", str(first), "-traceparent", traceparent],
+            capture_output=True, text=True, timeout=120, check=True)
+        counts = json.loads(completed.stdout)
+        self.assertEqual(counts.pop("errors"), 0, treatment)
+        return counts
+
+    def collect(self, spans, delivered_before):
+        """All spans, once every request has ended and its span has come."""
+        def complete():
+            if self.metric("uprobed_requests_in_flight") != 0:
+                return None
+            delivered = self.metric("uprobed_spans_total") - delivered_before
+            found = spans()
+            return found if len(found) == delivered and delivered > 0 else None
+        return Family(harness.wait_until(complete, "the spans"))
+
+    def observe(self, action):
+        """The spans of what `action` sends."""
+        before = self.metric("uprobed_spans_total")
+        spans = self.subscribe()
+        action()
+        return self.collect(spans, before)
+
+    def count_joins(self, family, callers, source=BY_CONNECTION):
+        counted = collections.Counter()
+        for service, caller in callers.items():
+            for span in family.served_by(service):
+                parent = family.by_id.get(span.get("parentSpanId", ""))
+                client = family.clients.get((caller, path_of(span)))
+                if not span.get("parentSpanId"):
+                    # Nobody can know for whom it is served if that one has gone before it began.
+                    gone = client is not None and "error.type" in client["attributes"]
+                    counted["gone" if gone else "missing"] += 1
+                elif (parent is client and parent["traceId"] == span["traceId"]
+                      and span["parentSource"] == source and path_of(
+                          family.root_of(span) or {"attributes": {"url.path": ""}}) == path_of(span)):
+                    counted["right"] += 1
+                else:
+                    counted["wrong"] += 1
+        return counted
+
+    def report(self, scenario, counted):
+        print(f"{self.release:16} {scenario:24} {counted['right']:6} {counted['gone']:6} "
+              f"{counted['missing']:6} {counted['wrong']:6}")
+        self.assertEqual((counted["missing"], counted["wrong"]), (0, 0), scenario)
+
+    def check(self, scenario, treatment, total, secure=False, complete=True):
+        url = self.run_chain("abc", secure=secure)
+        statuses = {}
+        family = self.observe(lambda: statuses.update(self.drive(url, treatment, total)))
+        counted = self.count_joins(family, CALLERS)
+        self.report(scenario, counted)
+        self.assertGreater(counted["right"], 0, scenario)
+        if complete:
+            self.assertEqual(statuses, {"200": total})
+            self.assertGreaterEqual(counted["right"], 2 * total)
+            self.assertEqual(len({span["traceId"] for span in family.spans}), total)
+        return family
+
+    def check_drops(self, family):
+        dropped = sum(span["attributes"].get("http.response.status_code") is None
+                      for span in family.served_by("c"))
+        self.assertGreater(dropped, 0, "no request was tried again")
+
+    def expect_nothing_left(self):
+        for cause in ("abandoned", "no_start", "read_fault", "ring_full", "map_full"):
+            self.assertEqual(self.metric("uprobed_spans_lost_total", cause=cause), 0, cause)
+        self.assertEqual(self.metric("uprobed_requests_in_flight"), 0)
+        self.assertEqual(self.metric("uprobed_outgoing_connections_in_flight"), 0)
+
+    def check_two_callers(self):
+        """Two processes that are probed and one that is not call one server at once."""
+        server = self.run_chain("c")
+        urls = [self.start_program(self.files["a"], arguments=["-next", server]).url("")
+                for _ in range(2)] + [server]
+        total = REQUESTS // 4
+
+        def drive_all():
+            with concurrent.futures.ThreadPoolExecutor(3) as pool:
+                list(pool.map(lambda each: self.drive(each[1], "pass", total, each[0] * total),
+                              enumerate(urls)))
+        family = self.observe(drive_all)
+        strangers = [span for span in family.served_by("c")
+                     if int(path_of(span).rpartition("/")[2]) >= 2 * total]
+        self.assertEqual(len(strangers), total)
+        self.assertFalse([span for span in strangers if span.get("parentSpanId")])
+        family.spans = [span for span in family.spans if span not in strangers] \
+            if total < 50 else [span for span in family.spans
+                                if span["spanId"] not in {each["spanId"] for each in strangers}]
+        counted = self.count_joins(family, {"c": "a"})
+        self.report("two callers, a stranger", counted)
+        self.assertEqual(counted["right"], 2 * total)
+
+    def check_topology(self, total):
+        wanted = {("a", "/pass/{id}", "b", "/pass/{id}"): total,
+                  ("b", "/pass/{id}", "c", "/pass/{id}"): total,
+                  ("c", "/pass/{id}", "none", "none"): total}
+
+        def edges():
+            found = self.client("topology", "-o", "json").json()["edges"]
+            return {tuple(edge[name] for name in ("caller", "callerFunction", "callee",
+                                                  "calleeFunction")): int(edge["count"])
+                    for edge in found}
+        harness.wait_until(lambda: edges() == wanted, f"the edges of the chain: {wanted}")
+
+    def check_release(self, first, second):
+        self.begin(a=first, b=second, c=first)
+        self.probe_all("--stitch-traces")
+        self.check("keep-alive", "pass", REQUESTS)
+        self.check_topology(REQUESTS)
+        self.print_hits("on", REQUESTS)
+        self.check("keep-alive, TLS", "pass", REQUESTS // 2, secure=True)
+        self.check("closed by the server", "close", REQUESTS // 4)
+        self.check_drops(self.check("tried again", "drop", REQUESTS // 4))
+        self.check_drops(self.check("tried again, TLS", "drop", REQUESTS // 4, secure=True))
+        self.check("given up", "slow", REQUESTS // 4, complete=False)
+        self.check_two_callers()
+        self.expect_nothing_left()
+
+    def print_hits(self, state, requests):
+        sites = ("server_start", "server_end", "client_start", "client_connection", "client_end")
+        hits = {site: self.metric("uprobed_probe_hits_total", probe="b", site=site) for site in sites}
+        print(f"{self.release:16} hits of one request in the middle, option {state}: "
+              + ", ".join(f"{site} {count / requests:.3f}" for site, count in hits.items()))
+        self.assertEqual(hits["client_connection"] > 0, state == "on")
+
+    def test_a_chain_of_three_is_one_trace_by_the_connections(self):
+        print(f"\n{'release':16} {'scenario':24} {'right':>6} {'gone':>6} {'miss.':>6} {'wrong':>6}")
+        programs = self.programs()
+        for program in programs:
+            with self.subTest(program=program.name):
+                self.release = re.search(r"go1\.\d+\.\d+", program.name).group(0)
+                self.check_release(program, program)
+                self.end_everything()
+
+    def end_everything(self):
+        self.cleanup.close()
+        self.setUp()
+
+    def test_two_releases_and_one_without_the_option(self):
+        programs = self.programs()
+        self.release = "mixed"
+        self.begin(a=programs[0], b=programs[-1], c=programs[0])
+        self.probe_all("--stitch-traces", services="ac")
+        self.probe_all(services="b")
+        total = REQUESTS // 4
+        url = self.run_chain("abc")
+        family = self.observe(lambda: self.drive(url, "pass", total))
+        self.report("of two releases", self.count_joins(family, {"b": "a"}))
+        self.print_hits("off", total)
+        self.assertFalse([span for span in family.served_by("c") if span.get("parentSpanId")])
+        self.expect_nothing_left()
+
+    def test_a_header_is_honoured_and_nothing_guessed_past_a_program_that_is_not_probed(self):
+        program = self.programs()[-1]
+        self.begin(a=program, b=program, c=program)
+        self.probe_all("--stitch-traces", services="ac")
+        total = 100
+        for flags, number in (("00", 0), ("01", 1)):
+            url = self.run_chain("abc", "-forward")
+            family = self.observe(lambda: self.drive(url, "pass", total, traceparent=flags))
+            self.assertEqual(len(family.served_by("c")), total)
+            for span in family.spans:
+                trace = int(path_of(span).rpartition("/")[2]) + 1
+                self.assertEqual(int.from_bytes(base64.b64decode(span["traceId"]), "big"), trace)
+                self.assertEqual(span.get("traceFlags", 0), number)
+                if span["kind"] == "KIND_SERVER":
+                    self.assertEqual(span["parentSource"], BY_HEADER)
+        url = self.run_chain("abc")
+        family = self.observe(lambda: self.drive(url, "pass", total))
+        self.assertEqual(len(family.served_by("c")), total)
+        self.assertFalse([span for span in family.served_by("c") if span.get("parentSpanId")])
+        self.assertEqual(len({span["traceId"] for span in family.spans}), 2 * total)
+        # The connection to the program that is not probed is noted until its answer.
+        self.assertGreaterEqual(
+            self.metric("uprobed_probe_hits_total", probe="a", site="client_connection"), 3 * total)
+        self.expect_nothing_left()
+
+
+if __name__ == "__main__":
+    unittest.main()

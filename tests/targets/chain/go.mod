@@ -1,0 +1,3 @@
+module example.com/uprobed/chain
+
+go 1.15

@@ -1,0 +1,194 @@
+// chain is a service that passes each request on to the next one, or a client that sends requests to
+// the first. The path of a request names how it is treated and carries a number, and is the same in
+// the whole chain, so that each join of two spans can be checked:
+//
+//	/pass/17   is answered
+//	/close/17  is answered, and the server says that it closes the connection
+//	/drop/17   the last service closes a connection that has served before, without an answer, once
+//	           for each number: the transport tries again
+//	/slow/17   is given up by some clients while it is served
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"io/ioutil"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+type servedKey struct{}
+
+type service struct {
+	next    string // URL of the next service; empty: the last
+	forward bool   // passes traceparent on
+	client  *http.Client
+	dropped sync.Map
+}
+
+func newClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		MaxIdleConns:        256,
+		MaxIdleConnsPerHost: 256,
+		TLSClientConfig:     &tls.Config{InsecureSkipVerify: true},
+	}}
+}
+
+// split returns the treatment and the number of a path.
+func split(path string) (string, int) {
+	parts := strings.Split(path, "/")
+	number, _ := strconv.Atoi(parts[len(parts)-1])
+	return parts[1], number
+}
+
+// drops closes the connection of a request, the first time and if it is not the connection's first.
+func (s *service) drops(w http.ResponseWriter, r *http.Request) bool {
+	served := r.Context().Value(servedKey{}).(*int32)
+	if atomic.LoadInt32(served) < 2 {
+		return false
+	}
+	if _, again := s.dropped.LoadOrStore(r.URL.Path, true); again {
+		return false
+	}
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		log.Print(err)
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+func (s *service) call(r *http.Request) (int, error) {
+	ctx := context.Background()
+	if treatment, number := split(r.URL.Path); treatment == "slow" {
+		limited, cancel := context.WithTimeout(ctx, time.Duration(1+number%8)*time.Millisecond)
+		defer cancel()
+		ctx = limited
+	}
+	request, err := http.NewRequestWithContext(ctx, "GET", s.next+r.URL.Path, nil)
+	if err != nil {
+		return 0, err
+	}
+	if value := r.Header.Get("Traceparent"); s.forward && value != "" {
+		request.Header.Set("Traceparent", value)
+	}
+	return exchange(s.client, request)
+}
+
+func exchange(client *http.Client, request *http.Request) (int, error) {
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(ioutil.Discard, response.Body)
+	return response.StatusCode, err
+}
+
+func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	atomic.AddInt32(r.Context().Value(servedKey{}).(*int32), 1)
+	treatment, _ := split(r.URL.Path)
+	status := http.StatusOK
+	if s.next != "" {
+		var err error
+		if status, err = s.call(r); err != nil {
+			status = http.StatusBadGateway
+		}
+	} else if treatment == "drop" && s.drops(w, r) {
+		return
+	} else if treatment == "slow" {
+		time.Sleep(4 * time.Millisecond)
+	}
+	if treatment == "close" {
+		w.Header().Set("Connection", "close")
+	}
+	w.WriteHeader(status)
+	io.WriteString(w, r.URL.Path)
+}
+
+func serve(address string, secure bool, s *service) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("listening on %s\n", listener.Addr())
+	if secure {
+		config, err := selfSigned()
+		if err != nil {
+			return err
+		}
+		listener = tls.NewListener(listener, config)
+	}
+	server := &http.Server{Handler: s, ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
+		return context.WithValue(ctx, servedKey{}, new(int32))
+	}}
+	return server.Serve(listener)
+}
+
+// drive sends requests with the numbers from first on and prints how many had which status. With
+// flags, each has a traceparent whose trace id is its number.
+func drive(url string, first, total, concurrent int, flags string) {
+	client := newClient()
+	statuses := make([]int32, 600)
+	var next, errors int32
+	var wait sync.WaitGroup
+	for i := 0; i < concurrent; i++ {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			for n := atomic.AddInt32(&next, 1); int(n) <= total; n = atomic.AddInt32(&next, 1) {
+				number := first + int(n) - 1
+				request, err := http.NewRequest("GET", fmt.Sprintf("%s/%d", url, number), nil)
+				if err != nil {
+					log.Fatal(err)
+				}
+				if flags != "" {
+					request.Header.Set("Traceparent", fmt.Sprintf("00-%032x-%016x-%s", number+1, number+1, flags))
+				}
+				if status, err := exchange(client, request); err == nil {
+					atomic.AddInt32(&statuses[status], 1)
+				} else {
+					atomic.AddInt32(&errors, 1)
+				}
+			}
+		}()
+	}
+	wait.Wait()
+	counts := map[string]int32{"errors": errors}
+	for status, count := range statuses {
+		if count > 0 {
+			counts[strconv.Itoa(status)] = count
+		}
+	}
+	json.NewEncoder(os.Stdout).Encode(counts)
+}
+
+func main() {
+	address := flag.String("addr", "127.0.0.1:0", "address to serve on")
+	secure := flag.Bool("tls", false, "serve TLS")
+	next := flag.String("next", "", "URL of the next service")
+	forward := flag.Bool("forward", false, "pass the header traceparent on")
+	url := flag.String("drive", "", "be a client that sends requests to this URL and a number")
+	first := flag.Int("first", 0, "of the client: the first number")
+	total := flag.Int("n", 1, "of the client: how many requests")
+	concurrent := flag.Int("c", 1, "of the client: how many at once")
+	flags := flag.String("traceparent", "", "of the client: trace flags, to send the header traceparent")
+	flag.Parse()
+	if *url != "" {
+		drive(*url, *first, *total, *concurrent, *flags)
+		return
+	}
+	log.Fatal(serve(*address, *secure, &service{next: *next, forward: *forward, client: newClient()}))
+}
