@@ -78,6 +78,7 @@ static __always_inline const struct sock* socket_of(uint32_t descriptor) {
   return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP ? sk : 0;
 }
 
+/* A kernel may be built without IPv6 or network namespaces, whose fields it has not then. */
 static __always_inline bool read_addresses(const struct sock* sk, uint32_t* local,
                                            uint32_t* remote) {
   switch (BPF_CORE_READ(sk, __sk_common.skc_family)) {
@@ -87,11 +88,18 @@ static __always_inline bool read_addresses(const struct sock* sk, uint32_t* loca
       remote[3] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
       return true;
     case AF_INET6:
-      return BPF_CORE_READ_INTO(local, sk, __sk_common.skc_v6_rcv_saddr) == 0 &&
-             BPF_CORE_READ_INTO(remote, sk, __sk_common.skc_v6_daddr) == 0;
+      return bpf_core_field_exists(sk->__sk_common.skc_v6_daddr) &&
+             BPF_CORE_READ_INTO((struct in6_addr*)local, sk, __sk_common.skc_v6_rcv_saddr) == 0 &&
+             BPF_CORE_READ_INTO((struct in6_addr*)remote, sk, __sk_common.skc_v6_daddr) == 0;
     default:
       return false;
   }
+}
+
+static __always_inline uint32_t network_namespace_of(const struct sock* sk) {
+  return bpf_core_field_exists(sk->__sk_common.skc_net.net)
+             ? BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum)
+             : 0;
 }
 
 static __always_inline bool is_loopback(const uint32_t* address) {
@@ -113,7 +121,7 @@ static __noinline int read_tcp_end(uint32_t descriptor, uint32_t is_client, stru
                   : read_addresses(sk, connection->server_address, connection->client_address)))
     return false;
   if (is_loopback(connection->client_address))
-    connection->network_namespace = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+    connection->network_namespace = network_namespace_of(sk);
   const struct tcp_sock* tcp = (const struct tcp_sock*)sk;
   end->written = BPF_CORE_READ(tcp, write_seq);
   end->read = BPF_CORE_READ(tcp, copied_seq);

@@ -75,13 +75,16 @@ class Chain(harness.E2eTest):
         for service in services:
             self.attach(self.files[service], "--name", service, *options)
 
-    def run_chain(self, services, *options, secure=False):
-        """Starts the services, the last first; the URL of the first."""
+    def run_chain(self, services, *options, secure=False, listen=("127.0.0.1",), call=("127.0.0.1",)):
+        """Starts the services, the last first; the URL of the first. They take turns with the
+        addresses that they listen on and are called at."""
         url = ""
-        for service in reversed(services):
+        for number, service in enumerate(reversed(services)):
             tls = ["-tls"] if secure and service != services[0] else []
-            program = self.start_program(self.files[service], arguments=["-next", url, *tls, *options])
-            url = f"{'https' if tls else 'http'}://{program.address}"
+            program = self.start_program(self.files[service], arguments=[
+                "-addr", listen[number % len(listen)] + ":0", "-next", url, *tls, *options])
+            port = program.address.rpartition(":")[2]
+            url = f"{'https' if tls else 'http'}://{call[number % len(call)]}:{port}"
         return url
 
     def drive(self, url, treatment, total, first=0, traceparent=""):
@@ -174,9 +177,8 @@ class Chain(harness.E2eTest):
                      if int(path_of(span).rpartition("/")[2]) >= 2 * total]
         self.assertEqual(len(strangers), total)
         self.assertFalse([span for span in strangers if span.get("parentSpanId")])
-        family.spans = [span for span in family.spans if span not in strangers] \
-            if total < 50 else [span for span in family.spans
-                                if span["spanId"] not in {each["spanId"] for each in strangers}]
+        ids = {span["spanId"] for span in strangers}
+        family.spans = [span for span in family.spans if span["spanId"] not in ids]
         counted = self.count_joins(family, {"c": "a"})
         self.report("two callers, a stranger", counted)
         self.assertEqual(counted["right"], 2 * total)
@@ -240,6 +242,61 @@ class Chain(harness.E2eTest):
         self.print_hits("off", total)
         self.assertFalse([span for span in family.served_by("c") if span.get("parentSpanId")])
         self.expect_nothing_left()
+
+    def test_connections_of_both_internet_protocols(self):
+        program = self.programs()[-1]
+        self.begin(a=program, b=program, c=program)
+        self.probe_all("--stitch-traces")
+        self.release = "newest"
+        # A socket of IPv6 takes connections of IPv4, too, and has their addresses in another form.
+        url = self.run_chain("abc", listen=("[::1]", "[::]"), call=("[::1]", "127.0.0.1"))
+        family = self.observe(lambda: self.drive(url, "pass", 100))
+        counted = self.count_joins(family, CALLERS)
+        self.report("IPv4 and IPv6", counted)
+        self.assertEqual(counted["right"], 200)
+        self.expect_nothing_left()
+
+    def test_what_is_no_connection_of_the_kernel_joins_nothing(self):
+        program = self.programs()[-1]
+        self.begin(a=program, b=program, c=program)
+        self.probe_all("--stitch-traces")
+        total = 100
+        for options in (("-wrap-client",), ("-wrap-server",)):
+            for secure in (False, True):
+                url = self.run_chain("abc", *options, secure=secure)
+                family = self.observe(lambda: self.drive(url, "pass", total))
+                counted = self.count_joins(family, CALLERS)
+                self.assertEqual(counted, {"missing": 2 * total}, (options, secure))
+        self.expect_nothing_left()
+
+    def test_a_wrong_offset_joins_nothing_wrongly(self):
+        program = self.programs()[-1]
+        self.begin(a=program, b=program, c=program)
+        name = self.client("profile", "resolve", self.files["a"], "-o", "json").json()["profile"]["name"]
+        exported = self.client("profile", "export", name, "-o", "json").json()
+        fields = exported["profiles"][0]["fields"]
+        file = self.directory / "profile.json"
+        total = 100
+        for key, wrong in (("net/http.persistConn.conn", (-8, 16)), ("net/http.conn.rwc", (-8, 8)),
+                           ("net/http.persistConn.tlsState", (-8,)),
+                           ("internal/poll.FD.Sysfd", (-8, 24)), ("internal/poll.FD.pd", (-8,))):
+            field = fields[key]
+            for change in wrong:
+                fields[key] = {"source": field["source"], "offset": field["offset"] + change}
+                self.client("profile", "delete", name)
+                file.write_text(json.dumps(exported), encoding="utf-8")
+                self.client("profile", "import", file)
+                self.probe_all("--stitch-traces")
+                url = self.run_chain("abc")
+                family = self.observe(lambda: self.drive(url, "pass", total))
+                counted = self.count_joins(family, CALLERS)
+                print(f"{key} {change:+}: {dict(counted)}")
+                self.assertEqual(counted["wrong"], 0, key)
+                self.assertGreater(counted["missing"], 0, key)
+                self.expect_nothing_left()
+                for service in "abc":
+                    self.client("detach", service)
+            fields[key] = field
 
     def test_a_header_is_honoured_and_nothing_guessed_past_a_program_that_is_not_probed(self):
         program = self.programs()[-1]

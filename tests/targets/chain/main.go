@@ -30,6 +30,21 @@ import (
 
 type servedKey struct{}
 
+// wrapped is a connection of a type of the program's own.
+type wrapped struct{ net.Conn }
+
+type wrappingListener struct{ net.Listener }
+
+func (l wrappingListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	return &wrapped{conn}, err
+}
+
+func dialWrapped(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	return &wrapped{conn}, err
+}
+
 type service struct {
 	next    string // URL of the next service; empty: the last
 	forward bool   // passes traceparent on
@@ -37,12 +52,16 @@ type service struct {
 	dropped sync.Map
 }
 
-func newClient() *http.Client {
-	return &http.Client{Transport: &http.Transport{
+func newClient(wrap bool) *http.Client {
+	transport := &http.Transport{
 		MaxIdleConns:        256,
 		MaxIdleConnsPerHost: 256,
 		TLSClientConfig:     &tls.Config{InsecureSkipVerify: true},
-	}}
+	}
+	if wrap {
+		transport.DialContext = dialWrapped
+	}
+	return &http.Client{Transport: transport}
 }
 
 // split returns the treatment and the number of a path.
@@ -118,12 +137,15 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, r.URL.Path)
 }
 
-func serve(address string, secure bool, s *service) error {
+func serve(address string, secure, wrap bool, s *service) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("listening on %s\n", listener.Addr())
+	if wrap {
+		listener = wrappingListener{listener}
+	}
 	if secure {
 		config, err := selfSigned()
 		if err != nil {
@@ -140,7 +162,7 @@ func serve(address string, secure bool, s *service) error {
 // drive sends requests with the numbers from first on and prints how many had which status. With
 // flags, each has a traceparent whose trace id is its number.
 func drive(url string, first, total, concurrent int, flags string) {
-	client := newClient()
+	client := newClient(false)
 	statuses := make([]int32, 600)
 	var next, errors int32
 	var wait sync.WaitGroup
@@ -179,6 +201,8 @@ func main() {
 	address := flag.String("addr", "127.0.0.1:0", "address to serve on")
 	secure := flag.Bool("tls", false, "serve TLS")
 	next := flag.String("next", "", "URL of the next service")
+	wrapClient := flag.Bool("wrap-client", false, "make requests on connections of an own type")
+	wrapServer := flag.Bool("wrap-server", false, "serve connections of an own type")
 	forward := flag.Bool("forward", false, "pass the header traceparent on")
 	url := flag.String("drive", "", "be a client that sends requests to this URL and a number")
 	first := flag.Int("first", 0, "of the client: the first number")
@@ -190,5 +214,6 @@ func main() {
 		drive(*url, *first, *total, *concurrent, *flags)
 		return
 	}
-	log.Fatal(serve(*address, *secure, &service{next: *next, forward: *forward, client: newClient()}))
+	s := &service{next: *next, forward: *forward, client: newClient(*wrapClient)}
+	log.Fatal(serve(*address, *secure, *wrapServer, s))
 }

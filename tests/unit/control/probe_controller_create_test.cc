@@ -168,7 +168,7 @@ TEST_F(CreateTest, IsDegradedWithoutSomethingNamed) {
 }
 
 TEST_F(CreateTest, IsDegradedWithoutWhatTracesAreStitchedBy) {
-  const auto without = [this](const std::string& name, auto change) {
+  const auto without = [this](const std::string& name, auto change) -> std::string {
     const std::string path = Binary(name);
     absl::StatusOr<ResolvedProfile> resolved = catalog_->ResolveTarget(path, 0, false);
     change(resolved->profile);
@@ -178,9 +178,10 @@ TEST_F(CreateTest, IsDegradedWithoutWhatTracesAreStitchedBy) {
     const absl::StatusOr<Probe> probe = Create(record);
     EXPECT_TRUE(probe.ok()) << probe.status();
     EXPECT_TRUE(controller_->Delete(name, "", false).ok());
-    return probe.ok() ? ReasonOf(probe->status.error) : "none";
+    if (!probe.ok()) return ReasonOf(probe.status());
+    return probe->status.error.ok() ? "OK" : ReasonOf(probe->status.error);
   };
-  EXPECT_EQ(without("whole", [](profile::Profile&) {}), "");
+  EXPECT_EQ(without("whole", [](profile::Profile&) {}), "OK");
   EXPECT_EQ(without("fieldless",
                     [](profile::Profile& p) { p.fields.erase("net/http.persistConn.conn"); }),
             "STITCHING_UNAVAILABLE");

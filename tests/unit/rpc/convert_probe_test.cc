@@ -118,12 +118,11 @@ TEST(ProbeToProto, TellsCountersByName) {
 
   EXPECT_EQ(counters.spans(), 7U);
   EXPECT_THAT(counters.hits(),
-              UnorderedElementsAre(Pair("server_start", 100), Pair("server_end", 101),
-                                   Pair("client_start", 102), Pair("client_end", 103),
-                                   Pair("server_recover", 113), Pair("server_refused", 114),
-                                   Pair("http2_server_start", 115), Pair("http2_server_end", 116),
-                                   Pair("http2_server_unfinished", 117),
-                                   Pair("client_connection", 118)));
+              UnorderedElementsAre(
+                  Pair("server_start", 100), Pair("server_end", 101), Pair("client_start", 102),
+                  Pair("client_end", 103), Pair("server_recover", 113), Pair("server_refused", 114),
+                  Pair("http2_server_start", 115), Pair("http2_server_end", 116),
+                  Pair("http2_server_unfinished", 117), Pair("client_connection", 118)));
   EXPECT_THAT(counters.losses(), UnorderedElementsAre(Pair("ring_full", 105), Pair("map_full", 106),
                                                       Pair("no_start", 107), Pair("abandoned", 108),
                                                       Pair("read_fault", 109)));
