@@ -110,6 +110,7 @@ static __always_inline bool is_loopback(const uint32_t* address) {
 
 /* `end` is all zero. */
 static __noinline int read_tcp_end(uint32_t descriptor, uint32_t is_client, struct tcp_end* end) {
+  if (!may_read_kernel) return false;
   struct up_connection* connection = &end->connection;
   const struct sock* sk = socket_of(descriptor);
   if (!sk) return false;

@@ -81,6 +81,10 @@ struct {
 const volatile uint64_t pid_namespace_device = 0;
 const volatile uint64_t pid_namespace_inode = 0;
 
+/* A kernel that is locked down for confidentiality refuses programs that read its memory. What is
+ * behind this is then not there for it. */
+const volatile bool may_read_kernel = true;
+
 /* The reader is woken when so many bytes wait; less than that it fetches by its own timer. */
 const volatile uint64_t wakeup_bytes = UP_WAKEUP_BYTES_DEFAULT;
 

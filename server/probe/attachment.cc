@@ -81,6 +81,11 @@ void LibbpfAttachment::LinkDeleter::operator()(bpf_link* link) const noexcept {
 absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
     const BpfObject& object, SlotAllocator& slots, int fd, const profile::Profile& profile,
     const AttachOptions& options) {
+  if (options.stitch_traces && !object.reads_kernel()) {
+    return MakeError(absl::StatusCode::kFailedPrecondition, "STITCHING_UNAVAILABLE",
+                     "the kernel is locked down for confidentiality and lets no program look at "
+                     "connections: take stitch_traces back");
+  }
   const std::optional<uint32_t> slot = slots.Take();
   if (!slot.has_value()) {
     return MakeError(

@@ -57,8 +57,8 @@ void SetPidNamespace(uprobed_bpf& skeleton) {
 
 }  // namespace
 
-BpfObject::BpfObject(uprobed_bpf* skeleton, bool uprobe_multi)
-    : skeleton_(skeleton), uprobe_multi_(uprobe_multi) {}
+BpfObject::BpfObject(uprobed_bpf* skeleton, bool uprobe_multi, bool reads_kernel)
+    : skeleton_(skeleton), uprobe_multi_(uprobe_multi), reads_kernel_(reads_kernel) {}
 
 BpfObject::~BpfObject() { uprobed_bpf::destroy(skeleton_); }
 
@@ -80,11 +80,12 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
   uprobed_bpf* skeleton = uprobed_bpf::open();
   if (skeleton == nullptr) return LoadError(errno);
   const bool multi = options.allow_uprobe_multi && KernelHasUprobeMulti();
-  std::unique_ptr<BpfObject> object(new BpfObject(skeleton, multi));
+  std::unique_ptr<BpfObject> object(new BpfObject(skeleton, multi, KernelLetsReadItsMemory()));
 
   if (options.ring_bytes != 0) bpf_map__set_max_entries(skeleton->maps.events, options.ring_bytes);
   if (options.wakeup_bytes != 0) skeleton->rodata->wakeup_bytes = options.wakeup_bytes;
   SetPidNamespace(*skeleton);
+  skeleton->rodata->may_read_kernel = object->reads_kernel_;
   if (multi) {
     for (bpf_program* program :
          {object->server_start(), object->server_end(), object->server_recover(),

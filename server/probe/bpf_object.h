@@ -43,6 +43,8 @@ class BpfObject {
   const BpfMaps& maps() const { return maps_; }
   // Whether programs attach through uprobe_multi links; perf events else.
   bool uprobe_multi() const { return uprobe_multi_; }
+  // Whether the programs may read the kernel's memory, where sockets are.
+  bool reads_kernel() const { return reads_kernel_; }
   bpf_program* server_start() const;
   bpf_program* server_end() const;
   bpf_program* server_recover() const;
@@ -55,10 +57,11 @@ class BpfObject {
   bpf_program* client_end() const;
 
  private:
-  BpfObject(uprobed_bpf* skeleton, bool uprobe_multi);
+  BpfObject(uprobed_bpf* skeleton, bool uprobe_multi, bool reads_kernel);
   uprobed_bpf* skeleton_;
   BpfMaps maps_;
   bool uprobe_multi_;
+  bool reads_kernel_;
 };
 
 }  // namespace uprobed::probe

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <fstream>
+#include <iterator>
 #include <string>
 
 #include "server/base/unique_fd.h"
@@ -120,6 +121,39 @@ bool KernelHasUprobeMulti() {
   create.uprobe_multi.cnt = 1;
   const UniqueFd link(bpf_link_create(program.get(), -1, kTraceUprobeMulti, &create));
   return !link.valid() && errno == EBADF;
+}
+
+bool KernelLetsReadItsMemory() {
+  // u64 word; bpf_probe_read_kernel(&word, sizeof(word), nullptr); return 0;
+  constexpr int kWord = sizeof(uint64_t);
+  const bpf_insn instructions[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_X,
+       .dst_reg = BPF_REG_1,
+       .src_reg = BPF_REG_10,
+       .off = 0,
+       .imm = 0},
+      {.code = BPF_ALU64 | BPF_ADD | BPF_K,
+       .dst_reg = BPF_REG_1,
+       .src_reg = 0,
+       .off = 0,
+       .imm = -kWord},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K,
+       .dst_reg = BPF_REG_2,
+       .src_reg = 0,
+       .off = 0,
+       .imm = kWord},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_CALL,
+       .dst_reg = 0,
+       .src_reg = 0,
+       .off = 0,
+       .imm = BPF_FUNC_probe_read_kernel},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+  };
+  const UniqueFd program(bpf_prog_load(BPF_PROG_TYPE_KPROBE, nullptr, "GPL", instructions,
+                                       std::size(instructions), nullptr));
+  return program.valid();
 }
 
 std::vector<Feature> DetectKernelFeatures() {

@@ -10,6 +10,10 @@ namespace uprobed::probe {
 // Whether uprobes can be attached many at a time (kernel 6.6 and later). Asks the kernel.
 bool KernelHasUprobeMulti();
 
+// Whether programs may read the kernel's memory, which a kernel forbids that is locked down for
+// confidentiality. Asks the kernel.
+bool KernelLetsReadItsMemory();
+
 // What the kernel and the process's privileges offer, each found by asking, not by version.
 std::vector<Feature> DetectKernelFeatures();
 
