@@ -142,8 +142,8 @@ class Chain(harness.E2eTest):
               f"{counted['missing']:6} {counted['wrong']:6}")
         self.assertEqual((counted["missing"], counted["wrong"]), (0, 0), scenario)
 
-    def check(self, scenario, treatment, total, secure=False, complete=True):
-        url = self.run_chain("abc", secure=secure)
+    def check(self, scenario, treatment, total, *options, secure=False, complete=True):
+        url = self.run_chain("abc", *options, secure=secure)
         statuses = {}
         family = self.observe(lambda: statuses.update(self.drive(url, treatment, total)))
         counted = self.count_joins(family, CALLERS)
@@ -206,6 +206,8 @@ class Chain(harness.E2eTest):
         self.check("keep-alive", "pass", REQUESTS)
         self.check_topology(REQUESTS)
         self.print_hits("on", REQUESTS)
+        # A connection is handed to the next request before the one that it served has ended.
+        self.check("few connections", "empty", REQUESTS // 2, "-conns", "3")
         self.check("keep-alive, TLS", "pass", REQUESTS // 4, secure=True)
         self.check("closed by the server", "close", REQUESTS // 8)
         self.check_drops(self.check("tried again", "drop", REQUESTS // 8))

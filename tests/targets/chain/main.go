@@ -3,6 +3,7 @@
 // the whole chain, so that each join of two spans can be checked:
 //
 //	/pass/17   is answered
+//	/empty/17  is answered without a body
 //	/close/17  is answered, and the server says that it closes the connection
 //	/drop/17   the last service closes a connection that has served before, without an answer, once
 //	           for each number: the transport tries again
@@ -52,10 +53,11 @@ type service struct {
 	dropped sync.Map
 }
 
-func newClient(wrap bool) *http.Client {
+func newClient(connections int, wrap bool) *http.Client {
 	transport := &http.Transport{
 		MaxIdleConns:        256,
 		MaxIdleConnsPerHost: 256,
+		MaxConnsPerHost:     connections,
 		TLSClientConfig:     &tls.Config{InsecureSkipVerify: true},
 	}
 	if wrap {
@@ -134,7 +136,9 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	w.WriteHeader(status)
-	io.WriteString(w, r.URL.Path)
+	if treatment != "empty" {
+		io.WriteString(w, r.URL.Path)
+	}
 }
 
 func serve(address string, secure, wrap bool, s *service) error {
@@ -162,7 +166,7 @@ func serve(address string, secure, wrap bool, s *service) error {
 // drive sends requests with the numbers from first on and prints how many had which status. With
 // flags, each has a traceparent whose trace id is its number.
 func drive(url string, first, total, concurrent int, flags string) {
-	client := newClient(false)
+	client := newClient(0, false)
 	statuses := make([]int32, 600)
 	var next, errors int32
 	var wait sync.WaitGroup
@@ -201,6 +205,7 @@ func main() {
 	address := flag.String("addr", "127.0.0.1:0", "address to serve on")
 	secure := flag.Bool("tls", false, "serve TLS")
 	next := flag.String("next", "", "URL of the next service")
+	connections := flag.Int("conns", 0, "make requests on so many connections; 0: on any number")
 	wrapClient := flag.Bool("wrap-client", false, "make requests on connections of an own type")
 	wrapServer := flag.Bool("wrap-server", false, "serve connections of an own type")
 	forward := flag.Bool("forward", false, "pass the header traceparent on")
@@ -214,6 +219,6 @@ func main() {
 		drive(*url, *first, *total, *concurrent, *flags)
 		return
 	}
-	s := &service{next: *next, forward: *forward, client: newClient(*wrapClient)}
+	s := &service{next: *next, forward: *forward, client: newClient(*connections, *wrapClient)}
 	log.Fatal(serve(*address, *secure, *wrapServer, s))
 }
