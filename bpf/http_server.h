@@ -36,18 +36,6 @@ static __always_inline bool ends_are_known(const struct up_profile_slot* profile
          major <= PROTO_MAJOR_HTTP2;
 }
 
-/* Whether the same call was hit before and has joined its client's trace, which cannot be found
- * twice. */
-static __always_inline bool has_joined(const struct hit* hit,
-                                       const struct up_in_flight_request* request) {
-  const struct up_in_flight_request* before = bpf_map_lookup_elem(&server_requests, &hit->key);
-  if (!before || !(before->flags & UP_FLAG_CONNECTION_PARENT) ||
-      before->request != request->request || before->response != request->response)
-    return false;
-  count(hit->counters, UP_COUNTER_REPEATED_START);
-  return true;
-}
-
 static __always_inline void on_server_start(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
@@ -55,10 +43,8 @@ static __always_inline void on_server_start(struct pt_regs* regs) {
   struct up_in_flight_request request = {};
   request.start_ns = bpf_ktime_get_ns();
   request.request = GO_SERVE_HTTP_REQUEST(hit.profile, regs);
+  if ((cookie & UP_COOKIE_MAY_REPEAT) && !ends_are_known(hit.profile, request.request)) return;
   request.response = GO_SERVE_HTTP_RESPONSE(hit.profile, regs);
-  if ((cookie & UP_COOKIE_MAY_REPEAT) &&
-      (!ends_are_known(hit.profile, request.request) || has_joined(&hit, &request)))
-    return;
   request.slot = hit.slot;
   new_trace_id(&request);
   new_span_id(&request);
