@@ -68,6 +68,12 @@ static __always_inline uint64_t go_word(const struct up_profile_slot* profile,
 #define GO_RESULT_RESPONSE(profile, regs) go_word(profile, regs, (regs)->ax, 2)
 #define GO_RESULT_ERROR(profile, regs) go_word(profile, regs, (regs)->bx, 3)
 
+/* Words of the arguments at a call, and in the prologue of the callee. */
+#define GO_CALL_WORD_0(profile, regs) go_word(profile, regs, (regs)->ax, 0)
+#define GO_CALL_WORD_1(profile, regs) go_word(profile, regs, (regs)->bx, 1)
+#define GO_PROLOGUE_WORD_0(profile, regs) go_word(profile, regs, (regs)->ax, 1)
+#define GO_PROLOGUE_WORD_1(profile, regs) go_word(profile, regs, (regs)->bx, 2)
+
 /* Where the linker puts the pointer to runtime.g, from the thread pointer
  * (src/cmd/link/internal/ld/sym.go, computeTLSOffset). The resolver has seen it in the code. */
 #define GO_TLS_GOROUTINE (-8)

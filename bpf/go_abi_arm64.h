@@ -48,6 +48,12 @@
 #define GO_RESULT_RESPONSE(profile, regs) ((void)(profile), (regs)->regs[0])
 #define GO_RESULT_ERROR(profile, regs) ((void)(profile), (regs)->regs[1])
 
+/* Words of the arguments at a call, and in the prologue of the callee. */
+#define GO_CALL_WORD_0(profile, regs) ((void)(profile), (regs)->regs[0])
+#define GO_CALL_WORD_1(profile, regs) ((void)(profile), (regs)->regs[1])
+#define GO_PROLOGUE_WORD_0(profile, regs) ((void)(profile), (regs)->regs[0])
+#define GO_PROLOGUE_WORD_1(profile, regs) ((void)(profile), (regs)->regs[1])
+
 static __always_inline uint64_t go_current_goroutine(const struct up_profile_slot* profile,
                                                      const struct pt_regs* regs) {
   (void)profile;

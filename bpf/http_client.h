@@ -7,19 +7,22 @@
 #include "bpf/branch.h"
 #include "bpf/connection.h"
 #include "bpf/go_read.h"
+#include "bpf/handoff.h"
 #include "bpf/in_flight.h"
 #include "bpf/request_context.h"
 #include "bpf/trace_context.h"
 
 /* A request made while the same goroutine serves one is its child; else one whose context leads to
- * one that is being served. What cannot be known is a root. */
+ * one that is being served; else, where the probe asks for it, the one that the goroutine was
+ * handed work of. What cannot be known is a root. */
 static __always_inline void inherit_trace(const struct hit* hit,
                                           struct up_in_flight_request* request) {
   const struct up_in_flight_request* serving = bpf_map_lookup_elem(&server_requests, &hit->key);
   if (serving) {
     inherit_ids(request, serving);
     request->flags |= UP_FLAG_LOCAL_PARENT;
-  } else if (!inherit_by_context(hit->profile, hit->process.tgid, request)) {
+  } else if (!inherit_by_context(hit->profile, hit->process.tgid, request) &&
+             !inherit_by_handoff(hit, request)) {
     __builtin_memset(request->parent_span_id, 0, UP_SPAN_ID_SIZE);
     new_trace_id(request);
   }

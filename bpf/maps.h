@@ -64,6 +64,36 @@ struct {
 
 /* Whether that map has ever had an entry: to find a connection costs a server's request. */
 bool connections_are_noted = false;
+/* Work that was handed over, see bpf/handoff.h. Bounded hashes, too; the daemon removes what is
+ * old.
+ */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, UP_HANDOFFS_MAX);
+  __type(key, struct up_in_flight_key);
+  __type(value, struct up_origin);
+} goroutine_origins SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, UP_HANDOFFS_MAX);
+  __type(key, struct up_address_key);
+  __type(value, struct up_origin);
+} sent_elements SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, UP_HANDOFFS_MAX);
+  __type(key, struct up_address_key);
+  __type(value, struct up_timer_function);
+} timer_functions SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, UP_HANDOFFS_MAX);
+  __type(key, struct up_in_flight_key);
+  __type(value, struct up_select_receive);
+} select_receives SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

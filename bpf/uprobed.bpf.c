@@ -5,6 +5,8 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/channel.h"
+#include "bpf/goroutine_start.h"
 #include "bpf/http2_server.h"
 #include "bpf/http_client.h"
 #include "bpf/http_server_ends.h"
@@ -67,6 +69,72 @@ int client_connection(struct pt_regs* regs) {
 SEC("uprobe")
 int client_end(struct pt_regs* regs) {
   WITHOUT_PREEMPTION(on_client_end(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int goroutine_start(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_goroutine_start(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int timer_start(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_timer_start(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int timer_stop(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_timer_stop(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int channel_send(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_channel_send(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int channel_receive(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_channel_receive(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int channel_send_direct(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_channel_send_direct(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int channel_receive_direct(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_channel_receive_direct(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int channel_close(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_channel_close(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int select_send(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_select_send(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int select_receive(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_select_receive(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int select_done(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_select_done(regs));
   return 0;
 }
 

@@ -1,5 +1,6 @@
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/commands.h"
@@ -17,6 +18,7 @@ struct AttachOptions {
   TargetOptions target;
   std::string id;
   std::vector<std::string> instrumentations;
+  std::vector<std::string> causality;
   std::string service;
   bool capture_query = false;
   bool stitch_traces = false;
@@ -33,6 +35,10 @@ absl::StatusOr<v1::CreateProbeRequest> MakeCreateRequest(const AttachOptions& op
   const auto instrumentations = ParseInstrumentations(options.instrumentations);
   if (!instrumentations.ok()) return instrumentations.status();
   for (const v1::Instrumentation value : *instrumentations) spec.add_instrumentations(value);
+  if (absl::Status status = ParseCausality(options.causality, spec.mutable_causality());
+      !status.ok()) {
+    return status;
+  }
   const auto labels = ParseLabels(options.labels);
   if (!labels.ok()) return labels.status();
   request.mutable_probe()->mutable_labels()->insert(labels->begin(), labels->end());
@@ -99,20 +105,35 @@ ExitCode Attach(Session& session, const AttachOptions& options) {
   return ShowChanged(session, probe);
 }
 
-// `uprobectl probe enable` and `disable`, and `detach --keep`.
-ExitCode SetEnabled(Session& session, const std::string& given_name, bool enabled) {
+// Changes the fields of a probe that the mask of `request` names.
+ExitCode Update(Session& session, const std::string& given_name, v1::UpdateProbeRequest request) {
   const absl::StatusOr<std::string> name = ProbeName(given_name);
   if (!name.ok()) return session.Fail(FromAbsl(name.status()));
-  v1::UpdateProbeRequest request;
   request.mutable_probe()->set_name(*name);
-  request.mutable_probe()->mutable_spec()->set_enabled(enabled);
-  request.mutable_update_mask()->add_paths("spec.enabled");
   v1::Probe probe;
   Connection& connection = session.connection();
   const grpc::Status status = connection.Unary([&](grpc::ClientContext* context) {
     return connection.probes().UpdateProbe(context, request, &probe);
   });
   return status.ok() ? ShowChanged(session, probe) : session.Fail(status);
+}
+
+// `uprobectl probe enable` and `disable`, and `detach --keep`.
+ExitCode SetEnabled(Session& session, const std::string& name, bool enabled) {
+  v1::UpdateProbeRequest request;
+  request.mutable_probe()->mutable_spec()->set_enabled(enabled);
+  request.mutable_update_mask()->add_paths("spec.enabled");
+  return Update(session, name, std::move(request));
+}
+
+ExitCode SetCausality(Session& session, const std::string& name,
+                      const std::vector<std::string>& causality) {
+  v1::UpdateProbeRequest request;
+  const absl::Status parsed =
+      ParseCausality(causality, request.mutable_probe()->mutable_spec()->mutable_causality());
+  if (!parsed.ok()) return session.Fail(FromAbsl(parsed));
+  request.mutable_update_mask()->add_paths("spec.causality");
+  return Update(session, name, std::move(request));
 }
 
 ExitCode Detach(Session& session, const std::string& given_name) {
@@ -203,6 +224,12 @@ void AddAttach(CLI::App& app, Command& chosen) {
                    "http_server, http_client, or both with a comma; else all that it has")
       ->delimiter(',')
       ->allow_extra_args(false);
+  attach
+      ->add_option("--causality", options->causality,
+                   "goroutines, channels, or both with a comma: find the request that a call on "
+                   "another goroutine is made for, without its context")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   attach->add_option("--service", options->service,
                      "service.name of its spans; else OTEL_SERVICE_NAME or the file's name");
   attach->add_option("--label", options->labels, "key=value; may be repeated")
@@ -239,6 +266,27 @@ void AddDetach(CLI::App& app, Command& chosen) {
   });
 }
 
+void AddUpdate(CLI::App& group, Command& chosen) {
+  struct Options {
+    std::string name;
+    std::vector<std::string> causality;
+  };
+  const auto options = std::make_shared<Options>();
+  CLI::App* update = group.add_subcommand("update", "Change the options of a probe");
+  update->add_option("NAME", options->name, "Name of the probe")->required();
+  update
+      ->add_option("--causality", options->causality,
+                   "goroutines, channels, both with a comma, or none")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->required();
+  update->callback([&chosen, options] {
+    chosen = [options](Session& session) {
+      return SetCausality(session, options->name, options->causality);
+    };
+  });
+}
+
 using NamedCommand = ExitCode (*)(Session&, const std::string&);
 
 void AddNamed(CLI::App& group, Command& chosen, const std::string& command,
@@ -261,6 +309,7 @@ void AddProbeCommands(CLI::App& app, Command& chosen) {
   probe->require_subcommand(0, 1);
   probe->add_subcommand("list", "List the probes")->callback([&chosen] { chosen = ListProbes; });
   AddNamed(*probe, chosen, "describe", "Show everything about a probe", Describe);
+  AddUpdate(*probe, chosen);
   AddNamed(
       *probe, chosen, "enable", "Attach a probe that was disabled",
       [](Session& session, const std::string& name) { return SetEnabled(session, name, true); });

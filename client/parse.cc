@@ -48,6 +48,8 @@ struct InstrumentationEntry {
 constexpr std::array kInstrumentations = {
     InstrumentationEntry{"http_server", v1::INSTRUMENTATION_HTTP_SERVER},
     InstrumentationEntry{"http_client", v1::INSTRUMENTATION_HTTP_CLIENT},
+    InstrumentationEntry{"goroutines", v1::INSTRUMENTATION_GOROUTINES},
+    InstrumentationEntry{"channels", v1::INSTRUMENTATION_CHANNELS},
 };
 
 constexpr std::string_view kProbePrefix = "probes/";
@@ -82,7 +84,7 @@ absl::StatusOr<std::vector<v1::Instrumentation>> ParseInstrumentations(
   for (const std::string& name : names) {
     bool known = false;
     for (const InstrumentationEntry& entry : kInstrumentations) {
-      if (name != entry.name) continue;
+      if (name != entry.name || entry.value > v1::INSTRUMENTATION_HTTP_CLIENT) continue;
       instrumentations.push_back(entry.value);
       known = true;
     }
@@ -99,6 +101,21 @@ std::string InstrumentationName(v1::Instrumentation instrumentation) {
     if (entry.value == instrumentation) return entry.name;
   }
   return fmt::format("instrumentation {}", static_cast<int>(instrumentation));
+}
+
+absl::Status ParseCausality(const std::vector<std::string>& names,
+                            v1::CausalityOptions* causality) {
+  for (const std::string& name : names) {
+    if (name == "goroutines") {
+      causality->set_goroutines(true);
+    } else if (name == "channels") {
+      causality->set_channels(true);
+    } else if (name != "none" || names.size() > 1) {
+      return Invalid(fmt::format(
+          "\"{}\" finds no parents: there are goroutines and channels, or none alone", name));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::map<std::string, std::string>> ParseLabels(

@@ -24,6 +24,9 @@ absl::StatusOr<std::vector<v1::Instrumentation>> ParseInstrumentations(
 // "http_server"
 std::string InstrumentationName(v1::Instrumentation instrumentation);
 
+// Sets the options named "goroutines" and "channels"; "none" alone sets none.
+absl::Status ParseCausality(const std::vector<std::string>& names, v1::CausalityOptions* causality);
+
 // "team=checkout" each; a key may come once.
 absl::StatusOr<std::map<std::string, std::string>> ParseLabels(
     const std::vector<std::string>& labels);

@@ -41,6 +41,12 @@ std::string JoinMap(const Map& map) {
   return fmt::format("{}", fmt::join(parts, " "));
 }
 
+std::string CausalityOf(const v1::ProbeSpec& spec) {
+  std::string names = spec.causality().goroutines() ? "goroutines" : "";
+  if (spec.causality().channels()) names += names.empty() ? "channels" : " channels";
+  return names;
+}
+
 std::string InstrumentationsOf(const v1::ProbeSpec& spec) {
   if (spec.instrumentations().empty()) return "all that the binary has";
   std::vector<std::string> names;
@@ -133,6 +139,7 @@ void PrintProbe(Terminal& terminal, const v1::Probe& probe,
   details.Add("service", spec.service_name());
   details.Add("query captured", spec.capture_query() ? "yes" : "no");
   details.Add("traces stitched", spec.stitch_traces() ? "yes" : "no");
+  details.Add("causality", CausalityOf(spec));
   details.Add("suspect profile", spec.allow_suspect_profile() ? "allowed" : "");
   details.Add("labels", JoinMap(probe.labels()));
   details.Add("profile", status.profile());

@@ -79,6 +79,9 @@ void EventLoop::Maintain(uint64_t now_ns) {
   if (const size_t forgotten = backend_.ForgetExitedProcesses(); forgotten > 0) {
     spdlog::debug("forgot requests of processes that exited count={}", forgotten);
   }
+  if (const size_t forgotten = backend_.ForgetOldHandoffs(now_ns); forgotten > 0) {
+    spdlog::debug("forgot work that was handed over long ago count={}", forgotten);
+  }
 }
 
 }  // namespace uprobed

@@ -28,7 +28,14 @@ enum up_counter {
   UP_COUNTER_HITS_HTTP2_SERVER_END = 16,
   UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED = 17, /* a handler panicked: several for one request */
   UP_COUNTER_HITS_CLIENT_CONNECTION = 18,
-  UP_COUNTER_COUNT = 19,
+  UP_COUNTER_HITS_GOROUTINE_START = 19,
+  UP_COUNTER_HITS_TIMER = 20, /* begun and stopped */
+  UP_COUNTER_HITS_CHANNEL_SEND = 21,
+  UP_COUNTER_HITS_CHANNEL_RECEIVE = 22,
+  UP_COUNTER_HANDOFF_MAP_FULL = 23,  /* work found no room in a map: its calls stay roots */
+  UP_COUNTER_HANDOFF_EXPIRED = 24,   /* work waited longer than UP_HANDOFF_NS: the same */
+  UP_COUNTER_HANDOFF_AMBIGUOUS = 25, /* work of several requests came together: the same */
+  UP_COUNTER_COUNT = 26,
 };
 
 struct up_counters {

@@ -49,6 +49,10 @@
 #define UP_FLAG_CONTEXT_PARENT 0x1000
 /* server: parent is the client span that was made on the other end of the same connection */
 #define UP_FLAG_CONNECTION_PARENT 0x2000
+/* client: parent is the server span for which the goroutine was started, or which what it received
+ * from a channel belongs to */
+#define UP_FLAG_GOROUTINE_PARENT 0x4000
+#define UP_FLAG_CHANNEL_PARENT 0x8000
 
 struct up_http_event {
   uint32_t kind;

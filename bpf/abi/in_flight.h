@@ -82,5 +82,63 @@ struct up_outgoing_request {
 UP_ABI_OFFSET(struct up_outgoing_request, client, 40);
 UP_ABI_OFFSET(struct up_outgoing_request, slot, 68);
 UP_ABI_ASSERT(sizeof(struct up_outgoing_request) == 72);
+/* The request that a goroutine works for without serving it, or that what was sent, or a function
+ * that a timer will start, belongs to. */
+
+#define UP_HANDOFFS_MAX 65536
+/* So long after the request handed work over, and as long as it is being served. Work that waited
+ * longer stays without a parent: what would show that a worker is done with it, and now works for
+ * itself, may never come. */
+#define UP_HANDOFF_NS 30000000000ULL
+
+/* up_origin.state */
+#define UP_ORIGIN_NONE 0 /* what was received last belongs to no request */
+#define UP_ORIGIN_KNOWN 1
+#define UP_ORIGIN_AMBIGUOUS 2 /* what was received belongs to several */
+
+/* up_origin.source */
+#define UP_ORIGIN_GOROUTINE 1 /* the goroutine was started for the request */
+#define UP_ORIGIN_CHANNEL 2   /* the goroutine has received what belongs to the request */
+
+struct up_origin {
+  uint64_t since_ns;  /* CLOCK_MONOTONIC: handed over by the goroutine that serves */
+  uint64_t goroutine; /* that serves: with the process, the key of the request */
+  uint64_t place;     /* of a goroutine: the channel where it takes its work; 0 where it has none */
+  uint32_t slot;
+  uint8_t state;
+  uint8_t source;
+  uint8_t trace_flags;
+  uint8_t reserved;
+  uint8_t trace_id[UP_TRACE_ID_SIZE];
+  uint8_t span_id[UP_SPAN_ID_SIZE];
+};
+UP_ABI_OFFSET(struct up_origin, slot, 24);
+UP_ABI_OFFSET(struct up_origin, trace_id, 32);
+UP_ABI_ASSERT(sizeof(struct up_origin) == 56);
+
+/* An address in the memory of a process: of a place in a channel's buffer, of a function value. */
+struct up_address_key {
+  uint64_t address;
+  uint32_t tgid;
+  uint32_t reserved;
+};
+UP_ABI_ASSERT(sizeof(struct up_address_key) == 16);
+
+/* A function value that timers will start. */
+struct up_timer_function {
+  struct up_origin origin;
+  uint64_t registrant; /* the goroutine that began the last of the timers */
+  uint64_t pending;    /* timers */
+};
+UP_ABI_ASSERT(sizeof(struct up_timer_function) == 72);
+
+/* What a select statement receives, until it is known which channels it could have received from.
+ */
+struct up_select_receive {
+  struct up_origin origin;
+  uint64_t channel; /* 0: that whose buffer `element` lies in */
+  uint64_t element;
+};
+UP_ABI_ASSERT(sizeof(struct up_select_receive) == 72);
 
 #endif /* UPROBED_BPF_ABI_IN_FLIGHT_H_ */

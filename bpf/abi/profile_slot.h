@@ -64,7 +64,18 @@ enum up_field {
   UP_FIELD_CONN_RWC = 46,               /* net/http.conn, a connection of the server */
   UP_FIELD_POLL_FD_SYSFD = 47,          /* internal/poll.FD */
   UP_FIELD_POLL_FD_PD = 48,             /* the address of the runtime.pollDesc */
-  UP_FIELD_COUNT = 49,
+  UP_FIELD_G_M = 49,
+  UP_FIELD_G_WAITING = 50,
+  UP_FIELD_G_SCHED_CTXT = 51,
+  UP_FIELD_M_CURG = 52,
+  UP_FIELD_TIMER_ARG = 53,      /* any; in Go <= 1.22 runtime.timer is what time.stopTimer gets */
+  UP_FIELD_TIME_TIMER_ARG = 54, /* Go >= 1.23: runtime.timeTimer is */
+  UP_FIELD_HCHAN_SENDX = 55,    /* recvx is the next word */
+  UP_FIELD_HCHAN_LOCK = 56,
+  UP_FIELD_SUDOG_C = 57,
+  UP_FIELD_SUDOG_WAITLINK = 58,
+  UP_FIELD_SCASE_KIND = 59, /* Go 1.15 only, where a case has five words instead of two */
+  UP_FIELD_COUNT = 60,
 };
 
 /* Implementations of HTTP/2; a program may have two. */
@@ -83,6 +94,8 @@ enum up_field {
 #define UP_SLOT_SCOPED 0x1        /* only processes in the scope map are observed */
 #define UP_SLOT_CAPTURE_QUERY 0x2 /* copy URL.RawQuery of client requests */
 #define UP_SLOT_STACK_ABI 0x4     /* Go <= 1.16: arguments and results are on the stack */
+#define UP_SLOT_GOROUTINES 0x8    /* goroutines belong to the request that started them */
+#define UP_SLOT_CHANNELS 0x10     /* what is sent belongs to the request being served */
 
 struct up_profile_slot {
   uint64_t present;
@@ -91,7 +104,7 @@ struct up_profile_slot {
   uint16_t offset[UP_FIELD_COUNT];
 };
 UP_ABI_OFFSET(struct up_profile_slot, offset, 16);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 120);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 136);
 
 /* Key of the scope map: a process that a scoped slot observes. */
 struct up_scope_key {

@@ -24,6 +24,8 @@
 #define UP_COOKIE_HTTP2_MASK 0x3ULL
 /* HTTP/2: a panic with an error of the type of http.ErrAbortHandler is compared with it. */
 #define UP_COOKIE_COMPARES_ABORT (1ULL << 43)
+/* What is received in a select statement is taken over where its end is hit. */
+#define UP_COOKIE_SELECT (1ULL << 44)
 /* With UP_COOKIE_BRANCH: the jump's condition, as below. */
 #define UP_COOKIE_CONDITION_SHIFT 48
 #define UP_COOKIE_CONDITION_MASK 0x7fffULL

@@ -23,6 +23,14 @@ var goFields = membersByStruct{
 	"runtime.hmap":                {"count", "B", "buckets"},
 	"internal/runtime/maps.Map":   {"dirPtr", "dirLen"},
 	"internal/runtime/maps.table": {"groups.data", "groups.lengthMask"},
+	// What hands work from one goroutine to another.
+	"runtime.g":         {"m", "waiting", "sched.ctxt"},
+	"runtime.m":         {"curg"},
+	"runtime.timer":     {"arg"},
+	"runtime.timeTimer": {"timer.arg"},
+	"runtime.hchan":     {"sendx", "lock"},
+	"runtime.sudog":     {"c", "waitlink"},
+	"runtime.scase":     {"kind"},
 	// HTTP/2, bundled in net/http (h2_bundle.go) up to Go 1.26.
 	"net/http.http2responseWriter": {"rws"},
 	"net/http.http2responseWriterState": {"stream", "req", "status", "wroteHeader",

@@ -108,6 +108,8 @@ absl::StatusOr<store::ProbeRecord> ProbeChecks::CheckChange(const store::ProbeRe
   Normalize(changed.spec.instrumentations);
   changed.spec.capture_query = wish.spec.capture_query;
   changed.spec.stitch_traces = wish.spec.stitch_traces;
+  changed.spec.causality_goroutines = wish.spec.causality_goroutines;
+  changed.spec.causality_channels = wish.spec.causality_channels;
   changed.spec.allow_suspect_profile = wish.spec.allow_suspect_profile;
   changed.spec.service_name = wish.spec.service_name;
   changed.labels = wish.labels;

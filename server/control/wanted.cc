@@ -15,6 +15,14 @@ namespace {
 
 using profile::Instrumentation;
 
+// What finds parents of calls on other goroutines.
+std::vector<Instrumentation> CausalityOf(const store::ProbeSpec& spec) {
+  std::vector<Instrumentation> wanted;
+  if (spec.causality_goroutines) wanted.push_back(Instrumentation::kGoroutines);
+  if (spec.causality_channels) wanted.push_back(Instrumentation::kChannels);
+  return wanted;
+}
+
 absl::Status AbsenceError(const profile::Profile& profile, Instrumentation missing) {
   const std::string name(profile::Name(missing));
   for (const profile::Absence& absence : profile.absences) {
@@ -96,11 +104,17 @@ absl::StatusOr<std::vector<Instrumentation>> WantedOf(const store::ProbeSpec& sp
   }
   if (present.empty()) return AbsenceError(profile, wanted.front());
   RETURN_IF_ERROR(CheckTrust(spec, profile));
+  for (const Instrumentation instrumentation : CausalityOf(spec)) {
+    if (profile.Has(instrumentation)) present.push_back(instrumentation);
+  }
   return present;
 }
 
 absl::Status MissingError(const store::ProbeSpec& spec, const profile::Profile& profile) {
   for (const Instrumentation instrumentation : spec.instrumentations) {
+    if (!profile.Has(instrumentation)) return AbsenceError(profile, instrumentation);
+  }
+  for (const Instrumentation instrumentation : CausalityOf(spec)) {
     if (!profile.Has(instrumentation)) return AbsenceError(profile, instrumentation);
   }
   return spec.stitch_traces ? CheckStitching(spec, profile) : absl::OkStatus();

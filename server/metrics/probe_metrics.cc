@@ -32,7 +32,14 @@ constexpr CounterLabel kSites[] = {
     {"server_refused", UP_COUNTER_HITS_SERVER_REFUSED},
     {"http2_server_start", UP_COUNTER_HITS_HTTP2_SERVER_START},
     {"http2_server_end", UP_COUNTER_HITS_HTTP2_SERVER_END},
-    {"http2_server_unfinished", UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED}};
+    {"http2_server_unfinished", UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED},
+    {"goroutine_start", UP_COUNTER_HITS_GOROUTINE_START},
+    {"timer", UP_COUNTER_HITS_TIMER},
+    {"channel_send", UP_COUNTER_HITS_CHANNEL_SEND},
+    {"channel_receive", UP_COUNTER_HITS_CHANNEL_RECEIVE}};
+constexpr CounterLabel kHandoffCauses[] = {{"map_full", UP_COUNTER_HANDOFF_MAP_FULL},
+                                           {"expired", UP_COUNTER_HANDOFF_EXPIRED},
+                                           {"ambiguous", UP_COUNTER_HANDOFF_AMBIGUOUS}};
 constexpr CounterLabel kLossCauses[] = {{"ring_full", UP_COUNTER_LOST_RING_FULL},
                                         {"map_full", UP_COUNTER_LOST_MAP_FULL},
                                         {"no_start", UP_COUNTER_LOST_NO_START},
@@ -99,6 +106,11 @@ std::vector<MetricFamily> CollectProbes(const std::vector<Probe>& probes) {
       PerProbeAnd("cause", kLossCauses,
                   MakeCounter("uprobed_spans_lost_total",
                               "Requests seen in the kernel that became no span, by cause."),
+                  probes),
+      PerProbeAnd("cause", kHandoffCauses,
+                  MakeCounter("uprobed_handoffs_lost_total",
+                              "Work handed from one goroutine to another whose request is not "
+                              "known any more, by cause: calls made for it are roots."),
                   probes),
       OfCounter(UP_COUNTER_OUT_OF_SCOPE,
                 MakeCounter("uprobed_probe_out_of_scope_hits_total",

@@ -29,6 +29,7 @@ struct SelfMetricsSources {
   std::function<size_t()> requests_in_flight;
   std::function<size_t()> contexts_in_flight;
   std::function<size_t()> connections_in_flight;
+  std::function<size_t()> handoffs_in_flight;
 };
 
 // The uprobed_* families: what the daemon did, costs and lost. Holds no counts of its own: each

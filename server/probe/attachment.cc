@@ -61,8 +61,41 @@ bpf_program* ProgramOf(const BpfObject& object, SiteKind kind) {
     case SiteKind::kClientError:
     case SiteKind::kClientBranch:
       return object.client_end();
+    case SiteKind::kGoroutineStart:
+      return object.goroutine_start();
+    case SiteKind::kTimerStart:
+      return object.timer_start();
+    case SiteKind::kTimerStop:
+      return object.timer_stop();
+    case SiteKind::kChannelSend:
+      return object.channel_send();
+    case SiteKind::kChannelReceive:
+      return object.channel_receive();
+    case SiteKind::kChannelSendDirect:
+      return object.channel_send_direct();
+    case SiteKind::kChannelReceiveDirect:
+    case SiteKind::kSelectReceiveDirect:
+      return object.channel_receive_direct();
+    case SiteKind::kSelectSend:
+      return object.select_send();
+    case SiteKind::kSelectReceive:
+      return object.select_receive();
+    case SiteKind::kSelectDone:
+      return object.select_done();
+    case SiteKind::kChannelClose:
+      return object.channel_close();
   }
   return nullptr;
+}
+
+// Whether a site is of what is wanted. A goroutine's memory is used again for the next, so what it
+// received is forgotten where that is started, even if nobody asks for goroutines.
+bool IsWanted(SiteKind kind, const std::vector<profile::Instrumentation>& wanted) {
+  const auto asked = [&wanted](profile::Instrumentation instrumentation) {
+    return std::find(wanted.begin(), wanted.end(), instrumentation) != wanted.end();
+  };
+  return asked(InstrumentationOf(kind)) ||
+         (kind == SiteKind::kGoroutineStart && asked(profile::Instrumentation::kChannels));
 }
 
 // Ends go live before starts: a start without an end would wait in the map for ever.
@@ -99,11 +132,8 @@ absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
 
   std::vector<Site> sites;
   for (const Site& site : profile.sites) {
-    const auto& wanted = options.instrumentations;
     if (site.kind == SiteKind::kClientConnection && !options.stitch_traces) continue;
-    if (std::find(wanted.begin(), wanted.end(), InstrumentationOf(site.kind)) != wanted.end()) {
-      sites.push_back(site);
-    }
+    if (IsWanted(site.kind, options.instrumentations)) sites.push_back(site);
   }
   RETURN_IF_ERROR(attachment->AttachSites(fd, sites));
   return attachment;

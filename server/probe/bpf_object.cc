@@ -74,6 +74,19 @@ bpf_program* BpfObject::http2_server_unfinished() const {
 bpf_program* BpfObject::client_start() const { return skeleton_->progs.client_start; }
 bpf_program* BpfObject::client_connection() const { return skeleton_->progs.client_connection; }
 bpf_program* BpfObject::client_end() const { return skeleton_->progs.client_end; }
+bpf_program* BpfObject::goroutine_start() const { return skeleton_->progs.goroutine_start; }
+bpf_program* BpfObject::timer_start() const { return skeleton_->progs.timer_start; }
+bpf_program* BpfObject::timer_stop() const { return skeleton_->progs.timer_stop; }
+bpf_program* BpfObject::channel_send() const { return skeleton_->progs.channel_send; }
+bpf_program* BpfObject::channel_receive() const { return skeleton_->progs.channel_receive; }
+bpf_program* BpfObject::channel_send_direct() const { return skeleton_->progs.channel_send_direct; }
+bpf_program* BpfObject::channel_receive_direct() const {
+  return skeleton_->progs.channel_receive_direct;
+}
+bpf_program* BpfObject::select_send() const { return skeleton_->progs.select_send; }
+bpf_program* BpfObject::select_receive() const { return skeleton_->progs.select_receive; }
+bpf_program* BpfObject::channel_close() const { return skeleton_->progs.channel_close; }
+bpf_program* BpfObject::select_done() const { return skeleton_->progs.select_done; }
 
 absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOptions& options) {
   libbpf_set_print(LogLibbpf);
@@ -87,13 +100,36 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
   SetPidNamespace(*skeleton);
   skeleton->rodata->may_read_kernel = object->reads_kernel_;
   if (multi) {
-    for (bpf_program* program :
-         {object->server_start(), object->server_end(), object->server_recover(),
-          object->server_refused(), object->http2_server_start(), object->http2_server_end(),
-          object->http2_server_unfinished(), object->client_start(), object->client_connection(),
-          object->client_end()}) {
+    for (bpf_program* program : {object->server_start(),
+                                 object->server_end(),
+                                 object->server_recover(),
+                                 object->server_refused(),
+                                 object->http2_server_start(),
+                                 object->http2_server_end(),
+                                 object->http2_server_unfinished(),
+                                 object->client_start(),
+                                 object->client_connection(),
+                                 object->client_end(),
+                                 object->goroutine_start(),
+                                 object->timer_start(),
+                                 object->timer_stop(),
+                                 object->channel_send(),
+                                 object->channel_receive(),
+                                 object->channel_send_direct(),
+                                 object->channel_receive_direct(),
+                                 object->select_send(),
+                                 object->select_receive(),
+                                 object->select_done(),
+                                 object->channel_close()}) {
       bpf_program__set_expected_attach_type(program, kTraceUprobeMulti);
     }
+  }
+  for (bpf_map* map : {skeleton->maps.goroutine_origins, skeleton->maps.sent_elements,
+                       skeleton->maps.timer_functions, skeleton->maps.select_receives}) {
+    // Without entries these take no memory, for most probes do not ask for them. A kernel that has
+    // uprobe_multi (6.6) has an allocator that programs may call anywhere (6.1).
+    if (multi) bpf_map__set_map_flags(map, BPF_F_NO_PREALLOC);
+    if (options.handoffs_max != 0) bpf_map__set_max_entries(map, options.handoffs_max);
   }
   if (const int error = uprobed_bpf::load(skeleton); error != 0) return LoadError(-error);
   object->maps_ = {.profile_slots = bpf_map__fd(skeleton->maps.profile_slots),
@@ -102,6 +138,10 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
                    .client_requests = bpf_map__fd(skeleton->maps.client_requests),
                    .server_contexts = bpf_map__fd(skeleton->maps.server_contexts),
                    .outgoing_connections = bpf_map__fd(skeleton->maps.outgoing_connections),
+                   .goroutine_origins = bpf_map__fd(skeleton->maps.goroutine_origins),
+                   .sent_elements = bpf_map__fd(skeleton->maps.sent_elements),
+                   .timer_functions = bpf_map__fd(skeleton->maps.timer_functions),
+                   .select_receives = bpf_map__fd(skeleton->maps.select_receives),
                    .counters = bpf_map__fd(skeleton->maps.counters),
                    .events = bpf_map__fd(skeleton->maps.events)};
   return object;

@@ -14,6 +14,7 @@ namespace uprobed::probe {
 struct BpfObjectOptions {
   uint32_t ring_bytes = 0;    // a power of two and of pages; 0: the default
   uint32_t wakeup_bytes = 0;  // the reader is woken when so many wait; 0: the default
+  uint32_t handoffs_max = 0;  // entries of each map of work handed over; 0: the default
   bool allow_uprobe_multi = true;
 };
 
@@ -25,6 +26,10 @@ struct BpfMaps {
   int client_requests = -1;
   int server_contexts = -1;
   int outgoing_connections = -1;
+  int goroutine_origins = -1;
+  int sent_elements = -1;
+  int timer_functions = -1;
+  int select_receives = -1;
   int counters = -1;
   int events = -1;
 };
@@ -55,6 +60,17 @@ class BpfObject {
   bpf_program* client_start() const;
   bpf_program* client_connection() const;
   bpf_program* client_end() const;
+  bpf_program* goroutine_start() const;
+  bpf_program* timer_start() const;
+  bpf_program* timer_stop() const;
+  bpf_program* channel_send() const;
+  bpf_program* channel_receive() const;
+  bpf_program* channel_send_direct() const;
+  bpf_program* channel_receive_direct() const;
+  bpf_program* select_send() const;
+  bpf_program* select_receive() const;
+  bpf_program* select_done() const;
+  bpf_program* channel_close() const;
 
  private:
   BpfObject(uprobed_bpf* skeleton, bool uprobe_multi, bool reads_kernel);

@@ -2,12 +2,18 @@
 
 #include <bpf/bpf.h>
 
+#include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "bpf/abi/in_flight.h"
 
 namespace uprobed::probe {
 namespace {
+
+// A worker may still be at what is too old to have a parent, and must not be taken for one that has
+// received nothing yet (bpf/channel.h, receive).
+constexpr uint64_t kHandoffsKeptNs = 2 * UP_HANDOFF_NS;
 
 // Programs insert and delete meanwhile: the kernel then restarts the walk, so it is bounded by the
 // size of the map, and what it misses is found next time.
@@ -37,12 +43,28 @@ size_t RemoveFrom(int map, const Predicate& wanted) {
 uint32_t TgidOf(const up_in_flight_key& key, const up_in_flight_request&) { return key.tgid; }
 uint32_t TgidOf(const up_context_key& key, const up_context_owner&) { return key.tgid; }
 uint32_t TgidOf(uint64_t, const up_outgoing_request& value) { return value.client.tgid; }
+uint32_t TgidOf(const up_in_flight_key& key, const up_origin&) { return key.tgid; }
+uint32_t TgidOf(const up_address_key& key, const up_origin&) { return key.tgid; }
+
+const up_origin& OriginOf(const up_origin& origin) { return origin; }
+const up_origin& OriginOf(const up_timer_function& timer) { return timer.origin; }
+const up_origin& OriginOf(const up_select_receive& received) { return received.origin; }
+
+template <typename Predicate>
+size_t RemoveHandoffs(const BpfMaps& maps, const Predicate& wanted) {
+  return RemoveFrom<up_in_flight_key, up_origin>(maps.goroutine_origins, wanted) +
+         RemoveFrom<up_address_key, up_origin>(maps.sent_elements, wanted) +
+         RemoveFrom<up_address_key, up_timer_function>(maps.timer_functions, wanted) +
+         RemoveFrom<up_in_flight_key, up_select_receive>(maps.select_receives, wanted);
+}
 
 // The number of requests removed. `wanted` takes a key and a value of each kind.
 template <typename Predicate>
 size_t Remove(const BpfMaps& maps, const Predicate& wanted) {
   RemoveFrom<up_context_key, up_context_owner>(maps.server_contexts, wanted);
   RemoveFrom<uint64_t, up_outgoing_request>(maps.outgoing_connections, wanted);
+  RemoveHandoffs(
+      maps, [&wanted](const auto& key, const auto& value) { return wanted(key, OriginOf(value)); });
   return RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.server_requests, wanted) +
          RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.client_requests, wanted);
 }
@@ -62,6 +84,28 @@ size_t InFlightRequests::CountContexts() const {
 
 size_t InFlightRequests::CountConnections() const {
   return Collect<uint64_t, up_outgoing_request>(maps_.outgoing_connections, kAny).size();
+}
+
+size_t InFlightRequests::CountHandoffs() const {
+  return Collect<up_in_flight_key, up_origin>(maps_.goroutine_origins, kAny).size() +
+         Collect<up_address_key, up_origin>(maps_.sent_elements, kAny).size() +
+         Collect<up_address_key, up_timer_function>(maps_.timer_functions, kAny).size() +
+         Collect<up_in_flight_key, up_select_receive>(maps_.select_receives, kAny).size();
+}
+
+size_t InFlightRequests::RemoveOldHandoffs(uint64_t now_ns) const {
+  const auto is_served = [this](const up_origin& origin, uint32_t tgid) {
+    const up_in_flight_key key{.goroutine = origin.goroutine, .tgid = tgid, .reserved = 0};
+    up_in_flight_request request{};
+    return bpf_map_lookup_elem(maps_.server_requests, &key, &request) == 0 &&
+           std::equal(std::begin(origin.span_id), std::end(origin.span_id), request.span_id);
+  };
+  const auto is_old = [&](const auto& key, const up_origin& origin) {
+    return now_ns > origin.since_ns + kHandoffsKeptNs && !is_served(origin, key.tgid);
+  };
+  // A timer is forgotten when it fires or is stopped, however late that is.
+  return RemoveFrom<up_in_flight_key, up_origin>(maps_.goroutine_origins, is_old) +
+         RemoveFrom<up_address_key, up_origin>(maps_.sent_elements, is_old);
 }
 
 size_t InFlightRequests::RemoveSlot(uint32_t slot) const {

@@ -20,6 +20,10 @@ class InFlightRequests {
   size_t CountContexts() const;
   // The connections that lead to requests being made: one each, at most.
   size_t CountConnections() const;
+  // What was handed from one goroutine to another and not taken, and who works for which request.
+  size_t CountHandoffs() const;
+  // Of those, what has been there for so long that nobody goes by it. Returns their number.
+  size_t RemoveOldHandoffs(uint64_t now_ns) const;
   // Entries of a slot whose sites are detached. Both return the number of requests.
   size_t RemoveSlot(uint32_t slot) const;
   // Entries of processes that have exited.

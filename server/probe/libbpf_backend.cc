@@ -90,6 +90,14 @@ size_t LibbpfBackend::ConnectionsInFlight() const {
   return object_.ok() ? InFlightRequests((*object_)->maps()).CountConnections() : 0;
 }
 
+size_t LibbpfBackend::HandoffsInFlight() const {
+  return object_.ok() ? InFlightRequests((*object_)->maps()).CountHandoffs() : 0;
+}
+
+size_t LibbpfBackend::ForgetOldHandoffs(uint64_t now_ns) const {
+  return object_.ok() ? InFlightRequests((*object_)->maps()).RemoveOldHandoffs(now_ns) : 0;
+}
+
 size_t LibbpfBackend::ForgetExitedProcesses() const {
   if (!object_.ok()) return 0;
   return InFlightRequests((*object_)->maps()).RemoveExited([](uint32_t tgid) {

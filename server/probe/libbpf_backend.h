@@ -34,6 +34,10 @@ class LibbpfBackend : public ProbeBackend {
   size_t ContextsInFlight() const;
   // Connections of requests being made that lead to them.
   size_t ConnectionsInFlight() const;
+  // Work that was handed from one goroutine to another.
+  size_t HandoffsInFlight() const;
+  // Forgets what was handed over long ago, by the monotonic clock; returns the number.
+  size_t ForgetOldHandoffs(uint64_t now_ns) const;
   // Forgets requests of processes that no longer exist.
   size_t ForgetExitedProcesses() const;
 

@@ -31,15 +31,19 @@ bool HasArgumentsOnStack(const Site& site) {
 // serverHandler.ServeHTTP a request may come that has begun in golang.org/x/net/http2.
 bool MayRepeat(const Site& site) {
   const std::vector<uint8_t> push_rbp = {0x55};
-  const bool start =
-      site.kind == SiteKind::kClientStart || site.kind == SiteKind::kHttp2ServerStart;
+  const bool start = site.kind == SiteKind::kClientStart ||
+                     site.kind == SiteKind::kHttp2ServerStart || site.kind == SiteKind::kTimerStart;
   return (start && site.bytes != push_rbp) ||
          (site.kind == SiteKind::kServerStart && site.function == profile::kHandlerFunction);
 }
 
-bool Observes(const Profile& profile, const AttachOptions& options, SiteKind start) {
+bool Wants(const AttachOptions& options, profile::Instrumentation instrumentation) {
   const auto& wanted = options.instrumentations;
-  return std::find(wanted.begin(), wanted.end(), InstrumentationOf(start)) != wanted.end() &&
+  return std::find(wanted.begin(), wanted.end(), instrumentation) != wanted.end();
+}
+
+bool Observes(const Profile& profile, const AttachOptions& options, SiteKind start) {
+  return Wants(options, InstrumentationOf(start)) &&
          std::any_of(profile.sites.begin(), profile.sites.end(),
                      [start](const Site& site) { return site.kind == start; });
 }
@@ -57,6 +61,8 @@ up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& opt
   up_profile_slot slot{};
   if (!options.scoped_pids.empty()) slot.flags |= UP_SLOT_SCOPED;
   if (options.capture_query) slot.flags |= UP_SLOT_CAPTURE_QUERY;
+  if (Wants(options, profile::Instrumentation::kGoroutines)) slot.flags |= UP_SLOT_GOROUTINES;
+  if (Wants(options, profile::Instrumentation::kChannels)) slot.flags |= UP_SLOT_CHANNELS;
   if (std::any_of(profile.sites.begin(), profile.sites.end(), HasArgumentsOnStack)) {
     slot.flags |= UP_SLOT_STACK_ABI;
   }
@@ -84,6 +90,7 @@ uint64_t MakeSiteCookie(const Site& site, uint32_t slot) {
     cookie |= uint64_t{names->implementation} << UP_COOKIE_HTTP2_SHIFT;
   }
   if (site.kind == SiteKind::kHttp2ServerAbort) cookie |= UP_COOKIE_COMPARES_ABORT;
+  if (site.kind == SiteKind::kSelectReceiveDirect) cookie |= UP_COOKIE_SELECT;
   if (MayRepeat(site)) cookie |= UP_COOKIE_MAY_REPEAT;
   return cookie;
 }

@@ -9,6 +9,8 @@ namespace {
 
 constexpr Instrumentation kServer = Instrumentation::kHttpServer;
 constexpr Instrumentation kClient = Instrumentation::kHttpClient;
+constexpr Instrumentation kGoroutines = Instrumentation::kGoroutines;
+constexpr Instrumentation kChannels = Instrumentation::kChannels;
 
 constexpr std::string_view kRequest = "net/http.Request";
 constexpr std::string_view kUrl = "net/url.URL";
@@ -17,6 +19,7 @@ constexpr std::string_view kClientResponse = "net/http.Response";
 constexpr std::string_view kConn = "net/http.conn";
 constexpr std::string_view kPersistConn = "net/http.persistConn";
 constexpr std::string_view kPollFd = "internal/poll.FD";
+constexpr std::string_view kGoroutine = "runtime.g";
 constexpr std::string_view kBundledState = "net/http.http2responseWriterState";
 constexpr std::string_view kInternalState = "net/http/internal/http2.responseWriterState";
 constexpr std::string_view kModuleState = "golang.org/x/net/http2.responseWriterState";
@@ -77,6 +80,17 @@ constexpr std::array<FieldSpec, UP_FIELD_COUNT> kFields = {{
     {UP_FIELD_CONN_RWC, kConn, "rwc", kServer, Need::kIfPresent},
     {UP_FIELD_POLL_FD_SYSFD, kPollFd, "Sysfd", kServer, Need::kIfPresent},
     {UP_FIELD_POLL_FD_PD, kPollFd, "pd", kServer, Need::kIfPresent},
+    {UP_FIELD_G_M, kGoroutine, "m", kGoroutines, Need::kAlways},
+    {UP_FIELD_G_WAITING, kGoroutine, "waiting", kChannels, Need::kAlways},
+    {UP_FIELD_G_SCHED_CTXT, kGoroutine, "sched.ctxt", kGoroutines, Need::kAlways},
+    {UP_FIELD_M_CURG, "runtime.m", "curg", kGoroutines, Need::kAlways},
+    {UP_FIELD_TIMER_ARG, "runtime.timer", "arg", kGoroutines, Need::kAlways},
+    {UP_FIELD_TIME_TIMER_ARG, "runtime.timeTimer", "timer.arg", kGoroutines, Need::kIfPresent},
+    {UP_FIELD_HCHAN_SENDX, "runtime.hchan", "sendx", kChannels, Need::kAlways},
+    {UP_FIELD_HCHAN_LOCK, "runtime.hchan", "lock", kChannels, Need::kAlways},
+    {UP_FIELD_SUDOG_C, "runtime.sudog", "c", kChannels, Need::kAlways},
+    {UP_FIELD_SUDOG_WAITLINK, "runtime.sudog", "waitlink", kChannels, Need::kAlways},
+    {UP_FIELD_SCASE_KIND, "runtime.scase", "kind", kChannels, Need::kIfPresent},
 }};
 
 }  // namespace
@@ -91,7 +105,8 @@ bool IsNeeded(const FieldSpec& field, Instrumentation instrumentation) {
   if (field.need != Need::kAlways) return false;
   if (field.instrumentation == instrumentation) return true;
   // The server's own response is the one struct under kHttpServer that the client has nothing of.
-  return field.instrumentation == kServer && field.struct_name != kServerResponse;
+  return instrumentation == kClient && field.instrumentation == kServer &&
+         field.struct_name != kServerResponse;
 }
 
 bool KnowsConnections(const std::map<std::string, FieldOffset>& fields) {

@@ -12,20 +12,33 @@ namespace {
 template <typename T, size_t N>
 using Names = std::array<std::pair<T, std::string_view>, N>;
 
-constexpr Names<SiteKind, 14> kSiteKinds = {{{SiteKind::kServerStart, "server_start"},
-                                             {SiteKind::kServerEnd, "server_end"},
-                                             {SiteKind::kClientStart, "client_start"},
-                                             {SiteKind::kClientResult, "client_result"},
-                                             {SiteKind::kClientError, "client_error"},
-                                             {SiteKind::kClientBranch, "client_branch"},
-                                             {SiteKind::kServerRecover, "server_recover"},
-                                             {SiteKind::kServerRefused, "server_refused"},
-                                             {SiteKind::kHttp2ServerStart, "http2_server_start"},
-                                             {SiteKind::kHttp2ServerEnd, "http2_server_end"},
-                                             {SiteKind::kHttp2ServerGoexit, "http2_server_goexit"},
-                                             {SiteKind::kHttp2ServerPanic, "http2_server_panic"},
-                                             {SiteKind::kHttp2ServerAbort, "http2_server_abort"},
-                                             {SiteKind::kClientConnection, "client_connection"}}};
+constexpr Names<SiteKind, 26> kSiteKinds = {
+    {{SiteKind::kServerStart, "server_start"},
+     {SiteKind::kServerEnd, "server_end"},
+     {SiteKind::kClientStart, "client_start"},
+     {SiteKind::kClientResult, "client_result"},
+     {SiteKind::kClientError, "client_error"},
+     {SiteKind::kClientBranch, "client_branch"},
+     {SiteKind::kServerRecover, "server_recover"},
+     {SiteKind::kServerRefused, "server_refused"},
+     {SiteKind::kHttp2ServerStart, "http2_server_start"},
+     {SiteKind::kHttp2ServerEnd, "http2_server_end"},
+     {SiteKind::kHttp2ServerGoexit, "http2_server_goexit"},
+     {SiteKind::kHttp2ServerPanic, "http2_server_panic"},
+     {SiteKind::kHttp2ServerAbort, "http2_server_abort"},
+     {SiteKind::kClientConnection, "client_connection"},
+     {SiteKind::kGoroutineStart, "goroutine_start"},
+     {SiteKind::kTimerStart, "timer_start"},
+     {SiteKind::kTimerStop, "timer_stop"},
+     {SiteKind::kChannelSend, "channel_send"},
+     {SiteKind::kChannelReceive, "channel_receive"},
+     {SiteKind::kChannelSendDirect, "channel_send_direct"},
+     {SiteKind::kChannelReceiveDirect, "channel_receive_direct"},
+     {SiteKind::kSelectSend, "select_send"},
+     {SiteKind::kSelectReceive, "select_receive"},
+     {SiteKind::kSelectReceiveDirect, "select_receive_direct"},
+     {SiteKind::kSelectDone, "select_done"},
+     {SiteKind::kChannelClose, "channel_close"}}};
 constexpr Names<CostClass, 2> kCostClasses = {
     {{CostClass::kEmulated, "emulated"}, {CostClass::kSingleStepped, "single_stepped"}}};
 constexpr Names<Source, 6> kSources = {{{Source::kSymtab, "symtab"},
@@ -36,8 +49,11 @@ constexpr Names<Source, 6> kSources = {{{Source::kSymtab, "symtab"},
                                         {Source::kBuildInfo, "build_info"}}};
 constexpr Names<MapKind, 2> kMapKinds = {
     {{MapKind::kBuckets, "buckets"}, {MapKind::kSwiss, "swiss"}}};
-constexpr Names<Instrumentation, 2> kInstrumentations = {
-    {{Instrumentation::kHttpServer, "http_server"}, {Instrumentation::kHttpClient, "http_client"}}};
+constexpr Names<Instrumentation, 4> kInstrumentations = {
+    {{Instrumentation::kHttpServer, "http_server"},
+     {Instrumentation::kHttpClient, "http_client"},
+     {Instrumentation::kGoroutines, "goroutines"},
+     {Instrumentation::kChannels, "channels"}}};
 
 template <typename T, size_t N>
 std::string_view NameIn(const Names<T, N>& names, T value) {
@@ -93,6 +109,20 @@ Instrumentation InstrumentationOf(SiteKind kind) {
     case SiteKind::kHttp2ServerPanic:
     case SiteKind::kHttp2ServerAbort:
       return Instrumentation::kHttpServer;
+    case SiteKind::kGoroutineStart:
+    case SiteKind::kTimerStart:
+    case SiteKind::kTimerStop:
+      return Instrumentation::kGoroutines;
+    case SiteKind::kChannelSend:
+    case SiteKind::kChannelReceive:
+    case SiteKind::kChannelSendDirect:
+    case SiteKind::kChannelReceiveDirect:
+    case SiteKind::kSelectSend:
+    case SiteKind::kSelectReceive:
+    case SiteKind::kSelectReceiveDirect:
+    case SiteKind::kSelectDone:
+    case SiteKind::kChannelClose:
+      return Instrumentation::kChannels;
     case SiteKind::kClientStart:
     case SiteKind::kClientResult:
     case SiteKind::kClientError:

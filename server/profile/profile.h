@@ -47,6 +47,20 @@ enum class SiteKind : uint8_t {
   kHttp2ServerPanic,   // a panic of the handler is logged
   kHttp2ServerAbort,   // a panic of the handler is compared with http.ErrAbortHandler
   kClientConnection,   // an attempt begins on a connection of HTTP/1
+  kGoroutineStart,     // a goroutine has been made
+  kTimerStart,         // time.AfterFunc begins
+  kTimerStop,          // a timer is stopped
+  // An element was copied into the buffer of a channel, or out of it, or is passed between the
+  // current goroutine and one that waits. A select statement knows its channels at its end.
+  kChannelSend,
+  kChannelReceive,
+  kChannelSendDirect,
+  kChannelReceiveDirect,
+  kSelectSend,
+  kSelectReceive,
+  kSelectReceiveDirect,
+  kSelectDone,
+  kChannelClose,  // a channel is closed, or a receive finds it closed and empty
 };
 
 // How dear a hit is: whether the kernel runs the replaced instruction inside the same trap.
@@ -119,7 +133,8 @@ struct Disagreement {
 
 enum class MapKind : uint8_t { kBuckets, kSwiss };  // Go <= 1.23, Go >= 1.24
 
-enum class Instrumentation : uint8_t { kHttpServer, kHttpClient };
+// kGoroutines and kChannels find the parents of spans: they make none.
+enum class Instrumentation : uint8_t { kHttpServer, kHttpClient, kGoroutines, kChannels };
 
 // An instrumentation that the binary cannot have, with the stable reason and a sentence.
 struct Absence {

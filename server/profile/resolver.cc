@@ -17,6 +17,7 @@
 #include "server/profile/http2_names.h"
 #include "server/profile/known_offsets.h"
 #include "server/profile/offsets.h"
+#include "server/profile/runtime_sites.h"
 #include "server/profile/sites.h"
 
 namespace uprobed::profile {
@@ -149,6 +150,12 @@ absl::StatusOr<elf::GoBuildInfo> ReadBuild(const elf::ElfFile& file) {
   return known;
 }
 
+// Whatever a goroutine is known to work for must be forgotten when its memory becomes another's.
+absl::Status NoGoroutineStarts(const Profile& profile) {
+  const Absence& absence = profile.absences.back();
+  return MakeError(absl::StatusCode::kFailedPrecondition, absence.reason, absence.message);
+}
+
 std::string ExperimentsOf(const elf::GoBuildInfo& info) {
   const auto found = info.settings.find("GOEXPERIMENT");
   return found == info.settings.end() ? "" : found->second;
@@ -187,6 +194,14 @@ absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& 
   if (profile.Has(Instrumentation::kHttpServer)) {
     RETURN_IF_ERROR(AddHttp2Sites(file, functions, abi, &profile));
   }
+
+  RETURN_IF_ERROR(AddSites(Instrumentation::kGoroutines, FindGoroutineSites(file, functions, abi),
+                           dwarf, &profile));
+  RETURN_IF_ERROR(AddSites(Instrumentation::kChannels,
+                           profile.Has(Instrumentation::kGoroutines)
+                               ? FindChannelSites(file, functions, abi)
+                               : NoGoroutineStarts(profile),
+                           dwarf, &profile));
 
   std::sort(profile.sites.begin(), profile.sites.end(),
             [](const Site& a, const Site& b) { return a.file_offset < b.file_offset; });

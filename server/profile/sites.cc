@@ -7,6 +7,7 @@
 #include "server/base/errors.h"
 #include "server/profile/jump_conditions.h"
 #include "server/profile/prologue.h"
+#include "server/profile/runtime_sites.h"
 
 namespace uprobed::profile {
 namespace {
@@ -41,6 +42,8 @@ constexpr uint64_t kMaxFunctionBytes = 32'768;
 constexpr std::string_view kDeferredFunctions = "net/http.(*conn).serve.func";
 constexpr int kMaxDeferredFunctions = 4;
 
+}  // namespace
+
 absl::StatusOr<ControlFlow> ReadFunction(const elf::ElfFile& file,
                                          const elf::GoFunctions& functions, std::string_view name) {
   const std::vector<elf::GoFunction> found = functions.Find(name);
@@ -64,6 +67,8 @@ absl::StatusOr<ControlFlow> ReadFunction(const elf::ElfFile& file,
       [&functions](uint64_t address) { return functions.NameAtEntry(address); });
 }
 
+namespace {
+
 std::string InstructionText(const ControlFlow& flow, size_t node) {
   const std::string& text = flow.at(node).text;
   const std::string& callee = flow.CalleeName(node);
@@ -76,6 +81,8 @@ absl::Status CannotEvaluate(const ControlFlow& flow, const elf::Instruction& ins
                                "({}); please report the Go version and how the program was built",
                                flow.function(), instruction.address, instruction.text));
 }
+
+}  // namespace
 
 absl::StatusOr<std::vector<Site>> MakeSites(const elf::ElfFile& file, const ControlFlow& flow,
                                             const std::vector<SitePlan>& plans) {
@@ -111,6 +118,8 @@ absl::StatusOr<std::vector<Site>> MakeSites(const elf::ElfFile& file, const Cont
   }
   return sites;
 }
+
+namespace {
 
 // With the stack ABI the kernel side finds the goroutine 8 bytes below the thread pointer. Every
 // function with a stack check begins with loading it from where the linker has put it.
@@ -154,6 +163,7 @@ bool LiesIn(SiteKind kind, std::string_view function) {
     default:
       break;
   }
+  if (IsRuntimeSite(kind)) return RuntimeSiteLiesIn(kind, function);
   const bool server = InstrumentationOf(kind) == Instrumentation::kHttpServer;
   return function == (server ? kServeFunction : kRoundTripFunction);
 }
@@ -195,6 +205,25 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
     case SiteKind::kHttp2ServerGoexit:
     case SiteKind::kHttp2ServerPanic:
       return {};
+    case SiteKind::kGoroutineStart:  // isSystemGoroutine(gp *g, fixed bool)
+      return {at("goroutine", 0, 0)};
+    case SiteKind::kTimerStart:  // AfterFunc(d Duration, f func()), in the callee
+      return {at("function", 1, 2)};
+    case SiteKind::kTimerStop:  // stopTimer(t *timer), in the callee
+      return {at("timer", 0, 1)};
+    case SiteKind::kChannelSend:  // unlock2, lock2(l *mutex)
+    case SiteKind::kChannelClose:
+    case SiteKind::kChannelReceive:
+      return {at("lock", 0, 0)};
+    case SiteKind::kChannelSendDirect:  // send, recv(c *hchan, sg *sudog, ...)
+    case SiteKind::kChannelReceiveDirect:
+    case SiteKind::kSelectReceiveDirect:
+      return {at("channel", 0, 0), at("waiting", 1, 1)};
+    case SiteKind::kSelectSend:     // typedmemmove(typ *_type, dst, src unsafe.Pointer)
+    case SiteKind::kSelectReceive:  // typedmemclr(typ *_type, ptr unsafe.Pointer)
+      return {at("type", 0, 0), at("element", 1, 1)};
+    case SiteKind::kSelectDone:  // selunlock(scases []scase, lockorder []uint16)
+      return {at("cases", 0, 0), at("count", 1, 1)};
     case SiteKind::kServerRefused:  // Fprintf(w Writer, format string, a ...any), WriteString
       return {at("text", 2, 2), at("values", 4, 4)};
   }

@@ -56,6 +56,13 @@ absl::StatusOr<std::vector<Site>> FindHttp2Sites(const elf::ElfFile& file,
                                                  const elf::GoFunctions& functions, CallAbi abi,
                                                  const Http2Names& names);
 
+// What sites are found by: the control flow of the function of this name, and the sites that were
+// chosen in it.
+absl::StatusOr<ControlFlow> ReadFunction(const elf::ElfFile& file,
+                                         const elf::GoFunctions& functions, std::string_view name);
+absl::StatusOr<std::vector<Site>> MakeSites(const elf::ElfFile& file, const ControlFlow& flow,
+                                            const std::vector<SitePlan>& plans);
+
 // The choice itself, apart from any file. PlanRecoverSites is for a function that (*conn).serve
 // defers: empty where it does not call recover, or not in a way that is understood.
 absl::StatusOr<std::vector<SitePlan>> PlanServerSites(const ControlFlow& flow, CallAbi abi);

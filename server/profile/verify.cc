@@ -16,6 +16,7 @@
 #include "server/profile/jump_conditions.h"
 #include "server/profile/offsets.h"
 #include "server/profile/resolver.h"
+#include "server/profile/runtime_sites.h"
 #include "server/profile/sites.h"
 
 namespace uprobed::profile {
@@ -76,6 +77,16 @@ absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& si
     case SiteKind::kHttp2ServerEnd:
     case SiteKind::kHttp2ServerPanic:
     case SiteKind::kHttp2ServerAbort:
+    case SiteKind::kGoroutineStart:
+    case SiteKind::kChannelSend:
+    case SiteKind::kChannelReceive:
+    case SiteKind::kChannelSendDirect:
+    case SiteKind::kChannelReceiveDirect:
+    case SiteKind::kSelectSend:
+    case SiteKind::kSelectReceive:
+    case SiteKind::kSelectReceiveDirect:
+    case SiteKind::kSelectDone:
+    case SiteKind::kChannelClose:
       if (elf::IsDirectCall(architecture, site.bytes)) return absl::OkStatus();
       return InvalidSite(site, "is not a direct call");
     case SiteKind::kClientResult:
@@ -94,6 +105,8 @@ absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& si
     case SiteKind::kClientStart:
     case SiteKind::kClientError:
     case SiteKind::kClientConnection:
+    case SiteKind::kTimerStart:
+    case SiteKind::kTimerStop:
       return absl::OkStatus();
   }
   return InvalidSite(site, "is of an unknown kind");
@@ -176,6 +189,7 @@ absl::Status CheckSites(elf::Architecture architecture, const Profile& profile) 
     return Invalid("the client's sites lack a start or a result");
   }
   if (const auto flaw = Http2Flaw(profile)) return Invalid(*flaw);
+  if (const auto flaw = RuntimeFlaw(profile)) return Invalid(*flaw);
   return absl::OkStatus();
 }
 
@@ -218,7 +232,8 @@ absl::Status CheckFields(const Profile& profile) {
     RETURN_IF_ERROR(CheckSources(key, field));
   }
   for (const Instrumentation instrumentation :
-       {Instrumentation::kHttpServer, Instrumentation::kHttpClient}) {
+       {Instrumentation::kHttpServer, Instrumentation::kHttpClient, Instrumentation::kGoroutines,
+        Instrumentation::kChannels}) {
     if (!profile.Has(instrumentation)) continue;
     const std::vector<std::string> missing = MissingFields(profile.fields, instrumentation);
     if (!missing.empty()) {
@@ -231,11 +246,17 @@ absl::Status CheckFields(const Profile& profile) {
 
 absl::Status CheckAbsences(const Profile& profile) {
   for (const Instrumentation instrumentation :
-       {Instrumentation::kHttpServer, Instrumentation::kHttpClient}) {
+       {Instrumentation::kHttpServer, Instrumentation::kHttpClient, Instrumentation::kGoroutines,
+        Instrumentation::kChannels}) {
     const auto count = std::count_if(
         profile.absences.begin(), profile.absences.end(),
         [&](const Absence& absence) { return absence.instrumentation == instrumentation; });
-    if (count != (profile.Has(instrumentation) ? 0 : 1)) {
+    const bool has = profile.Has(instrumentation);
+    // Revisions up to 4 knew of no other instrumentations than these two.
+    const bool makes_spans = instrumentation == Instrumentation::kHttpServer ||
+                             instrumentation == Instrumentation::kHttpClient;
+    if (!has && !makes_spans && count == 0) continue;
+    if (count != (has ? 0 : 1)) {
       return Invalid(fmt::format("{} must have either sites or one reason for its absence",
                                  Name(instrumentation)));
     }

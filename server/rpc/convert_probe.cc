@@ -29,11 +29,13 @@ constexpr char kEnabledField[] = "spec.enabled";
 constexpr char kInstrumentationsField[] = "spec.instrumentations";
 constexpr char kCaptureQueryField[] = "spec.capture_query";
 constexpr char kStitchTracesField[] = "spec.stitch_traces";
+constexpr char kCausalityGoroutinesField[] = "spec.causality.goroutines";
+constexpr char kCausalityChannelsField[] = "spec.causality.channels";
 constexpr char kAllowSuspectField[] = "spec.allow_suspect_profile";
 constexpr char kServiceNameField[] = "spec.service_name";
 constexpr char kLabelsField[] = "labels";
 
-constexpr std::array<std::pair<up_counter, const char*>, 10> kHits{{
+constexpr std::array<std::pair<up_counter, const char*>, 14> kHits{{
     {UP_COUNTER_HITS_CLIENT_CONNECTION, "client_connection"},
     {UP_COUNTER_HITS_SERVER_START, "server_start"},
     {UP_COUNTER_HITS_SERVER_END, "server_end"},
@@ -44,6 +46,10 @@ constexpr std::array<std::pair<up_counter, const char*>, 10> kHits{{
     {UP_COUNTER_HITS_HTTP2_SERVER_START, "http2_server_start"},
     {UP_COUNTER_HITS_HTTP2_SERVER_END, "http2_server_end"},
     {UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED, "http2_server_unfinished"},
+    {UP_COUNTER_HITS_GOROUTINE_START, "goroutine_start"},
+    {UP_COUNTER_HITS_TIMER, "timer"},
+    {UP_COUNTER_HITS_CHANNEL_SEND, "channel_send"},
+    {UP_COUNTER_HITS_CHANNEL_RECEIVE, "channel_receive"},
 }};
 constexpr std::array<std::pair<up_counter, const char*>, 5> kLosses{{
     {UP_COUNTER_LOST_RING_FULL, "ring_full"},
@@ -84,6 +90,8 @@ void FillSpec(const store::ProbeSpec& from, v1::ProbeSpec& to) {
   to.set_capture_query(from.capture_query);
   to.set_stitch_traces(from.stitch_traces);
   to.set_allow_suspect_profile(from.allow_suspect_profile);
+  to.mutable_causality()->set_goroutines(from.causality_goroutines);
+  to.mutable_causality()->set_channels(from.causality_channels);
   to.set_service_name(ToUtf8(from.service_name));
 }
 
@@ -161,6 +169,8 @@ absl::StatusOr<store::ProbeRecord> FreeFields(const v1::Probe& probe) {
   record.spec.enabled = !probe.spec().has_enabled() || probe.spec().enabled();
   record.spec.capture_query = probe.spec().capture_query();
   record.spec.stitch_traces = probe.spec().stitch_traces();
+  record.spec.causality_goroutines = probe.spec().causality().goroutines();
+  record.spec.causality_channels = probe.spec().causality().channels();
   record.spec.allow_suspect_profile = probe.spec().allow_suspect_profile();
   if (probe.spec().service_name().size() > kMaxServiceNameBytes) {
     return FieldError("SERVICE_NAME_INVALID", "probe.spec.service_name",
@@ -195,6 +205,10 @@ v1::Instrumentation ToProto(profile::Instrumentation instrumentation) {
       return v1::INSTRUMENTATION_HTTP_SERVER;
     case profile::Instrumentation::kHttpClient:
       return v1::INSTRUMENTATION_HTTP_CLIENT;
+    case profile::Instrumentation::kGoroutines:
+      return v1::INSTRUMENTATION_GOROUTINES;
+    case profile::Instrumentation::kChannels:
+      return v1::INSTRUMENTATION_CHANNELS;
   }
   return v1::INSTRUMENTATION_UNSPECIFIED;
 }
@@ -271,10 +285,17 @@ absl::StatusOr<store::ProbeRecord> FromProto(const v1::Probe& probe) {
 }
 
 const std::set<std::string>& UpdatableFields() {
-  static const auto& fields = *new std::set<std::string>{
-      kPathField,         kPidField,          kEnabledField,      kInstrumentationsField,
-      kCaptureQueryField, kStitchTracesField, kAllowSuspectField, kServiceNameField,
-      kLabelsField};
+  static const auto& fields = *new std::set<std::string>{kPathField,
+                                                         kPidField,
+                                                         kEnabledField,
+                                                         kInstrumentationsField,
+                                                         kCaptureQueryField,
+                                                         kStitchTracesField,
+                                                         kAllowSuspectField,
+                                                         kServiceNameField,
+                                                         kLabelsField,
+                                                         kCausalityGoroutinesField,
+                                                         kCausalityChannelsField};
   return fields;
 }
 
@@ -293,6 +314,12 @@ absl::StatusOr<store::ProbeRecord> ApplyChange(const v1::Probe& change,
   }
   if (fields.contains(kStitchTracesField)) spec.stitch_traces = wanted.spec.stitch_traces;
   if (fields.contains(kCaptureQueryField)) spec.capture_query = wanted.spec.capture_query;
+  if (fields.contains(kCausalityGoroutinesField)) {
+    spec.causality_goroutines = wanted.spec.causality_goroutines;
+  }
+  if (fields.contains(kCausalityChannelsField)) {
+    spec.causality_channels = wanted.spec.causality_channels;
+  }
   if (fields.contains(kAllowSuspectField)) {
     spec.allow_suspect_profile = wanted.spec.allow_suspect_profile;
   }

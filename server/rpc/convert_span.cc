@@ -28,6 +28,10 @@ v1::Span::ParentSource ParentSourceToProto(span::ParentSource source) {
       return v1::Span::PARENT_SOURCE_CONTEXT;
     case span::ParentSource::kConnection:
       return v1::Span::PARENT_SOURCE_CONNECTION;
+    case span::ParentSource::kGoroutineStart:
+      return v1::Span::PARENT_SOURCE_GOROUTINE_START;
+    case span::ParentSource::kChannel:
+      return v1::Span::PARENT_SOURCE_CHANNEL;
   }
   return v1::Span::PARENT_SOURCE_UNSPECIFIED;
 }

@@ -76,6 +76,10 @@ std::optional<profile::Instrumentation> FromProto(v1::Instrumentation instrument
       return profile::Instrumentation::kHttpServer;
     case v1::INSTRUMENTATION_HTTP_CLIENT:
       return profile::Instrumentation::kHttpClient;
+    case v1::INSTRUMENTATION_GOROUTINES:
+      return profile::Instrumentation::kGoroutines;
+    case v1::INSTRUMENTATION_CHANNELS:
+      return profile::Instrumentation::kChannels;
     default:
       return std::nullopt;
   }

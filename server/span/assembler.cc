@@ -167,6 +167,8 @@ ParentSource ParentSourceOf(uint32_t flags) {
   if ((flags & UP_FLAG_LOCAL_PARENT) != 0) return ParentSource::kGoroutine;
   if ((flags & UP_FLAG_CONTEXT_PARENT) != 0) return ParentSource::kContext;
   if ((flags & UP_FLAG_CONNECTION_PARENT) != 0) return ParentSource::kConnection;
+  if ((flags & UP_FLAG_GOROUTINE_PARENT) != 0) return ParentSource::kGoroutineStart;
+  if ((flags & UP_FLAG_CHANNEL_PARENT) != 0) return ParentSource::kChannel;
   return (flags & UP_FLAG_REMOTE_PARENT) != 0 ? ParentSource::kTraceparent : ParentSource::kNone;
 }
 

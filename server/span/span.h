@@ -14,11 +14,13 @@ enum class Kind : uint8_t { kServer, kClient };
 
 // What the span's parent is known from.
 enum class ParentSource : uint8_t {
-  kNone,         // a root, as far as can be known
-  kTraceparent,  // the request's traceparent header
-  kGoroutine,    // the server span that the same goroutine was serving
-  kContext,      // the server span that the request's context.Context was derived from
-  kConnection,   // the client span that was made on the other end of the connection
+  kNone,            // a root, as far as can be known
+  kTraceparent,     // the request's traceparent header
+  kGoroutine,       // the server span that the same goroutine was serving
+  kContext,         // the server span that the request's context.Context was derived from
+  kConnection,      // the client span that was made on the other end of the connection
+  kGoroutineStart,  // the server span for which the goroutine was started, by whatever ancestor
+  kChannel,         // the server span that what the goroutine received belongs to
 };
 
 // One HTTP request, as OpenTelemetry's semantic conventions for HTTP see it. Owns its strings.

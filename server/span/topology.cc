@@ -162,8 +162,8 @@ void Topology::AddClient(const Span& span) {
 
 void Topology::SetCaller(Pending& pending, const Span& client) {
   // A server span that this daemon sees, too, and that ends later, as a rule.
-  const bool has_server_span = client.parent_source == ParentSource::kGoroutine ||
-                               client.parent_source == ParentSource::kContext;
+  const bool has_server_span = client.parent_source != ParentSource::kNone &&
+                               client.parent_source != ParentSource::kTraceparent;
   if (!has_server_span) return;
   const FunctionName* ended = recent_.Find(client.parent_span_id);
   if (ended == nullptr) {

@@ -20,6 +20,10 @@ struct ProbeSpec {
   bool enabled = true;
   bool capture_query = false;
   bool stitch_traces = false;
+  // Calls on other goroutines are children of the request that started these, or that what they
+  // received from a channel belongs to.
+  bool causality_goroutines = false;
+  bool causality_channels = false;
   bool allow_suspect_profile = false;  // attach although sources of offsets disagree
   std::string service_name;            // empty: from the process's environment or the file name
   bool operator==(const ProbeSpec&) const = default;

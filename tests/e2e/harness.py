@@ -203,9 +203,17 @@ class E2eTest(unittest.TestCase):
         self.cleanup.callback(end, process, signal.SIGINT)
         wait_until(lambda: self.metric("uprobed_stream_subscribers") > before, "the subscription")
 
+        parsed = []
+        stream = open(path, "rb")
+        self.cleanup.callback(stream.close)
+
         def spans():
-            text = path.read_text(encoding="utf-8")
-            return [simplify(json.loads(line)) for line in text[:text.rfind("\n") + 1].splitlines()]
+            begin = stream.tell()
+            text = stream.read()
+            complete = text.rfind(b"\n") + 1
+            stream.seek(begin + complete)
+            parsed.extend(simplify(json.loads(line)) for line in text[:complete].splitlines())
+            return list(parsed)
         return spans
 
     def metrics(self):

@@ -79,9 +79,10 @@ class KernelTest : public ::testing::Test {
     ASSERT_TRUE(loop_.Start().ok());
   }
 
-  // Resolves `path` and attaches everything that it has.
-  std::unique_ptr<probe::Attachment> Attach(const std::string& path,
-                                            std::vector<uint32_t> scoped_pids = {}) {
+  // Resolves `path` and attaches server and client, and what else is given.
+  std::unique_ptr<probe::Attachment> Attach(
+      const std::string& path, std::vector<uint32_t> scoped_pids = {},
+      const std::vector<profile::Instrumentation>& causality = {}) {
     absl::StatusOr<elf::ElfFile> file = elf::ElfFile::Open(path);
     EXPECT_TRUE(file.ok()) << file.status();
     if (!file.ok()) return nullptr;
@@ -93,6 +94,8 @@ class KernelTest : public ::testing::Test {
     probe::AttachOptions options;
     options.instrumentations = {profile::Instrumentation::kHttpServer,
                                 profile::Instrumentation::kHttpClient};
+    options.instrumentations.insert(options.instrumentations.end(), causality.begin(),
+                                    causality.end());
     options.scoped_pids = std::move(scoped_pids);
     options.on_slot = [this, &path](uint32_t slot) {
       directory_.Bind(slot, {.probe_id = "test", .binary_path = path, .service_name = "hello"});

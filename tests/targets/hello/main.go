@@ -31,6 +31,7 @@ func main() {
 	addItemRoutes(mux)
 	addCallingRoutes(mux, reachable(listener.Addr().(*net.TCPAddr)))
 	addHandoffRoutes(mux, reachable(listener.Addr().(*net.TCPAddr)))
+	addAloneRoutes(mux, reachable(listener.Addr().(*net.TCPAddr)))
 	fmt.Println("listening on", listener.Addr())
 	if err := serve(listener, mux, *secure); err != nil {
 		fmt.Fprintln(os.Stderr, "hello:", err)

@@ -76,6 +76,19 @@ TEST_F(ChangeTest, AttachesAnewToStitchTraces) {
   EXPECT_TRUE(backend_.live().begin()->second.options.stitch_traces);
 }
 
+TEST_F(ChangeTest, AttachesAnewToFindParents) {
+  record_.spec.causality_channels = true;
+
+  const absl::StatusOr<Probe> probe = Update();
+
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  EXPECT_EQ(probe->status.state, ProbeState::kActive);
+  const auto live = backend_.live();
+  ASSERT_EQ(live.size(), 1u);
+  EXPECT_THAT(live.begin()->second.options.instrumentations,
+              ::testing::Contains(Instrumentation::kChannels));
+}
+
 TEST_F(ChangeTest, KeepsWhatIsCountedUntilTheLastSiteIsGone) {
   backend_.SetDuringDetach(
       [this](uint32_t slot) { backend_.Count(slot, UP_COUNTER_EVENTS_SUBMITTED, 1); });

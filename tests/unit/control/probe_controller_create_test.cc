@@ -206,6 +206,23 @@ TEST_F(CreateTest, IsDegradedWhereTracesAreToBeStitchedToWhatIsNotObserved) {
   EXPECT_EQ(ReasonOf(probe->status.error), "STITCHING_UNAVAILABLE");
 }
 
+TEST_F(CreateTest, IsDegradedWithoutWhatShouldFindParents) {
+  const std::string shop = Binary("shop");
+  StoreWithout(shop, Instrumentation::kChannels);
+  store::ProbeRecord record = Record("web", shop);
+  record.spec.causality_goroutines = true;
+  record.spec.causality_channels = true;
+
+  const absl::StatusOr<Probe> probe = Create(record);
+
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  EXPECT_EQ(probe->status.state, ProbeState::kDegraded);
+  EXPECT_EQ(ReasonOf(probe->status.error), "SITE_NOT_FOUND");
+  EXPECT_THAT(backend_.live().begin()->second.options.instrumentations,
+              ElementsAre(Instrumentation::kHttpServer, Instrumentation::kHttpClient,
+                          Instrumentation::kGoroutines));
+}
+
 TEST_F(CreateTest, RefusesWhereAllThatIsNamedIsMissing) {
   const std::string shop = Binary("shop");
   StoreWithout(shop, Instrumentation::kHttpServer);

@@ -29,6 +29,7 @@ TEST_F(SelfMetricsTest, CountsRequestsInFlight) {
   EXPECT_EQ(Value("uprobed_requests_in_flight"), 53);
   EXPECT_EQ(Value("uprobed_request_contexts_in_flight"), 54);
   EXPECT_EQ(Value("uprobed_outgoing_connections_in_flight"), 55);
+  EXPECT_EQ(Value("uprobed_handoffs_in_flight"), 56);
 }
 
 TEST_F(SelfMetricsTest, SaysStateOfEachProbe) {

@@ -51,6 +51,14 @@ TEST(MakeProfileSlot, CarriesScopeAndCaptureOptions) {
   EXPECT_EQ(slot.flags, static_cast<uint32_t>(UP_SLOT_SCOPED | UP_SLOT_CAPTURE_QUERY));
 }
 
+TEST(MakeProfileSlot, SaysWhatFindsParents) {
+  AttachOptions options;
+  options.instrumentations = {profile::Instrumentation::kGoroutines};
+  EXPECT_EQ(MakeProfileSlot(Profile(), options).flags, static_cast<uint32_t>(UP_SLOT_GOROUTINES));
+  options.instrumentations = {profile::Instrumentation::kChannels};
+  EXPECT_EQ(MakeProfileSlot(Profile(), options).flags, static_cast<uint32_t>(UP_SLOT_CHANNELS));
+}
+
 TEST(MakeProfileSlot, SaysThatArgumentsAreOnTheStack) {
   Profile profile;
   profile.sites.push_back(MakeSite(SiteKind::kServerEnd, "call 0x10", {"response"}));
@@ -83,6 +91,14 @@ TEST(MakeSiteCookie, OfAResultSaysThatAnErrorMayBeRetried) {
   const Site site = MakeSite(SiteKind::kClientResult, "je 0x10", {"response", "error"});
 
   EXPECT_EQ(MakeSiteCookie(site, 7), 7 | UP_COOKIE_RESULT | UP_COOKIE_RETRIES);
+}
+
+TEST(MakeSiteCookie, OfWhatASelectReceivesSaysSo) {
+  const Site direct = MakeSite(SiteKind::kChannelReceiveDirect, "call 0x10", {});
+  const Site select = MakeSite(SiteKind::kSelectReceiveDirect, "call 0x10", {});
+
+  EXPECT_EQ(MakeSiteCookie(direct, 7), 7U);
+  EXPECT_EQ(MakeSiteCookie(select, 7), 7 | UP_COOKIE_SELECT);
 }
 
 TEST(MakeSiteCookie, OfABranchCarriesItsCondition) {

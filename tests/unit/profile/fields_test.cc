@@ -56,6 +56,15 @@ TEST(Fields, ThatLeadToTheConnectionAreNotNeededAndAllOfThem) {
   EXPECT_TRUE(KnowsConnections(fields));
 }
 
+TEST(Fields, ThatFindParentsAreNeededForThatAlone) {
+  EXPECT_TRUE(IsNeeded(Field(UP_FIELD_M_CURG), Instrumentation::kGoroutines));
+  EXPECT_TRUE(IsNeeded(Field(UP_FIELD_HCHAN_LOCK), Instrumentation::kChannels));
+  EXPECT_FALSE(IsNeeded(Field(UP_FIELD_HCHAN_LOCK), Instrumentation::kGoroutines));
+  EXPECT_FALSE(IsNeeded(Field(UP_FIELD_M_CURG), Instrumentation::kHttpServer));
+  EXPECT_FALSE(IsNeeded(Field(UP_FIELD_M_CURG), Instrumentation::kHttpClient));
+  EXPECT_FALSE(IsNeeded(Field(UP_FIELD_REQUEST_METHOD), Instrumentation::kGoroutines));
+}
+
 TEST(Fields, OfSomeVersionsOnlyAreNotNeeded) {
   for (const up_field index :
        {UP_FIELD_REQUEST_PATTERN, UP_FIELD_REQUEST_PAT, UP_FIELD_PATTERN_STR}) {

@@ -109,7 +109,8 @@ TEST(MachineCodeOfTargets, TellsEveryNeededFieldOfAServer) {
     const auto told = Ask(target.path);
     ASSERT_TRUE(told.has_value()) << target.path;
     for (const FieldSpec& field : AllFields()) {
-      if (field.need != Need::kAlways) continue;
+      // Of the fields of the runtime, DWARF and the table alone tell.
+      if (field.need != Need::kAlways || field.struct_name.starts_with("runtime.")) continue;
       EXPECT_TRUE(told->code.contains(FieldKey(field))) << FieldKey(field) << " of " << told->name;
     }
   }

@@ -74,6 +74,19 @@ TEST_P(Targets, HaveServerAndClientWithEverySiteEmulated) {
     for (const Site& site : profile->sites) {
       EXPECT_EQ(site.cost, CostClass::kEmulated) << site.instruction;
     }
+    // newproc1; AfterFunc, stopTimer; chansend; chanrecv; selectgo and its two closures.
+    EXPECT_EQ(Count(*profile, SiteKind::kGoroutineStart), 1u);
+    EXPECT_EQ(Count(*profile, SiteKind::kTimerStart), 1u);
+    EXPECT_EQ(Count(*profile, SiteKind::kTimerStop), 1u);
+    EXPECT_EQ(Count(*profile, SiteKind::kChannelSend), 1u);
+    EXPECT_EQ(Count(*profile, SiteKind::kChannelSendDirect), 2u);
+    EXPECT_EQ(Count(*profile, SiteKind::kChannelReceive), 1u);
+    EXPECT_EQ(Count(*profile, SiteKind::kChannelReceiveDirect), 1u);
+    EXPECT_EQ(Count(*profile, SiteKind::kSelectSend), 1u);
+    EXPECT_EQ(Count(*profile, SiteKind::kSelectReceive), 1u);
+    EXPECT_EQ(Count(*profile, SiteKind::kSelectReceiveDirect), 1u);
+    EXPECT_EQ(Count(*profile, SiteKind::kSelectDone), 4u);
+    EXPECT_EQ(Count(*profile, SiteKind::kChannelClose), 2u);
     const std::string call = GetParam() == elf::Architecture::kAmd64 ? "call" : "bl";
     // From Go 1.27 on HTTP/1 and HTTP/2 begin in the function that is called until then.
     const Site& start = First(*profile, SiteKind::kServerStart);

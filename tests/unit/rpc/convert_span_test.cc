@@ -99,6 +99,12 @@ TEST(Span, TellsItsParentAndHowItIsKnown) {
   v1::Span stitched;
   FillSpan(span, stitched);
   EXPECT_EQ(stitched.parent_source(), v1::Span::PARENT_SOURCE_CONNECTION);
+  span.parent_source = span::ParentSource::kGoroutineStart;
+  FillSpan(span, handed_over);
+  EXPECT_EQ(handed_over.parent_source(), v1::Span::PARENT_SOURCE_GOROUTINE_START);
+  span.parent_source = span::ParentSource::kChannel;
+  FillSpan(span, handed_over);
+  EXPECT_EQ(handed_over.parent_source(), v1::Span::PARENT_SOURCE_CHANNEL);
 
   span.parent_source = span::ParentSource::kTraceparent;
   v1::Span remote;

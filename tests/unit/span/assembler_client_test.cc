@@ -107,6 +107,16 @@ TEST(ClientAssembler, KnowsServerSpanThatItsContextLeadsToAsParent) {
   EXPECT_EQ(span.parent_span_id[7], 2);
 }
 
+TEST(ClientAssembler, KnowsServerSpanThatHandedWorkOverAsParent) {
+  up_http_event event = ClientEvent();
+  event.parent_span_id[7] = 2;
+
+  event.flags = UP_FLAG_GOROUTINE_PARENT;
+  EXPECT_EQ(AssembleClient(event).parent_source, ParentSource::kGoroutineStart);
+  event.flags = UP_FLAG_CHANNEL_PARENT;
+  EXPECT_EQ(AssembleClient(event).parent_source, ParentSource::kChannel);
+}
+
 TEST(ClientAssembler, NamesEveryCutAttributeInOrder) {
   up_http_event event = ClientEvent();
   SetString(event, event.scheme, UP_STRING_SCHEME, std::string(9, 's'));

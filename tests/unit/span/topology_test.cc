@@ -107,6 +107,20 @@ TEST(Topology, ClientSpanWaitsForRouteOfItsServerSpan) {
   EXPECT_EQ(topology.stats().pending, 0u);
 }
 
+TEST(Topology, CallHandedOverWithoutAContextKnowsTheRouteOfARequestThatHasEnded) {
+  for (const ParentSource source : {ParentSource::kChannel, ParentSource::kGoroutineStart}) {
+    Topology topology;
+    topology.Add(Server(1, "/checkout"), kNow);
+    Span call = Client(1);
+    call.parent_source = source;
+    topology.Add(call, kNow);
+
+    EXPECT_EQ(topology.stats().pending, 0u);
+    EXPECT_THAT(Keys(topology),
+                Contains(EdgeKey{"shop", "/checkout", "stock:8081", "/reserve"}));
+  }
+}
+
 TEST(Topology, CallOnAnotherGoroutineWaitsForRouteOfItsServerSpan) {
   Topology topology;
   Span call = Client(1);

@@ -117,6 +117,8 @@ ProbeRecord FullProbe(const std::string& id) {
                    .enabled = false,
                    .capture_query = true,
                    .stitch_traces = true,
+                   .causality_goroutines = true,
+                   .causality_channels = true,
                    .allow_suspect_profile = true,
                    .service_name = "shop"},
           .labels = {{"team", "orders"}, {"tier", "1"}},
