@@ -1,0 +1,61 @@
+"""What a request costs in hits: of each kind of span, and with each option."""
+
+import subprocess
+import unittest
+
+import harness
+
+REQUESTS = 2000
+CONNECTIONS = 4
+# A connection's end is a hit, and where the stack grows in a function's prologue its site is hit twice.
+MORE = 0.02
+
+
+class Hits(harness.E2eTest):
+
+    def start(self, *options):
+        process = subprocess.Popen([harness.hello(), "-addr", "127.0.0.1:0", *options],
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.cleanup.callback(harness.end, process)
+        return process.stdout.readline().strip().removeprefix("listening on ")
+
+    def hits(self, what, binary, url, options=(), generator=()):
+        """Hits of one request, and how many of the sites are single-stepped."""
+        probe = self.attach(binary, "--name", "cost", *options)
+        before = self.metric("uprobed_probe_hits_total", probe="cost")
+        self.load(url, REQUESTS, CONNECTIONS, *generator)
+        hits = (self.metric("uprobed_probe_hits_total", probe="cost") - before) / REQUESTS
+        single_stepped = int(probe["status"].get("singleSteppedSites", 0))
+        self.client("detach", "cost")
+        print(f"{what:60} {hits:7.3f}")
+        self.assertEqual(single_stepped, 0, what)
+        return hits
+
+    def test_two_for_each_span_by_default(self):
+        self.start_daemon()
+        plain, tls = f"http://{self.start()}", f"https://{self.start('-tls')}"
+        client = harness.TARGETS / "loadgen"
+        http2 = ("-http2", "-insecure")
+        server_only = ("--instrumentation", "http_server")
+        for what, binary, url, generator in (
+                ("HTTP/1 server", harness.hello(), plain + "/hello", ()),
+                ("HTTP/2 server", harness.hello(), tls + "/hello", http2),
+                ("HTTP/1 client", client, plain + "/hello", ()),
+                ("HTTP/2 client", client, tls + "/hello", http2)):
+            hits = self.hits(what, binary, url, generator=generator)
+            self.assertGreaterEqual(hits, 2, what)
+            self.assertLessEqual(hits, 2 + MORE, what)
+        # Served, and made and served: three spans.
+        calling = plain + "/call"
+        by_default = self.hits("a server's request that makes one", harness.hello(), calling)
+        self.assertLessEqual(by_default, 6 + 3 * MORE)
+        self.assertLess(self.hits("the same, server only", harness.hello(), calling, server_only),
+                        4 + 2 * MORE)
+        for option in (("--stitch-traces",), ("--causality", "goroutines"),
+                       ("--causality", "channels"), ("--causality", "goroutines,channels")):
+            more = self.hits("the same, " + " ".join(option), harness.hello(), calling, option)
+            self.assertGreater(more, by_default, option)
+
+
+if __name__ == "__main__":
+    unittest.main()
