@@ -70,6 +70,7 @@ class CrippledMachine(harness.E2eTest):
         self.start_daemon(under=["setpriv", "--bounding-set", "-sys_admin,-bpf,-perfmon"],
                           wait=False)
         harness.wait_until(lambda: self.run_client("status").code == DEGRADED, "it serves")
+        harness.wait_until(lambda: "error" in self.probe("hello")["status"], "it has tried")
         status = self.probe("hello")["status"]
         self.assertEqual((status["state"], status["error"]["reason"]),
                          ("STATE_FAILED", "DAEMON_CAPS_MISSING"))
