@@ -73,6 +73,30 @@ static __always_inline uint64_t go_word(const struct up_profile_slot* profile,
 #define GO_CALL_WORD_1(profile, regs) go_word(profile, regs, (regs)->bx, 1)
 #define GO_PROLOGUE_WORD_0(profile, regs) go_word(profile, regs, (regs)->ax, 1)
 #define GO_PROLOGUE_WORD_1(profile, regs) go_word(profile, regs, (regs)->bx, 2)
+/* In the prologue of gRPC's (*Server).handleStream: the receiver, the transport (two words), the
+ * stream. */
+#define GO_HANDLE_STREAM_STREAM(profile, regs) go_word(profile, regs, (regs)->di, 4)
+
+/* In the prologue of a transport's writeStatus: the receiver, the stream, the status. */
+#define GO_WRITE_STATUS_STREAM(profile, regs) go_word(profile, regs, (regs)->bx, 2)
+#define GO_WRITE_STATUS_STATUS(profile, regs) go_word(profile, regs, (regs)->cx, 3)
+
+/* At the call of status.FromError: an error. */
+#define GO_FROM_ERROR_ITAB(profile, regs) go_word(profile, regs, (regs)->ax, 0)
+#define GO_FROM_ERROR_DATA(profile, regs) go_word(profile, regs, (regs)->bx, 1)
+
+/* At calls of methods of gRPC's clientStream: the receiver. Of those that end it, and of
+ * csAttempt's finish: the receiver, an error. */
+#define GO_CLIENT_STREAM(profile, regs) go_word(profile, regs, (regs)->ax, 0)
+#define GO_FINISH_ITAB(profile, regs) go_word(profile, regs, (regs)->bx, 1)
+#define GO_FINISH_DATA(profile, regs) go_word(profile, regs, (regs)->cx, 2)
+
+/* Behind the call of (*clientStream).retryLocked, which takes four words and returns an error. */
+#define GO_RETRY_ITAB(profile, regs) go_word(profile, regs, (regs)->ax, 4)
+#define GO_RETRY_DATA(profile, regs) go_word(profile, regs, (regs)->bx, 5)
+
+#define GO_STACK_POINTER(regs) ((regs)->sp)
+#define GO_SITE(regs) ((regs)->ip)
 
 /* Where the linker puts the pointer to runtime.g, from the thread pointer
  * (src/cmd/link/internal/ld/sym.go, computeTLSOffset). The resolver has seen it in the code. */

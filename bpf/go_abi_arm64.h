@@ -53,6 +53,30 @@
 #define GO_CALL_WORD_1(profile, regs) ((void)(profile), (regs)->regs[1])
 #define GO_PROLOGUE_WORD_0(profile, regs) ((void)(profile), (regs)->regs[0])
 #define GO_PROLOGUE_WORD_1(profile, regs) ((void)(profile), (regs)->regs[1])
+/* In the prologue of gRPC's (*Server).handleStream: the receiver, the transport (two words), the
+ * stream. */
+#define GO_HANDLE_STREAM_STREAM(profile, regs) ((void)(profile), (regs)->regs[3])
+
+/* In the prologue of a transport's writeStatus: the receiver, the stream, the status. */
+#define GO_WRITE_STATUS_STREAM(profile, regs) ((void)(profile), (regs)->regs[1])
+#define GO_WRITE_STATUS_STATUS(profile, regs) ((void)(profile), (regs)->regs[2])
+
+/* At the call of status.FromError: an error. */
+#define GO_FROM_ERROR_ITAB(profile, regs) ((void)(profile), (regs)->regs[0])
+#define GO_FROM_ERROR_DATA(profile, regs) ((void)(profile), (regs)->regs[1])
+
+/* At calls of methods of gRPC's clientStream: the receiver. Of those that end it, and of
+ * csAttempt's finish: the receiver, an error. */
+#define GO_CLIENT_STREAM(profile, regs) ((void)(profile), (regs)->regs[0])
+#define GO_FINISH_ITAB(profile, regs) ((void)(profile), (regs)->regs[1])
+#define GO_FINISH_DATA(profile, regs) ((void)(profile), (regs)->regs[2])
+
+/* Behind the call of (*clientStream).retryLocked, which returns an error. */
+#define GO_RETRY_ITAB(profile, regs) ((void)(profile), (regs)->regs[0])
+#define GO_RETRY_DATA(profile, regs) ((void)(profile), (regs)->regs[1])
+
+#define GO_STACK_POINTER(regs) ((regs)->sp)
+#define GO_SITE(regs) ((regs)->pc)
 
 static __always_inline uint64_t go_current_goroutine(const struct up_profile_slot* profile,
                                                      const struct pt_regs* regs) {

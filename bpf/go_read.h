@@ -19,7 +19,7 @@ struct go_string {
 };
 
 static __always_inline bool has_field(const struct up_profile_slot* profile, enum up_field field) {
-  return profile->present & (1ULL << field);
+  return profile->present[field / UP_FIELDS_OF_WORD] & (1ULL << (field % UP_FIELDS_OF_WORD));
 }
 
 static __always_inline uint64_t field_address(const struct up_profile_slot* profile,

@@ -12,22 +12,6 @@
 #include "bpf/request_context.h"
 #include "bpf/trace_context.h"
 
-/* A request made while the same goroutine serves one is its child; else one whose context leads to
- * one that is being served; else, where the probe asks for it, the one that the goroutine was
- * handed work of. What cannot be known is a root. */
-static __always_inline void inherit_trace(const struct hit* hit,
-                                          struct up_in_flight_request* request) {
-  const struct up_in_flight_request* serving = bpf_map_lookup_elem(&server_requests, &hit->key);
-  if (serving) {
-    inherit_ids(request, serving);
-    request->flags |= UP_FLAG_LOCAL_PARENT;
-  } else if (!inherit_by_context(hit->profile, hit->process.tgid, request) &&
-             !inherit_by_handoff(hit, request)) {
-    __builtin_memset(request->parent_span_id, 0, UP_SPAN_ID_SIZE);
-    new_trace_id(request);
-  }
-}
-
 static __always_inline void on_client_start(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
@@ -37,7 +21,7 @@ static __always_inline void on_client_start(struct pt_regs* regs) {
   request.request = GO_ROUND_TRIP_REQUEST(hit.profile, regs);
   request.slot = hit.slot;
   new_span_id(&request);
-  inherit_trace(&hit, &request);
+  inherit_trace(&hit, UP_FIELD_REQUEST_CTX, request.request, &request);
   begin_request(&hit, &client_requests, cookie, &request);
 }
 

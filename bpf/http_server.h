@@ -50,7 +50,7 @@ static __always_inline void on_server_start(struct pt_regs* regs) {
   new_span_id(&request);
   read_traceparent(hit.profile, &request);
   if (!(request.flags & UP_FLAG_REMOTE_PARENT)) inherit_by_connection(hit.profile, &request);
-  begin_server_request(&hit, cookie, &request);
+  begin_server_request(&hit, cookie, UP_FIELD_REQUEST_CTX, request.request, &request);
 }
 
 static __always_inline void read_route(const struct up_profile_slot* profile, uint64_t request,

@@ -45,6 +45,14 @@ struct {
   __type(value, struct up_in_flight_request);
 } client_requests SEC(".maps");
 
+/* Requests being made by gRPC, which may end on another goroutine. Key: the clientStream. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, UP_IN_FLIGHT_MAX);
+  __type(key, struct up_in_flight_key);
+  __type(value, struct up_in_flight_request);
+} grpc_client_requests SEC(".maps");
+
 /* Contexts of requests being served: at most one for each, so there is room for them. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);

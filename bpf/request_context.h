@@ -13,7 +13,9 @@
  * arrives cannot be that of a freed object that another request's context took over: the chain that
  * led there keeps it alive, and it is known no longer than its request is being served. */
 #include "bpf/go_read.h"
+#include "bpf/handoff.h"
 #include "bpf/in_flight.h"
+#include "bpf/trace_context.h"
 
 #define MAX_CONTEXTS 32
 
@@ -43,12 +45,11 @@ static __always_inline bool read_context(uint64_t address, struct go_context* co
   return bpf_probe_read_user(context, sizeof(*context), (const void*)address) == 0;
 }
 
-/* The context of the http.Request; false where it is nil. */
-static __always_inline bool read_request_context(const struct up_profile_slot* profile,
-                                                 const struct up_in_flight_request* request,
-                                                 struct go_context* context) {
-  return has_field(profile, UP_FIELD_REQUEST_CTX) &&
-         read_context(field_address(profile, UP_FIELD_REQUEST_CTX, request->request), context) &&
+/* The context in a field of what is at `base`; false where it is nil. */
+static __always_inline bool read_context_field(const struct up_profile_slot* profile,
+                                               enum up_field field, uint64_t base,
+                                               struct go_context* context) {
+  return has_field(profile, field) && read_context(field_address(profile, field, base), context) &&
          context->itab;
 }
 
@@ -132,12 +133,10 @@ static __always_inline bool joins_here(const struct context_walk* walk, uint32_t
 
 /* Makes the outgoing `request` a child of the request being served that its context leads to; false
  * where it leads to none. */
-static __noinline int inherit_by_context(const struct up_profile_slot* profile, uint32_t tgid,
+static __noinline int inherit_by_context(const struct go_context* context, uint32_t tgid,
                                          struct up_in_flight_request* request) {
-  struct context_walk walk = {};
-  if (!read_request_context(profile, request, &walk.at) ||
-      !read_word(walk.at.itab, &walk.interface_type))
-    return false;
+  struct context_walk walk = {.at = *context};
+  if (!read_word(walk.at.itab, &walk.interface_type)) return false;
   for (int i = 0; i < MAX_CONTEXTS; i++) {
     if (joins_here(&walk, tgid, request)) {
       request->flags |= UP_FLAG_CONTEXT_PARENT;
@@ -148,11 +147,31 @@ static __noinline int inherit_by_context(const struct up_profile_slot* profile, 
   return false;
 }
 
-/* Remembers a request that is being served from now on, and whose context it is. */
+/* A request made while the same goroutine serves one is its child; else one whose context, in a
+ * field of what is at `base`, leads to one that is being served; else, where the probe asks for it,
+ * the one that the goroutine was handed work of. What cannot be known is a root. */
+static __always_inline void inherit_trace(const struct hit* hit, enum up_field field, uint64_t base,
+                                          struct up_in_flight_request* request) {
+  struct go_context context;
+  const struct up_in_flight_request* serving = bpf_map_lookup_elem(&server_requests, &hit->key);
+  if (serving) {
+    inherit_ids(request, serving);
+    request->flags |= UP_FLAG_LOCAL_PARENT;
+  } else if (!(read_context_field(hit->profile, field, base, &context) &&
+               inherit_by_context(&context, hit->process.tgid, request)) &&
+             !inherit_by_handoff(hit, request)) {
+    __builtin_memset(request->parent_span_id, 0, UP_SPAN_ID_SIZE);
+    new_trace_id(request);
+  }
+}
+
+/* Remembers a request that is being served from now on, and whose context it is: that in a field of
+ * what is at `base`. */
 static __always_inline void begin_server_request(const struct hit* hit, uint64_t cookie,
+                                                 enum up_field field, uint64_t base,
                                                  struct up_in_flight_request* request) {
   struct go_context context;
-  if (read_request_context(hit->profile, request, &context)) request->context = context.data;
+  if (read_context_field(hit->profile, field, base, &context)) request->context = context.data;
   if (!begin_request(hit, &server_requests, cookie, request) || !request->context) return;
   struct up_context_key key = {.context = request->context, .tgid = hit->key.tgid};
   struct up_context_owner owner = {

@@ -7,6 +7,8 @@
 
 #include "bpf/channel.h"
 #include "bpf/goroutine_start.h"
+#include "bpf/grpc_client.h"
+#include "bpf/grpc_server.h"
 #include "bpf/http2_server.h"
 #include "bpf/http_client.h"
 #include "bpf/http_server_ends.h"
@@ -51,6 +53,36 @@ int http2_server_end(struct pt_regs* regs) {
 SEC("uprobe")
 int http2_server_unfinished(struct pt_regs* regs) {
   WITHOUT_PREEMPTION(on_http2_server_unfinished(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int grpc_server_start(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_grpc_server_start(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int grpc_server_end(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_grpc_server_end(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int grpc_server_gone(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_grpc_server_gone(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int grpc_client_start(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_grpc_client_start(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int grpc_client_end(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_grpc_client_end(regs));
   return 0;
 }
 

@@ -220,8 +220,9 @@ void AddAttach(CLI::App& app, Command& chosen) {
   AddTargetOptions(*attach, options->target);
   attach->add_option("--name", options->id, "Name of the probe; else made from the file's name");
   attach
-      ->add_option("--instrumentation", options->instrumentations,
-                   "http_server, http_client, or both with a comma; else all that it has")
+      ->add_option(
+          "--instrumentation", options->instrumentations,
+          "http_server, http_client, grpc_server, grpc_client, with commas; else all that it has")
       ->delimiter(',')
       ->allow_extra_args(false);
   attach

@@ -237,7 +237,7 @@ _uprobectl() {{
   case "$previous" in
     -o|--output) COMPREPLY=($(compgen -W "table json tree dot mermaid" -- "$current")); return ;;
     --instrumentation)
-      COMPREPLY=($(compgen -W "http_server http_client" -- "$current")); return ;;
+      COMPREPLY=($(compgen -W "http_server http_client grpc_server grpc_client" -- "$current")); return ;;
     {}) return ;;
   esac
   for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
@@ -267,7 +267,7 @@ _uprobectl() {{
   case "${{words[CURRENT-1]}}" in
     (-o|--output) candidates=(table json tree dot mermaid); _describe value candidates; return ;;
     (--instrumentation)
-      candidates=(http_server http_client); _describe value candidates; return ;;
+      candidates=(http_server http_client grpc_server grpc_client); _describe value candidates; return ;;
     ({}) _files; return ;;
   esac
   for word in "${{(@)words[2,CURRENT-1]}}"; do

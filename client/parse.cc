@@ -44,12 +44,15 @@ std::string_view LeadingUnit(std::string_view text, double* milliseconds) {
 struct InstrumentationEntry {
   const char* name;
   v1::Instrumentation value;
+  bool makes_spans = true;
 };
 constexpr std::array kInstrumentations = {
     InstrumentationEntry{"http_server", v1::INSTRUMENTATION_HTTP_SERVER},
     InstrumentationEntry{"http_client", v1::INSTRUMENTATION_HTTP_CLIENT},
-    InstrumentationEntry{"goroutines", v1::INSTRUMENTATION_GOROUTINES},
-    InstrumentationEntry{"channels", v1::INSTRUMENTATION_CHANNELS},
+    InstrumentationEntry{"goroutines", v1::INSTRUMENTATION_GOROUTINES, false},
+    InstrumentationEntry{"channels", v1::INSTRUMENTATION_CHANNELS, false},
+    InstrumentationEntry{"grpc_server", v1::INSTRUMENTATION_GRPC_SERVER},
+    InstrumentationEntry{"grpc_client", v1::INSTRUMENTATION_GRPC_CLIENT},
 };
 
 constexpr std::string_view kProbePrefix = "probes/";
@@ -84,13 +87,15 @@ absl::StatusOr<std::vector<v1::Instrumentation>> ParseInstrumentations(
   for (const std::string& name : names) {
     bool known = false;
     for (const InstrumentationEntry& entry : kInstrumentations) {
-      if (name != entry.name || entry.value > v1::INSTRUMENTATION_HTTP_CLIENT) continue;
+      if (name != entry.name || !entry.makes_spans) continue;
       instrumentations.push_back(entry.value);
       known = true;
     }
     if (!known) {
       return Invalid(
-          fmt::format("\"{}\" is no instrumentation: there are http_server and http_client", name));
+          fmt::format("\"{}\" is no instrumentation: there are http_server, http_client, "
+                      "grpc_server and grpc_client",
+                      name));
     }
   }
   return instrumentations;

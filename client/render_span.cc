@@ -47,7 +47,17 @@ bool IsTruncated(const v1::Span& span, std::string_view key) {
                      [&](const std::string& truncated) { return truncated == key; });
 }
 
+// gRPC names a method of a service where HTTP has a path.
+bool IsRpc(const v1::Span& span) { return !AttributeText(span.attributes(), "rpc.system").empty(); }
+
 std::string PathOf(const v1::Span& span) {
+  if (IsRpc(span)) {
+    std::string path = "/" + EscapeUntrusted(AttributeText(span.attributes(), "rpc.service")) +
+                       "/" + EscapeUntrusted(AttributeText(span.attributes(), "rpc.method"));
+    if (IsTruncated(span, "rpc.method")) path += "[cut]";
+    if (span.kind() != v1::Span::KIND_CLIENT) return path;
+    return EscapeUntrusted(ServerOf(span)) + path;
+  }
   const std::string route = AttributeText(span.attributes(), "http.route");
   if (!route.empty()) return EscapeUntrusted(route);
   std::string path = EscapeUntrusted(AttributeText(span.attributes(), "url.path"));
@@ -60,12 +70,16 @@ std::string PathOf(const v1::Span& span) {
 
 // The status code, else why there is none.
 std::string StatusOf(const v1::Span& span) {
+  if (IsRpc(span)) return AttributeText(span.attributes(), "rpc.grpc.status_code");
   std::string code = AttributeText(span.attributes(), "http.response.status_code");
   if (!code.empty()) return code;
   return span.status() == v1::Span::STATUS_ERROR ? "ERR" : "-";
 }
 
 Colour StatusColour(const v1::Span& span, const std::string& status) {
+  if (IsRpc(span) && span.status() != v1::Span::STATUS_ERROR) {
+    return status == "0" ? Colour::kGreen : Colour::kYellow;
+  }
   if (span.status() == v1::Span::STATUS_ERROR || status.front() == '5') return Colour::kRed;
   if (status.front() == '4') return Colour::kYellow;
   if (status.front() == '2') return Colour::kGreen;
@@ -114,8 +128,8 @@ std::string SpanHeader() {
 std::string FormatSpan(const Terminal& terminal, const v1::Span& span) {
   const std::string service =
       OrDash(EscapeUntrusted(AttributeText(span.resource(), "service.name")));
-  const std::string method =
-      OrDash(EscapeUntrusted(AttributeText(span.attributes(), "http.request.method")));
+  const std::string method = OrDash(EscapeUntrusted(
+      AttributeText(span.attributes(), IsRpc(span) ? "rpc.system" : "http.request.method")));
   const std::string status = EscapeUntrusted(StatusOf(span));
   const Colour kind_colour = span.kind() == v1::Span::KIND_SERVER ? Colour::kBlue : Colour::kDim;
   return fmt::format(

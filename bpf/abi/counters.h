@@ -35,7 +35,13 @@ enum up_counter {
   UP_COUNTER_HANDOFF_MAP_FULL = 23,  /* work found no room in a map: its calls stay roots */
   UP_COUNTER_HANDOFF_EXPIRED = 24,   /* work waited longer than UP_HANDOFF_NS: the same */
   UP_COUNTER_HANDOFF_AMBIGUOUS = 25, /* work of several requests came together: the same */
-  UP_COUNTER_COUNT = 26,
+  UP_COUNTER_HITS_GRPC_SERVER_START = 26,
+  UP_COUNTER_HITS_GRPC_SERVER_END = 27,
+  UP_COUNTER_HITS_GRPC_CLIENT_START = 28,
+  UP_COUNTER_HITS_GRPC_CLIENT_END = 29,
+  /* gRPC ends some requests twice. Those that began before the attach cannot be told from them. */
+  UP_COUNTER_REPEATED_END = 30,
+  UP_COUNTER_COUNT = 31,
 };
 
 struct up_counters {

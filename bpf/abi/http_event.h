@@ -19,6 +19,9 @@
 /* up_http_event.kind */
 #define UP_EVENT_HTTP_SERVER 1
 #define UP_EVENT_HTTP_CLIENT 2
+/* status is gRPC's; target is the full method; host, of clients only, the authority. */
+#define UP_EVENT_GRPC_SERVER 3
+#define UP_EVENT_GRPC_CLIENT 4
 
 /* Index into up_http_event.lengths, and bit number in up_http_event.truncated and .unread. */
 #define UP_STRING_METHOD 0

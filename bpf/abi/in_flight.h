@@ -12,9 +12,9 @@
 #define UP_RING_BYTES_DEFAULT (16 * 1024 * 1024)
 #define UP_WAKEUP_BYTES_DEFAULT (128 * 1024)
 
-/* A goroutine serves at most one HTTP/1 request and is in at most one RoundTrip at a time. */
+/* A goroutine serves at most one request and is in at most one RoundTrip at a time. */
 struct up_in_flight_key {
-  uint64_t goroutine; /* address of runtime.g */
+  uint64_t goroutine; /* address of runtime.g; of gRPC's clients, that of the clientStream */
   uint32_t tgid;
   uint32_t reserved;
 };
@@ -22,9 +22,9 @@ UP_ABI_ASSERT(sizeof(struct up_in_flight_key) == 16);
 
 struct up_in_flight_request {
   uint64_t start_ns;
-  uint64_t request; /* address of http.Request */
+  uint64_t request; /* address of http.Request; gRPC: of the stream */
   union {
-    uint64_t response;   /* server: address of net/http.response */
+    uint64_t response;   /* server: address of net/http.response; gRPC: of the site it began at */
     uint64_t connection; /* client: its key in the map of connections; 0 where it is not there */
   };
   uint64_t context; /* server: its key in the map of contexts; 0 where it is not there */

@@ -10,7 +10,7 @@
 #define UP_MAX_SLOTS 1024
 #define UP_MAX_SCOPED_PROCESSES 4096
 
-/* Index in up_profile_slot.offset and bit number in .present. */
+/* Index in up_profile_slot.offset and bit number in .present, UP_FIELDS_OF_WORD in each word. */
 enum up_field {
   UP_FIELD_REQUEST_METHOD = 0,
   UP_FIELD_REQUEST_URL = 1,
@@ -75,8 +75,27 @@ enum up_field {
   UP_FIELD_SUDOG_C = 57,
   UP_FIELD_SUDOG_WAITLINK = 58,
   UP_FIELD_SCASE_KIND = 59, /* Go 1.15 only, where a case has five words instead of two */
-  UP_FIELD_COUNT = 60,
+  /* google.golang.org/grpc */
+  UP_FIELD_GRPC_STREAM_METHOD = 60,        /* internal/transport.Stream */
+  UP_FIELD_GRPC_STREAM_CTX = 61,           /* context.Context */
+  UP_FIELD_GRPC_SERVER_STREAM_STREAM = 62, /* since 1.69: of which a ServerStream has one */
+  UP_FIELD_GRPC_SERVER_STREAM_METHOD = 63, /* since 1.77: it has it by value, not by pointer */
+  UP_FIELD_GRPC_CLIENT_STREAM_CALL_HDR = 64,
+  UP_FIELD_GRPC_CLIENT_STREAM_CTX = 65, /* context.Context */
+  UP_FIELD_GRPC_CALL_HDR_HOST = 66,
+  UP_FIELD_GRPC_CALL_HDR_METHOD = 67,
+  UP_FIELD_GRPC_STATUS_CODE = 68, /* of the generated google.rpc.Status */
+  UP_FIELD_COUNT = 69,
 };
+
+#define UP_FIELDS_OF_WORD 64
+#define UP_PRESENT_WORDS 2
+UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
+
+/* Index in up_profile_slot.grpc_status_error. */
+#define UP_GRPC_SERVER 0
+#define UP_GRPC_CLIENT 1
+#define UP_GRPC_COUNT 2
 
 /* Implementations of HTTP/2; a program may have two. */
 #define UP_HTTP2_BUNDLED 0  /* in net/http (Go <= 1.26) */
@@ -98,13 +117,17 @@ enum up_field {
 #define UP_SLOT_CHANNELS 0x10     /* what is sent belongs to the request being served */
 
 struct up_profile_slot {
-  uint64_t present;
+  uint64_t present[UP_PRESENT_WORDS];
+  /* From the site where gRPC requests begin to the code of (*status.Error).Error, by which an error
+   * is known to be one: a difference, because the program may be loaded anywhere. */
+  int64_t grpc_status_error[UP_GRPC_COUNT];
   uint32_t flags;
   uint32_t map_kind;
   uint16_t offset[UP_FIELD_COUNT];
+  uint16_t reserved[3];
 };
-UP_ABI_OFFSET(struct up_profile_slot, offset, 16);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 136);
+UP_ABI_OFFSET(struct up_profile_slot, offset, 40);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 184);
 
 /* Key of the scope map: a process that a scoped slot observes. */
 struct up_scope_key {

@@ -26,6 +26,14 @@
 #define UP_COOKIE_COMPARES_ABORT (1ULL << 43)
 /* What is received in a select statement is taken over where its end is hit. */
 #define UP_COOKIE_SELECT (1ULL << 44)
+/* gRPC's client: the clientStream is on the stack, at the word below. */
+#define UP_COOKIE_STREAM_ON_STACK (1ULL << 45)
+/* gRPC's client: a call has returned the error; it is an argument of one else. */
+#define UP_COOKIE_RETURNED_ERROR (1ULL << 46)
+/* With UP_COOKIE_STREAM_ON_STACK: how many words above the stack pointer. */
+#define UP_COOKIE_STREAM_WORD_SHIFT 48
+#define UP_COOKIE_STREAM_WORD_MASK 0x7fffULL
+
 /* With UP_COOKIE_BRANCH: the jump's condition, as below. */
 #define UP_COOKIE_CONDITION_SHIFT 48
 #define UP_COOKIE_CONDITION_MASK 0x7fffULL

@@ -35,7 +35,8 @@ var subjects = []subject{
 		"golang.org/x/net/http2.MetaHeadersFrame": {"Fields"},
 	}},
 	{"google.golang.org/grpc", 1, release{42, 0}, grpcSubject, membersByStruct{
-		"google.golang.org/grpc/internal/transport.Stream": {"id", "method"},
+		"google.golang.org/grpc/internal/transport.Stream":  {"id", "ctx", "method"},
+		"google.golang.org/grpc/internal/transport.CallHdr": {"Host", "Method"},
 		// Since 1.69: a pointer to a Stream first, later (where Stream.id is found) one by value.
 		"google.golang.org/grpc/internal/transport.ServerStream": {"Stream", "Stream.id",
 			"Stream.method"},
@@ -44,6 +45,7 @@ var subjects = []subject{
 		"google.golang.org/grpc/internal/status.Status":         {"s"},
 		"google.golang.org/grpc/internal/status.Error":          {"s", "e"},
 		"google.golang.org/grpc.ClientConn":                     {"target"},
+		"google.golang.org/grpc.clientStream":                   {"callHdr", "ctx"},
 	}},
 }
 

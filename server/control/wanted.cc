@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <string_view>
 
@@ -97,7 +98,10 @@ absl::StatusOr<std::vector<Instrumentation>> WantedOf(const store::ProbeSpec& sp
                                                       const profile::Profile& profile) {
   RETURN_IF_ERROR(CheckMachine(profile));
   std::vector<Instrumentation> wanted = spec.instrumentations;
-  if (wanted.empty()) wanted = {Instrumentation::kHttpServer, Instrumentation::kHttpClient};
+  if (wanted.empty()) {
+    wanted.assign(std::begin(profile::kSpanInstrumentations),
+                  std::end(profile::kSpanInstrumentations));
+  }
   std::vector<Instrumentation> present;
   for (const Instrumentation instrumentation : wanted) {
     if (profile.Has(instrumentation)) present.push_back(instrumentation);

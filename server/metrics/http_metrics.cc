@@ -9,12 +9,18 @@ namespace uprobed::metrics {
 HttpMetrics::HttpMetrics(size_t max_series, CollectUsage others)
     : max_series_(max_series),
       others_(std::move(others)),
-      server_(span::Kind::kServer, max_series),
-      client_(span::Kind::kClient, max_series) {}
+      server_(Protocol::kHttp, span::Kind::kServer, max_series),
+      client_(Protocol::kHttp, span::Kind::kClient, max_series),
+      rpc_server_(Protocol::kRpc, span::Kind::kServer, max_series),
+      rpc_client_(Protocol::kRpc, span::Kind::kClient, max_series) {}
 
 void HttpMetrics::Record(const span::Span& span) {
   const absl::MutexLock lock(&mutex_);
-  (span.kind == span::Kind::kServer ? server_ : client_).Record(span);
+  if (span.is_rpc()) {
+    (span.kind == span::Kind::kServer ? rpc_server_ : rpc_client_).Record(span);
+  } else {
+    (span.kind == span::Kind::kServer ? server_ : client_).Record(span);
+  }
 }
 
 std::vector<prometheus::MetricFamily> HttpMetrics::Collect() const {
@@ -30,10 +36,10 @@ std::vector<prometheus::MetricFamily> HttpMetrics::Collect() const {
   std::vector<prometheus::MetricFamily> families;
   {
     const absl::MutexLock lock(&mutex_);
-    server_.Collect(families);
-    client_.Collect(families);
-    server_.CollectUsage(series, overflowed);
-    client_.CollectUsage(series, overflowed);
+    for (const HttpSeries* each : {&server_, &client_, &rpc_server_, &rpc_client_}) {
+      each->Collect(families);
+      each->CollectUsage(series, overflowed);
+    }
   }
   if (others_) others_(series, overflowed);
   families.push_back(std::move(series));

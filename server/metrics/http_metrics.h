@@ -16,8 +16,8 @@ namespace uprobed::metrics {
 
 // Rate, errors and duration of the requests seen, as OpenTelemetry's HTTP metrics:
 // http_{server,client}_request_duration_seconds, ..._request_body_size_bytes and
-// ..._response_body_size_bytes, and uprobed_metric_series* about their own size.
-// Thread-safe.
+// ..._response_body_size_bytes; of RPCs rpc_{server,client}_duration_seconds; and
+// uprobed_metric_series* about their own size. Thread-safe.
 class HttpMetrics : public prometheus::Collectable {
  public:
   static constexpr size_t kDefaultMaxSeries = 2000;
@@ -39,6 +39,8 @@ class HttpMetrics : public prometheus::Collectable {
   mutable absl::Mutex mutex_;
   HttpSeries server_ ABSL_GUARDED_BY(mutex_);
   HttpSeries client_ ABSL_GUARDED_BY(mutex_);
+  HttpSeries rpc_server_ ABSL_GUARDED_BY(mutex_);
+  HttpSeries rpc_client_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace uprobed::metrics

@@ -23,6 +23,7 @@ struct LabelSource {
   const char* name;
   std::string Span::*text = nullptr;
   uint32_t Span::*number = nullptr;
+  int64_t Span::*code = nullptr;  // of which 0 is one, too, and -1 is "not known"
 };
 // OpenTelemetry's attribute names with "_" for ".", as its Prometheus exporters write them. The
 // resource attribute service.name is a label too: one endpoint speaks for many services.
@@ -42,8 +43,23 @@ constexpr LabelSource kClientLabels[] = {
     {.name = "server_port", .number = &Span::server_port},
 };
 
+constexpr LabelSource kRpcLabels[] = {
+    {.name = "service_name", .text = &Span::service_name},
+    {.name = "rpc_system", .text = &Span::rpc_system},
+    {.name = "rpc_service", .text = &Span::rpc_service},
+    {.name = "rpc_method", .text = &Span::rpc_method},
+    {.name = "rpc_grpc_status_code", .code = &Span::rpc_status_code},
+    {.name = "error_type", .text = &Span::error_type},
+};
+
 template <typename Visitor>
-void VisitLabelSources(Kind kind, const Visitor& visit) {
+void VisitLabelSources(Protocol protocol, Kind kind, const Visitor& visit) {
+  if (protocol == Protocol::kRpc) {
+    for (const LabelSource& source : kRpcLabels) visit(source);
+    if (kind == Kind::kServer) return;
+    for (const LabelSource& source : kClientLabels) visit(source);
+    return;
+  }
   for (const LabelSource& source : kCommonLabels) visit(source);
   if (kind == Kind::kServer) {
     for (const LabelSource& source : kServerLabels) visit(source);
@@ -60,6 +76,10 @@ void AppendBytes(std::string& key, uint32_t number) {
 
 // Texts carry their length, so that no two label sets have one key.
 void AppendKey(std::string& key, const Span& span, const LabelSource& source) {
+  if (source.code != nullptr) {
+    AppendBytes(key, static_cast<uint32_t>(span.*source.code));
+    return;
+  }
   if (source.text == nullptr) {
     AppendBytes(key, span.*source.number);
     return;
@@ -71,6 +91,9 @@ void AppendKey(std::string& key, const Span& span, const LabelSource& source) {
 
 std::string LabelValue(const Span& span, const LabelSource& source) {
   if (source.text != nullptr) return span.*source.text;
+  if (source.code != nullptr) {
+    return span.*source.code < 0 ? "" : std::to_string(span.*source.code);
+  }
   const uint32_t number = span.*source.number;
   return number == 0 ? "" : std::to_string(number);
 }
@@ -78,12 +101,12 @@ std::string LabelValue(const Span& span, const LabelSource& source) {
 }  // namespace
 
 struct HttpSeries::Family {
-  const char* name;  // after "http_server" or "http_client"
+  const char* name;  // after "http_server" and the like
   const char* help;
   Histogram Series::*histogram;
 };
 
-const HttpSeries::Family HttpSeries::kFamilies[3] = {
+const HttpSeries::Family HttpSeries::kHttpFamilies[3] = {
     {"_request_duration_seconds", "Duration of HTTP requests in seconds.", &Series::duration},
     {"_request_body_size_bytes", "Size of HTTP request bodies in bytes, where it is known.",
      &Series::request_size},
@@ -91,15 +114,25 @@ const HttpSeries::Family HttpSeries::kFamilies[3] = {
      &Series::response_size},
 };
 
+const HttpSeries::Family HttpSeries::kRpcFamilies[1] = {
+    {"_duration_seconds", "Duration of RPCs in seconds, of streams to their end.",
+     &Series::duration},
+};
+
+std::span<const HttpSeries::Family> HttpSeries::families() const {
+  if (protocol_ == Protocol::kRpc) return kRpcFamilies;
+  return kHttpFamilies;
+}
+
 HttpSeries::Series::Series(Labels series_labels)
     : labels(std::move(series_labels)),
       duration(kDurationBounds),
       request_size(kSizeBounds),
       response_size(kSizeBounds) {}
 
-HttpSeries::HttpSeries(Kind kind, size_t max_series)
-    : kind_(kind), max_series_(max_series), overflow_(Labels()) {
-  VisitLabelSources(kind, [this](const LabelSource& source) {
+HttpSeries::HttpSeries(Protocol protocol, Kind kind, size_t max_series)
+    : protocol_(protocol), kind_(kind), max_series_(max_series), overflow_(Labels()) {
+  VisitLabelSources(protocol, kind, [this](const LabelSource& source) {
     overflow_.labels.push_back({source.name, "_other"});
   });
 }
@@ -118,12 +151,13 @@ void HttpSeries::Record(const Span& span) {
 
 HttpSeries::Series& HttpSeries::SeriesOf(const Span& span) {
   key_.clear();
-  VisitLabelSources(kind_, [&](const LabelSource& source) { AppendKey(key_, span, source); });
+  VisitLabelSources(protocol_, kind_,
+                    [&](const LabelSource& source) { AppendKey(key_, span, source); });
   if (const auto found = series_.find(key_); found != series_.end()) return found->second;
   if (series_.size() >= max_series_) return overflow_;
 
   Labels labels;
-  VisitLabelSources(kind_, [&](const LabelSource& source) {
+  VisitLabelSources(protocol_, kind_, [&](const LabelSource& source) {
     // Prometheus: a label with an empty value is the same as no label.
     std::string value = LabelValue(span, source);
     if (!value.empty()) labels.push_back({source.name, std::move(value)});
@@ -132,7 +166,8 @@ HttpSeries::Series& HttpSeries::SeriesOf(const Span& span) {
 }
 
 std::string HttpSeries::FamilyName(const Family& family) const {
-  return std::string(kind_ == Kind::kServer ? "http_server" : "http_client") + family.name;
+  const std::string protocol = protocol_ == Protocol::kRpc ? "rpc" : "http";
+  return protocol + (kind_ == Kind::kServer ? "_server" : "_client") + family.name;
 }
 
 void HttpSeries::AppendSeries(const Family& family, const Series& series,
@@ -142,19 +177,19 @@ void HttpSeries::AppendSeries(const Family& family, const Series& series,
   AddHistogram(collected, histogram, series.labels);
 }
 
-void HttpSeries::Collect(std::vector<prometheus::MetricFamily>& families) const {
-  for (const Family& family : kFamilies) {
+void HttpSeries::Collect(std::vector<prometheus::MetricFamily>& into) const {
+  for (const Family& family : families()) {
     prometheus::MetricFamily collected{
         FamilyName(family), family.help, prometheus::MetricType::Histogram, {}};
     for (const auto& [key, series] : series_) AppendSeries(family, series, collected);
     AppendSeries(family, overflow_, collected);
-    families.push_back(std::move(collected));
+    into.push_back(std::move(collected));
   }
 }
 
 void HttpSeries::CollectUsage(prometheus::MetricFamily& series,
                               prometheus::MetricFamily& overflowed) const {
-  for (const Family& family : kFamilies) {
+  for (const Family& family : families()) {
     const auto in_use = std::count_if(series_.begin(), series_.end(), [&](const auto& entry) {
       return (entry.second.*family.histogram).count() > 0;
     });

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -14,16 +15,19 @@
 
 namespace uprobed::metrics {
 
-// The series of one kind of span: three families (duration, request body size, response body size)
-// that share their labels. Holds at most `max_series` label sets; what exceeds them is counted on
-// one more, whose labels are all "_other". Thread: the owner's only.
+// What a span is of, and a family of metrics.
+enum class Protocol : uint8_t { kHttp, kRpc };
+
+// The series of one kind of span: three families (duration, request body size, response body size;
+// of RPC the first) that share their labels. Holds at most `max_series` label sets; what exceeds
+// them is counted on one more, whose labels are all "_other". Thread: the owner's only.
 class HttpSeries {
  public:
-  HttpSeries(span::Kind kind, size_t max_series);
+  HttpSeries(Protocol protocol, span::Kind kind, size_t max_series);
 
   void Record(const span::Span& span);
-  // Appends the three families.
-  void Collect(std::vector<prometheus::MetricFamily>& families) const;
+  // Appends its families.
+  void Collect(std::vector<prometheus::MetricFamily>& into) const;
   // Appends, for each family, its number of series and of values counted on the overflow series.
   void CollectUsage(prometheus::MetricFamily& series, prometheus::MetricFamily& overflowed) const;
 
@@ -36,13 +40,16 @@ class HttpSeries {
     Histogram response_size;
   };
   struct Family;
-  static const Family kFamilies[3];
+  static const Family kHttpFamilies[3];
+  static const Family kRpcFamilies[1];
+  std::span<const Family> families() const;
 
   Series& SeriesOf(const span::Span& span);
   std::string FamilyName(const Family& family) const;
   void AppendSeries(const Family& family, const Series& series,
                     prometheus::MetricFamily& collected) const;
 
+  const Protocol protocol_;
   const span::Kind kind_;
   const size_t max_series_;
   std::unordered_map<std::string, Series> series_;

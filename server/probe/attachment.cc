@@ -53,6 +53,20 @@ bpf_program* ProgramOf(const BpfObject& object, SiteKind kind) {
     case SiteKind::kHttp2ServerPanic:
     case SiteKind::kHttp2ServerAbort:
       return object.http2_server_unfinished();
+    case SiteKind::kGrpcServerStart:
+      return object.grpc_server_start();
+    case SiteKind::kGrpcServerEnd:
+      return object.grpc_server_end();
+    case SiteKind::kGrpcServerGone:
+      return object.grpc_server_gone();
+    case SiteKind::kGrpcClientStart:
+      return object.grpc_client_start();
+    case SiteKind::kGrpcClientEnd:
+    case SiteKind::kGrpcClientFinish:
+    case SiteKind::kGrpcClientFailed:
+      return object.grpc_client_end();
+    case SiteKind::kGrpcStatusError:
+      break;
     case SiteKind::kClientStart:
       return object.client_start();
     case SiteKind::kClientConnection:
@@ -101,7 +115,8 @@ bool IsWanted(SiteKind kind, const std::vector<profile::Instrumentation>& wanted
 // Ends go live before starts: a start without an end would wait in the map for ever.
 int AttachOrder(SiteKind kind) {
   const bool start = kind == SiteKind::kServerStart || kind == SiteKind::kHttp2ServerStart ||
-                     kind == SiteKind::kClientStart;
+                     kind == SiteKind::kClientStart || kind == SiteKind::kGrpcServerStart ||
+                     kind == SiteKind::kGrpcClientStart;
   return start ? 1 : 0;
 }
 
@@ -133,7 +148,7 @@ absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
   std::vector<Site> sites;
   for (const Site& site : profile.sites) {
     if (site.kind == SiteKind::kClientConnection && !options.stitch_traces) continue;
-    if (IsWanted(site.kind, options.instrumentations)) sites.push_back(site);
+    if (IsProbed(site.kind) && IsWanted(site.kind, options.instrumentations)) sites.push_back(site);
   }
   RETURN_IF_ERROR(attachment->AttachSites(fd, sites));
   return attachment;

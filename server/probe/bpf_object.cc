@@ -71,6 +71,11 @@ bpf_program* BpfObject::http2_server_end() const { return skeleton_->progs.http2
 bpf_program* BpfObject::http2_server_unfinished() const {
   return skeleton_->progs.http2_server_unfinished;
 }
+bpf_program* BpfObject::grpc_server_start() const { return skeleton_->progs.grpc_server_start; }
+bpf_program* BpfObject::grpc_server_end() const { return skeleton_->progs.grpc_server_end; }
+bpf_program* BpfObject::grpc_server_gone() const { return skeleton_->progs.grpc_server_gone; }
+bpf_program* BpfObject::grpc_client_start() const { return skeleton_->progs.grpc_client_start; }
+bpf_program* BpfObject::grpc_client_end() const { return skeleton_->progs.grpc_client_end; }
 bpf_program* BpfObject::client_start() const { return skeleton_->progs.client_start; }
 bpf_program* BpfObject::client_connection() const { return skeleton_->progs.client_connection; }
 bpf_program* BpfObject::client_end() const { return skeleton_->progs.client_end; }
@@ -107,6 +112,11 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
                                  object->http2_server_start(),
                                  object->http2_server_end(),
                                  object->http2_server_unfinished(),
+                                 object->grpc_server_start(),
+                                 object->grpc_server_end(),
+                                 object->grpc_server_gone(),
+                                 object->grpc_client_start(),
+                                 object->grpc_client_end(),
                                  object->client_start(),
                                  object->client_connection(),
                                  object->client_end(),
@@ -136,6 +146,7 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
                    .scoped_processes = bpf_map__fd(skeleton->maps.scoped_processes),
                    .server_requests = bpf_map__fd(skeleton->maps.server_requests),
                    .client_requests = bpf_map__fd(skeleton->maps.client_requests),
+                   .grpc_client_requests = bpf_map__fd(skeleton->maps.grpc_client_requests),
                    .server_contexts = bpf_map__fd(skeleton->maps.server_contexts),
                    .outgoing_connections = bpf_map__fd(skeleton->maps.outgoing_connections),
                    .goroutine_origins = bpf_map__fd(skeleton->maps.goroutine_origins),

@@ -24,6 +24,7 @@ struct BpfMaps {
   int scoped_processes = -1;
   int server_requests = -1;
   int client_requests = -1;
+  int grpc_client_requests = -1;
   int server_contexts = -1;
   int outgoing_connections = -1;
   int goroutine_origins = -1;
@@ -57,6 +58,11 @@ class BpfObject {
   bpf_program* http2_server_start() const;
   bpf_program* http2_server_end() const;
   bpf_program* http2_server_unfinished() const;
+  bpf_program* grpc_server_start() const;
+  bpf_program* grpc_server_end() const;
+  bpf_program* grpc_server_gone() const;
+  bpf_program* grpc_client_start() const;
+  bpf_program* grpc_client_end() const;
   bpf_program* client_start() const;
   bpf_program* client_connection() const;
   bpf_program* client_end() const;

@@ -66,7 +66,8 @@ size_t Remove(const BpfMaps& maps, const Predicate& wanted) {
   RemoveHandoffs(
       maps, [&wanted](const auto& key, const auto& value) { return wanted(key, OriginOf(value)); });
   return RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.server_requests, wanted) +
-         RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.client_requests, wanted);
+         RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.client_requests, wanted) +
+         RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.grpc_client_requests, wanted);
 }
 
 constexpr auto kAny = [](const auto&, const auto&) { return true; };
@@ -75,7 +76,8 @@ constexpr auto kAny = [](const auto&, const auto&) { return true; };
 
 size_t InFlightRequests::Count() const {
   return Collect<up_in_flight_key, up_in_flight_request>(maps_.server_requests, kAny).size() +
-         Collect<up_in_flight_key, up_in_flight_request>(maps_.client_requests, kAny).size();
+         Collect<up_in_flight_key, up_in_flight_request>(maps_.client_requests, kAny).size() +
+         Collect<up_in_flight_key, up_in_flight_request>(maps_.grpc_client_requests, kAny).size();
 }
 
 size_t InFlightRequests::CountContexts() const {

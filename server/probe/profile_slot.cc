@@ -8,6 +8,7 @@
 #include "bpf/abi/site_cookie.h"
 #include "server/profile/fields.h"
 #include "server/profile/http2_names.h"
+#include "server/profile/sites.h"
 
 namespace uprobed::probe {
 namespace {
@@ -23,8 +24,23 @@ bool HasArgument(const Site& site, const std::string& name) {
 
 bool HasArgumentsOnStack(const Site& site) {
   return std::any_of(site.arguments.begin(), site.arguments.end(), [](const auto& argument) {
-    return argument.kind == profile::ArgumentLocation::Kind::kStack;
+    return argument.kind == profile::ArgumentLocation::Kind::kStack && !profile::IsSaved(argument);
   });
+}
+
+const Site* FindSite(const Profile& profile, SiteKind kind) {
+  const auto found = std::find_if(profile.sites.begin(), profile.sites.end(),
+                                  [kind](const Site& site) { return site.kind == kind; });
+  return found == profile.sites.end() ? nullptr : &*found;
+}
+
+// From the site where requests begin to the code of (*status.Error).Error; 0 where one is missing.
+int64_t DistanceToStatusError(const Profile& profile, SiteKind start) {
+  const Site* from = FindSite(profile, start);
+  const Site* in_error = FindSite(profile, SiteKind::kGrpcStatusError);
+  if (from == nullptr || in_error == nullptr) return 0;
+  const uint64_t entry = in_error->virtual_address - in_error->function_offset;
+  return static_cast<int64_t>(entry - from->virtual_address);
 }
 
 // A start in a function's prologue is the jump of the stack check, or the push of rbp behind it. To
@@ -32,7 +48,8 @@ bool HasArgumentsOnStack(const Site& site) {
 bool MayRepeat(const Site& site) {
   const std::vector<uint8_t> push_rbp = {0x55};
   const bool start = site.kind == SiteKind::kClientStart ||
-                     site.kind == SiteKind::kHttp2ServerStart || site.kind == SiteKind::kTimerStart;
+                     site.kind == SiteKind::kHttp2ServerStart ||
+                     site.kind == SiteKind::kGrpcServerStart || site.kind == SiteKind::kTimerStart;
   return (start && site.bytes != push_rbp) ||
          (site.kind == SiteKind::kServerStart && site.function == profile::kHandlerFunction);
 }
@@ -51,8 +68,15 @@ bool Observes(const Profile& profile, const AttachOptions& options, SiteKind sta
 // Contexts lead from requests that are made to those that are served. To remember them where only
 // one of both is observed would cost each request, for nothing.
 bool NeedsContexts(const Profile& profile, const AttachOptions& options) {
-  return Observes(profile, options, SiteKind::kServerStart) &&
-         Observes(profile, options, SiteKind::kClientStart);
+  return (Observes(profile, options, SiteKind::kServerStart) ||
+          Observes(profile, options, SiteKind::kGrpcServerStart)) &&
+         (Observes(profile, options, SiteKind::kClientStart) ||
+          Observes(profile, options, SiteKind::kGrpcClientStart));
+}
+
+bool IsContext(up_field field) {
+  return field == UP_FIELD_REQUEST_CTX || field == UP_FIELD_GRPC_STREAM_CTX ||
+         field == UP_FIELD_GRPC_CLIENT_STREAM_CTX;
 }
 
 }  // namespace
@@ -66,12 +90,17 @@ up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& opt
   if (std::any_of(profile.sites.begin(), profile.sites.end(), HasArgumentsOnStack)) {
     slot.flags |= UP_SLOT_STACK_ABI;
   }
+  slot.grpc_status_error[UP_GRPC_SERVER] =
+      DistanceToStatusError(profile, SiteKind::kGrpcServerStart);
+  slot.grpc_status_error[UP_GRPC_CLIENT] =
+      DistanceToStatusError(profile, SiteKind::kGrpcClientStart);
   slot.map_kind = profile.map_kind == profile::MapKind::kSwiss ? UP_MAP_SWISS : UP_MAP_BUCKETS;
   for (const profile::FieldSpec& field : profile::AllFields()) {
     const auto found = profile.fields.find(fmt::format("{}.{}", field.struct_name, field.member));
     if (found == profile.fields.end()) continue;
-    if (field.index == UP_FIELD_REQUEST_CTX && !NeedsContexts(profile, options)) continue;
-    slot.present |= uint64_t{1} << field.index;
+    if (IsContext(field.index) && !NeedsContexts(profile, options)) continue;
+    slot.present[field.index / UP_FIELDS_OF_WORD] |= uint64_t{1}
+                                                     << (field.index % UP_FIELDS_OF_WORD);
     slot.offset[field.index] = static_cast<uint16_t>(found->second.offset);
   }
   return slot;
@@ -91,6 +120,12 @@ uint64_t MakeSiteCookie(const Site& site, uint32_t slot) {
   }
   if (site.kind == SiteKind::kHttp2ServerAbort) cookie |= UP_COOKIE_COMPARES_ABORT;
   if (site.kind == SiteKind::kSelectReceiveDirect) cookie |= UP_COOKIE_SELECT;
+  if (site.kind == SiteKind::kGrpcClientFailed) cookie |= UP_COOKIE_RETURNED_ERROR;
+  for (const profile::ArgumentLocation& argument : site.arguments) {
+    if (!profile::IsSaved(argument)) continue;
+    const uint64_t word = static_cast<uint64_t>(argument.stack_offset) / sizeof(uint64_t);
+    cookie |= UP_COOKIE_STREAM_ON_STACK | word << UP_COOKIE_STREAM_WORD_SHIFT;
+  }
   if (MayRepeat(site)) cookie |= UP_COOKIE_MAY_REPEAT;
   return cookie;
 }

@@ -11,6 +11,8 @@ constexpr Instrumentation kServer = Instrumentation::kHttpServer;
 constexpr Instrumentation kClient = Instrumentation::kHttpClient;
 constexpr Instrumentation kGoroutines = Instrumentation::kGoroutines;
 constexpr Instrumentation kChannels = Instrumentation::kChannels;
+constexpr Instrumentation kGrpcServer = Instrumentation::kGrpcServer;
+constexpr Instrumentation kGrpcClient = Instrumentation::kGrpcClient;
 
 constexpr std::string_view kRequest = "net/http.Request";
 constexpr std::string_view kUrl = "net/url.URL";
@@ -23,6 +25,12 @@ constexpr std::string_view kGoroutine = "runtime.g";
 constexpr std::string_view kBundledState = "net/http.http2responseWriterState";
 constexpr std::string_view kInternalState = "net/http/internal/http2.responseWriterState";
 constexpr std::string_view kModuleState = "golang.org/x/net/http2.responseWriterState";
+constexpr std::string_view kGrpcStream = "google.golang.org/grpc/internal/transport.Stream";
+constexpr std::string_view kGrpcServerStream =
+    "google.golang.org/grpc/internal/transport.ServerStream";
+constexpr std::string_view kGrpcClientStream = "google.golang.org/grpc.clientStream";
+constexpr std::string_view kGrpcCallHdr = "google.golang.org/grpc/internal/transport.CallHdr";
+constexpr std::string_view kGrpcStatus = "google.golang.org/genproto/googleapis/rpc/status.Status";
 constexpr std::string_view kHmap = "runtime.hmap";
 constexpr std::string_view kSwissMap = "internal/runtime/maps.Map";
 constexpr std::string_view kSwissTable = "internal/runtime/maps.table";
@@ -91,6 +99,18 @@ constexpr std::array<FieldSpec, UP_FIELD_COUNT> kFields = {{
     {UP_FIELD_SUDOG_C, "runtime.sudog", "c", kChannels, Need::kAlways},
     {UP_FIELD_SUDOG_WAITLINK, "runtime.sudog", "waitlink", kChannels, Need::kAlways},
     {UP_FIELD_SCASE_KIND, "runtime.scase", "kind", kChannels, Need::kIfPresent},
+    {UP_FIELD_GRPC_STREAM_METHOD, kGrpcStream, "method", kGrpcServer, Need::kAlways},
+    {UP_FIELD_GRPC_STREAM_CTX, kGrpcStream, "ctx", kGrpcServer, Need::kIfPresent},
+    {UP_FIELD_GRPC_SERVER_STREAM_STREAM, kGrpcServerStream, "Stream", kGrpcServer,
+     Need::kIfPresent},
+    {UP_FIELD_GRPC_SERVER_STREAM_METHOD, kGrpcServerStream, "Stream.method", kGrpcServer,
+     Need::kIfPresent},
+    {UP_FIELD_GRPC_CLIENT_STREAM_CALL_HDR, kGrpcClientStream, "callHdr", kGrpcClient,
+     Need::kAlways},
+    {UP_FIELD_GRPC_CLIENT_STREAM_CTX, kGrpcClientStream, "ctx", kGrpcClient, Need::kIfPresent},
+    {UP_FIELD_GRPC_CALL_HDR_HOST, kGrpcCallHdr, "Host", kGrpcClient, Need::kIfPresent},
+    {UP_FIELD_GRPC_CALL_HDR_METHOD, kGrpcCallHdr, "Method", kGrpcClient, Need::kAlways},
+    {UP_FIELD_GRPC_STATUS_CODE, kGrpcStatus, "Code", kGrpcServer, Need::kAlways},
 }};
 
 }  // namespace
@@ -104,6 +124,7 @@ std::string FieldKey(const FieldSpec& field) {
 bool IsNeeded(const FieldSpec& field, Instrumentation instrumentation) {
   if (field.need != Need::kAlways) return false;
   if (field.instrumentation == instrumentation) return true;
+  if (instrumentation == kGrpcClient) return field.struct_name == kGrpcStatus;
   // The server's own response is the one struct under kHttpServer that the client has nothing of.
   return instrumentation == kClient && field.instrumentation == kServer &&
          field.struct_name != kServerResponse;

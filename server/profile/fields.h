@@ -32,7 +32,8 @@ struct FieldSpec {
 };
 
 // All fields, in the order of up_field. The key in Profile::fields is struct_name + "." + member.
-// Fields that both instrumentations read are listed under kHttpServer and checked for both.
+// Fields that server and client of a protocol read are listed under its server and checked for
+// both.
 std::span<const FieldSpec> AllFields();
 
 // The key of `field` in Profile::fields: "net/http.Request.Method".

@@ -87,6 +87,37 @@ bool ModuleTableCovers(std::string_view module, const std::array<int, 3>& versio
                      });
 }
 
+// The time of a commit, as its version has it: "20230410155749" of
+// "v0.0.0-20230410155749-daa745c078e1"; empty of any other version.
+std::string_view CommitTime(std::string_view version) {
+  constexpr std::string_view kPrefix = "v0.0.0-";
+  constexpr size_t kDigits = 14;
+  if (!version.starts_with(kPrefix)) return {};
+  version.remove_prefix(kPrefix.size());
+  const std::string_view time = version.substr(0, kDigits);
+  const bool digits =
+      std::all_of(time.begin(), time.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return time.size() == kDigits && digits && version.substr(kDigits, 1) == "-" ? time
+                                                                               : std::string_view();
+}
+
+// A commit between two that were measured, where all that were say the same.
+std::optional<uint32_t> BetweenCommits(std::string_view module, std::string_view version,
+                                       std::string_view field) {
+  const std::string_view time = CommitTime(version);
+  std::optional<uint32_t> offset;
+  bool earlier = false;
+  bool later = false;
+  for (const KnownCommit& commit : kCommits) {
+    if (commit.module != module || commit.field != field) continue;
+    if (offset && *offset != commit.offset) return std::nullopt;
+    offset = commit.offset;
+    earlier = earlier || CommitTime(commit.version) <= time;
+    later = later || CommitTime(commit.version) >= time;
+  }
+  return earlier && later && !time.empty() ? offset : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<uint32_t> KnownModuleOffset(std::string_view module, std::string_view version,
@@ -96,6 +127,7 @@ std::optional<uint32_t> KnownModuleOffset(std::string_view module, std::string_v
       return commit.offset;
     }
   }
+  if (const auto between = BetweenCommits(module, version, field)) return between;
   const std::optional<std::array<int, 3>> numbers = ParseModuleVersion(version);
   if (!numbers || !ModuleTableCovers(module, *numbers)) return std::nullopt;
   const ModuleMinorAndPatch release{(*numbers)[1], (*numbers)[2]};

@@ -17,7 +17,8 @@ namespace uprobed::profile {
 // with `version` ("v0.17.0") of `module` ("golang.org/x/net"), as its build information has them.
 // nullopt where that version was not measured or has no such field. Previews are never known,
 // commits
-// ("v0.0.0-20230410155749-daa745c078e1") only if they were measured themselves.
+// ("v0.0.0-20230410155749-daa745c078e1") only if they were measured themselves, or are in time
+// between two that were and no measured one of that module says otherwise.
 std::optional<uint32_t> KnownModuleOffset(std::string_view module, std::string_view version,
                                           std::string_view field);
 

@@ -17,8 +17,6 @@ namespace {
 constexpr int kFirstSwissMinor = 24;
 // amd64 passes arguments in registers since Go 1.17.
 constexpr int kFirstMinorWithRegisters = 17;
-// Whose structs are in the table of modules and are read here.
-constexpr std::string_view kNetModule = "golang.org/x/net";
 
 MapKind MapKindOf(const GoVersion& version, const std::string& experiments) {
   const bool swiss = version.minor >= kFirstSwissMinor &&
@@ -48,13 +46,28 @@ absl::StatusOr<OffsetMap> ReadDwarf(const elf::ElfFile& file) {
   return elf::ReadStructOffsets(file, members);
 }
 
+// What the table of modules says of a field: that of the innermost of `modules` that has its
+// package.
+std::optional<uint32_t> FromModule(const std::map<std::string, std::string>& modules,
+                                   const std::string& key) {
+  const std::pair<const std::string, std::string>* innermost = nullptr;
+  for (const auto& module : modules) {
+    const bool inside = key.starts_with(module.first) && key.size() > module.first.size() &&
+                        (key[module.first.size()] == '/' || key[module.first.size()] == '.');
+    if (inside && (innermost == nullptr || module.first.size() > innermost->first.size())) {
+      innermost = &module;
+    }
+  }
+  if (innermost == nullptr) return std::nullopt;
+  return KnownModuleOffset(innermost->first, innermost->second, key);
+}
+
 OffsetMap ReadTable(const GoVersion& version, const std::map<std::string, std::string>& modules) {
-  const auto net = modules.find(std::string(kNetModule));
   OffsetMap offsets;
   for (const FieldSpec& field : AllFields()) {
     const std::string key = FieldKey(field);
     std::optional<uint32_t> known = KnownOffset(version, key);
-    if (!known && net != modules.end()) known = KnownModuleOffset(kNetModule, net->second, key);
+    if (!known) known = FromModule(modules, key);
     if (known) offsets[key] = *known;
   }
   return offsets;

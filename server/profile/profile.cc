@@ -12,7 +12,7 @@ namespace {
 template <typename T, size_t N>
 using Names = std::array<std::pair<T, std::string_view>, N>;
 
-constexpr Names<SiteKind, 26> kSiteKinds = {
+constexpr Names<SiteKind, 34> kSiteKinds = {
     {{SiteKind::kServerStart, "server_start"},
      {SiteKind::kServerEnd, "server_end"},
      {SiteKind::kClientStart, "client_start"},
@@ -38,7 +38,15 @@ constexpr Names<SiteKind, 26> kSiteKinds = {
      {SiteKind::kSelectReceive, "select_receive"},
      {SiteKind::kSelectReceiveDirect, "select_receive_direct"},
      {SiteKind::kSelectDone, "select_done"},
-     {SiteKind::kChannelClose, "channel_close"}}};
+     {SiteKind::kChannelClose, "channel_close"},
+     {SiteKind::kGrpcServerStart, "grpc_server_start"},
+     {SiteKind::kGrpcServerEnd, "grpc_server_end"},
+     {SiteKind::kGrpcServerGone, "grpc_server_gone"},
+     {SiteKind::kGrpcClientStart, "grpc_client_start"},
+     {SiteKind::kGrpcClientEnd, "grpc_client_end"},
+     {SiteKind::kGrpcClientFinish, "grpc_client_finish"},
+     {SiteKind::kGrpcClientFailed, "grpc_client_failed"},
+     {SiteKind::kGrpcStatusError, "grpc_status_error"}}};
 constexpr Names<CostClass, 2> kCostClasses = {
     {{CostClass::kEmulated, "emulated"}, {CostClass::kSingleStepped, "single_stepped"}}};
 constexpr Names<Source, 6> kSources = {{{Source::kSymtab, "symtab"},
@@ -49,11 +57,13 @@ constexpr Names<Source, 6> kSources = {{{Source::kSymtab, "symtab"},
                                         {Source::kBuildInfo, "build_info"}}};
 constexpr Names<MapKind, 2> kMapKinds = {
     {{MapKind::kBuckets, "buckets"}, {MapKind::kSwiss, "swiss"}}};
-constexpr Names<Instrumentation, 4> kInstrumentations = {
+constexpr Names<Instrumentation, std::size(kInstrumentations)> kInstrumentationNames = {
     {{Instrumentation::kHttpServer, "http_server"},
      {Instrumentation::kHttpClient, "http_client"},
      {Instrumentation::kGoroutines, "goroutines"},
-     {Instrumentation::kChannels, "channels"}}};
+     {Instrumentation::kChannels, "channels"},
+     {Instrumentation::kGrpcServer, "grpc_server"},
+     {Instrumentation::kGrpcClient, "grpc_client"}}};
 
 template <typename T, size_t N>
 std::string_view NameIn(const Names<T, N>& names, T value) {
@@ -93,7 +103,7 @@ std::vector<Disagreement> Profile::Disagreements() const {
 
 bool Profile::Has(Instrumentation instrumentation) const {
   return std::any_of(sites.begin(), sites.end(), [instrumentation](const Site& site) {
-    return InstrumentationOf(site.kind) == instrumentation;
+    return IsProbed(site.kind) && InstrumentationOf(site.kind) == instrumentation;
   });
 }
 
@@ -123,6 +133,16 @@ Instrumentation InstrumentationOf(SiteKind kind) {
     case SiteKind::kSelectDone:
     case SiteKind::kChannelClose:
       return Instrumentation::kChannels;
+    case SiteKind::kGrpcServerStart:
+    case SiteKind::kGrpcServerEnd:
+    case SiteKind::kGrpcServerGone:
+      return Instrumentation::kGrpcServer;
+    case SiteKind::kGrpcClientStart:
+    case SiteKind::kGrpcClientEnd:
+    case SiteKind::kGrpcClientFinish:
+    case SiteKind::kGrpcClientFailed:
+    case SiteKind::kGrpcStatusError:
+      return Instrumentation::kGrpcClient;
     case SiteKind::kClientStart:
     case SiteKind::kClientResult:
     case SiteKind::kClientError:
@@ -132,6 +152,8 @@ Instrumentation InstrumentationOf(SiteKind kind) {
   }
   return Instrumentation::kHttpClient;
 }
+
+bool IsProbed(SiteKind kind) { return kind != SiteKind::kGrpcStatusError; }
 
 bool IsBranch(SiteKind kind) {
   return kind == SiteKind::kClientBranch || kind == SiteKind::kServerRecover ||
@@ -143,7 +165,7 @@ std::string_view Name(CostClass cost) { return NameIn(kCostClasses, cost); }
 std::string_view Name(Source source) { return NameIn(kSources, source); }
 std::string_view Name(MapKind kind) { return NameIn(kMapKinds, kind); }
 std::string_view Name(Instrumentation instrumentation) {
-  return NameIn(kInstrumentations, instrumentation);
+  return NameIn(kInstrumentationNames, instrumentation);
 }
 
 std::optional<SiteKind> SiteKindFromName(std::string_view name) {
@@ -155,7 +177,7 @@ std::optional<CostClass> CostClassFromName(std::string_view name) {
 std::optional<Source> SourceFromName(std::string_view name) { return ValueIn(kSources, name); }
 std::optional<MapKind> MapKindFromName(std::string_view name) { return ValueIn(kMapKinds, name); }
 std::optional<Instrumentation> InstrumentationFromName(std::string_view name) {
-  return ValueIn(kInstrumentations, name);
+  return ValueIn(kInstrumentationNames, name);
 }
 
 }  // namespace uprobed::profile

@@ -60,7 +60,16 @@ enum class SiteKind : uint8_t {
   kSelectReceive,
   kSelectReceiveDirect,
   kSelectDone,
-  kChannelClose,  // a channel is closed, or a receive finds it closed and empty
+  kChannelClose,      // a channel is closed, or a receive finds it closed and empty
+  kGrpcServerStart,   // google.golang.org/grpc hands a stream to its handler
+  kGrpcServerEnd,     // it writes the status of a stream
+  kGrpcServerGone,    // it could not send the response of a unary request
+  kGrpcClientStart,   // it has made a stream and begins its first attempt
+  kGrpcClientEnd,     // it finishes a stream that has no attempt, or one that could not begin
+  kGrpcClientFinish,  // it finishes the last attempt of a stream
+  kGrpcClientFailed,  // the jump behind an attempt that failed: without an error it is retried
+  // Never probed: by the address of (*status.Error).Error errors are known to be such.
+  kGrpcStatusError,
 };
 
 // How dear a hit is: whether the kernel runs the replaced instruction inside the same trap.
@@ -134,7 +143,22 @@ struct Disagreement {
 enum class MapKind : uint8_t { kBuckets, kSwiss };  // Go <= 1.23, Go >= 1.24
 
 // kGoroutines and kChannels find the parents of spans: they make none.
-enum class Instrumentation : uint8_t { kHttpServer, kHttpClient, kGoroutines, kChannels };
+enum class Instrumentation : uint8_t {
+  kHttpServer,
+  kHttpClient,
+  kGoroutines,
+  kChannels,
+  kGrpcServer,
+  kGrpcClient
+};
+
+inline constexpr Instrumentation kInstrumentations[] = {
+    Instrumentation::kHttpServer, Instrumentation::kHttpClient, Instrumentation::kGoroutines,
+    Instrumentation::kChannels,   Instrumentation::kGrpcServer, Instrumentation::kGrpcClient};
+// What a probe observes that does not say what.
+inline constexpr Instrumentation kSpanInstrumentations[] = {
+    Instrumentation::kHttpServer, Instrumentation::kHttpClient, Instrumentation::kGrpcServer,
+    Instrumentation::kGrpcClient};
 
 // An instrumentation that the binary cannot have, with the stable reason and a sentence.
 struct Absence {
@@ -146,7 +170,7 @@ struct Absence {
 
 // The resolver's rules change with releases of the daemon: a stored profile of an older revision is
 // resolved anew.
-inline constexpr int kResolverRevision = 5;
+inline constexpr int kResolverRevision = 6;
 
 struct Profile {
   BinaryIdentity identity;
@@ -178,6 +202,9 @@ bool IsBranch(SiteKind kind);
 
 // The instrumentation that a site of this kind belongs to.
 Instrumentation InstrumentationOf(SiteKind kind);
+
+// Whether sites of this kind are attached.
+bool IsProbed(SiteKind kind);
 
 // Stable lower_snake_case names, used in the store, in logs and in metrics.
 std::string_view Name(SiteKind kind);

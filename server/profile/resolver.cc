@@ -84,6 +84,13 @@ absl::Status AddSites(Instrumentation instrumentation, absl::StatusOr<std::vecto
   return absl::OkStatus();
 }
 
+// The same of gRPC, which most programs have nothing of: that is no absence worth telling.
+absl::Status AddGrpcSites(Instrumentation instrumentation, absl::StatusOr<std::vector<Site>> sites,
+                          const absl::Status& dwarf, Profile* profile) {
+  if (ReasonOf(sites.status()) == "SYMBOL_NOT_FOUND") return absl::OkStatus();
+  return AddSites(instrumentation, std::move(sites), dwarf, profile);
+}
+
 // Adds the sites of each implementation of HTTP/2 that the binary has, if its fields are known. The
 // server is observed without them, too: what is missing are the sites.
 absl::Status AddHttp2Sites(const elf::ElfFile& file, const elf::GoFunctions& functions, CallAbi abi,
@@ -180,8 +187,13 @@ absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& 
 
   absl::StatusOr<std::vector<Site>> server = FindServerSites(file, functions, abi);
   absl::StatusOr<std::vector<Site>> client = FindClientSites(file, functions, abi);
+  absl::StatusOr<std::vector<Site>> grpc_server = FindGrpcServerSites(file, functions, abi);
+  absl::StatusOr<std::vector<Site>> grpc_client = FindGrpcClientSites(file, functions, abi);
+  absl::StatusOr<Site> grpc_error = FindGrpcStatusError(file, functions, abi);
+  if (grpc_server.ok() && !grpc_error.ok()) grpc_server = grpc_error.status();
+  if (grpc_client.ok() && !grpc_error.ok()) grpc_client = grpc_error.status();
   absl::Status dwarf;
-  if (server.ok() || client.ok()) {
+  if (server.ok() || client.ok() || grpc_server.ok() || grpc_client.ok()) {
     Offsets offsets = ReadOffsets(file, functions, version, ExperimentsOf(info), info.modules);
     profile.fields = std::move(offsets.fields);
     profile.map_kind = offsets.map_kind;
@@ -190,7 +202,14 @@ absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& 
   }
   RETURN_IF_ERROR(AddSites(Instrumentation::kHttpServer, std::move(server), dwarf, &profile));
   RETURN_IF_ERROR(AddSites(Instrumentation::kHttpClient, std::move(client), dwarf, &profile));
+  RETURN_IF_ERROR(
+      AddGrpcSites(Instrumentation::kGrpcServer, std::move(grpc_server), dwarf, &profile));
+  RETURN_IF_ERROR(
+      AddGrpcSites(Instrumentation::kGrpcClient, std::move(grpc_client), dwarf, &profile));
   if (profile.sites.empty()) return NothingToProbe(profile, file.name());
+  if (profile.Has(Instrumentation::kGrpcServer) || profile.Has(Instrumentation::kGrpcClient)) {
+    profile.sites.push_back(*std::move(grpc_error));
+  }
   if (profile.Has(Instrumentation::kHttpServer)) {
     RETURN_IF_ERROR(AddHttp2Sites(file, functions, abi, &profile));
   }

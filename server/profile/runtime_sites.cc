@@ -6,6 +6,7 @@
 #include "fmt/format.h"
 #include "server/base/errors.h"
 #include "server/profile/prologue.h"
+#include "server/profile/site_code.h"
 
 namespace uprobed::profile {
 namespace {

@@ -42,6 +42,11 @@ struct SitePlan {
 // or none.
 std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi);
 
+// Where a function has put away what the kernel side needs: always on the stack, however Go passes
+// arguments, at an offset of that function's own.
+inline constexpr char kSavedStream[] = "saved_stream";
+bool IsSaved(const ArgumentLocation& argument);
+
 // The sites of the two instrumentations. FAILED_PRECONDITION SYMBOL_NOT_FOUND where the function
 // that holds them is not in the binary, SITE_NOT_FOUND where its code offers no certain place. A
 // client without a kClientConnection is complete.
@@ -56,12 +61,15 @@ absl::StatusOr<std::vector<Site>> FindHttp2Sites(const elf::ElfFile& file,
                                                  const elf::GoFunctions& functions, CallAbi abi,
                                                  const Http2Names& names);
 
-// What sites are found by: the control flow of the function of this name, and the sites that were
-// chosen in it.
-absl::StatusOr<ControlFlow> ReadFunction(const elf::ElfFile& file,
-                                         const elf::GoFunctions& functions, std::string_view name);
-absl::StatusOr<std::vector<Site>> MakeSites(const elf::ElfFile& file, const ControlFlow& flow,
-                                            const std::vector<SitePlan>& plans);
+// The sites of google.golang.org/grpc's server and client, with that of kGrpcStatusError.
+absl::StatusOr<std::vector<Site>> FindGrpcServerSites(const elf::ElfFile& file,
+                                                      const elf::GoFunctions& functions,
+                                                      CallAbi abi);
+absl::StatusOr<std::vector<Site>> FindGrpcClientSites(const elf::ElfFile& file,
+                                                      const elf::GoFunctions& functions,
+                                                      CallAbi abi);
+absl::StatusOr<Site> FindGrpcStatusError(const elf::ElfFile& file,
+                                         const elf::GoFunctions& functions, CallAbi abi);
 
 // The choice itself, apart from any file. PlanRecoverSites is for a function that (*conn).serve
 // defers: empty where it does not call recover, or not in a way that is understood.

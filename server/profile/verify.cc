@@ -4,14 +4,17 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "bpf/abi/site_cookie.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "server/base/errors.h"
 #include "server/elf/go_functions.h"
 #include "server/elf/instructions.h"
 #include "server/profile/fields.h"
+#include "server/profile/grpc_names.h"
 #include "server/profile/http2_names.h"
 #include "server/profile/jump_conditions.h"
 #include "server/profile/offsets.h"
@@ -29,6 +32,9 @@ constexpr uint64_t kArm64Alignment = 4;
 constexpr size_t kMaxSites = 256;
 // The kernel side adds offsets to pointers; all these structs are smaller by far.
 constexpr uint32_t kMaxFieldOffset = 4096;
+// What a cookie has room for (bpf/abi/site_cookie.h).
+constexpr int32_t kMaxSavedWord = UP_COOKIE_STREAM_WORD_MASK;
+constexpr int32_t kWordOfStack = 8;
 
 absl::Status Invalid(std::string_view what) {
   return MakeError(absl::StatusCode::kInvalidArgument, "PROFILE_INVALID",
@@ -87,9 +93,14 @@ absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& si
     case SiteKind::kSelectReceiveDirect:
     case SiteKind::kSelectDone:
     case SiteKind::kChannelClose:
+    case SiteKind::kGrpcServerGone:
+    case SiteKind::kGrpcClientStart:
+    case SiteKind::kGrpcClientEnd:
+    case SiteKind::kGrpcClientFinish:
       if (elf::IsDirectCall(architecture, site.bytes)) return absl::OkStatus();
       return InvalidSite(site, "is not a direct call");
     case SiteKind::kClientResult:
+    case SiteKind::kGrpcClientFailed:
       if (ZeroTestOf(architecture, site.bytes)) return absl::OkStatus();
       return InvalidSite(site, "is not a test for equality");
     case SiteKind::kServerRecover:
@@ -107,13 +118,23 @@ absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& si
     case SiteKind::kClientConnection:
     case SiteKind::kTimerStart:
     case SiteKind::kTimerStop:
+    case SiteKind::kGrpcServerStart:
+    case SiteKind::kGrpcServerEnd:
+    case SiteKind::kGrpcStatusError:
       return absl::OkStatus();
   }
   return InvalidSite(site, "is of an unknown kind");
 }
 
 // Whether the kernel side reads arguments where the site has them.
-bool HasKnownArguments(elf::Architecture architecture, const Site& site) {
+bool HasKnownArguments(elf::Architecture architecture, Site site) {
+  for (ArgumentLocation& argument : site.arguments) {
+    if (!IsSaved(argument)) continue;
+    const int32_t offset = std::exchange(argument.stack_offset, 0);
+    if (offset < 0 || offset % kWordOfStack != 0 || offset / kWordOfStack > kMaxSavedWord) {
+      return false;
+    }
+  }
   if (site.kind == SiteKind::kClientBranch && site.arguments.empty()) return true;
   if (architecture == elf::Architecture::kArm64) {
     return site.arguments == ArgumentsOf(site.kind, CallAbi::kArm64Registers);
@@ -174,7 +195,9 @@ absl::Status CheckSites(elf::Architecture architecture, const Profile& profile) 
       return InvalidSite(site, "does not come in ascending order of file offset");
     }
     kinds.insert(site.kind);
-    for (const ArgumentLocation& argument : site.arguments) locations.insert(argument.kind);
+    for (const ArgumentLocation& argument : site.arguments) {
+      if (!IsSaved(argument)) locations.insert(argument.kind);
+    }
   }
   if (locations.size() > 1) {
     return Invalid("some sites have their arguments in registers and some on the stack");
@@ -190,6 +213,7 @@ absl::Status CheckSites(elf::Architecture architecture, const Profile& profile) 
   }
   if (const auto flaw = Http2Flaw(profile)) return Invalid(*flaw);
   if (const auto flaw = RuntimeFlaw(profile)) return Invalid(*flaw);
+  if (const auto flaw = GrpcFlaw(profile)) return Invalid(*flaw);
   return absl::OkStatus();
 }
 
@@ -231,9 +255,7 @@ absl::Status CheckFields(const Profile& profile) {
     }
     RETURN_IF_ERROR(CheckSources(key, field));
   }
-  for (const Instrumentation instrumentation :
-       {Instrumentation::kHttpServer, Instrumentation::kHttpClient, Instrumentation::kGoroutines,
-        Instrumentation::kChannels}) {
+  for (const Instrumentation instrumentation : kInstrumentations) {
     if (!profile.Has(instrumentation)) continue;
     const std::vector<std::string> missing = MissingFields(profile.fields, instrumentation);
     if (!missing.empty()) {
@@ -245,18 +267,16 @@ absl::Status CheckFields(const Profile& profile) {
 }
 
 absl::Status CheckAbsences(const Profile& profile) {
-  for (const Instrumentation instrumentation :
-       {Instrumentation::kHttpServer, Instrumentation::kHttpClient, Instrumentation::kGoroutines,
-        Instrumentation::kChannels}) {
+  for (const Instrumentation instrumentation : kInstrumentations) {
     const auto count = std::count_if(
         profile.absences.begin(), profile.absences.end(),
         [&](const Absence& absence) { return absence.instrumentation == instrumentation; });
-    const bool has = profile.Has(instrumentation);
-    // Revisions up to 4 knew of no other instrumentations than these two.
-    const bool makes_spans = instrumentation == Instrumentation::kHttpServer ||
-                             instrumentation == Instrumentation::kHttpClient;
-    if (!has && !makes_spans && count == 0) continue;
-    if (count != (has ? 0 : 1)) {
+    // Revisions up to 4 knew of no other instrumentations than these two, and that a program has
+    // nothing of gRPC needs no reason.
+    const bool optional = instrumentation != Instrumentation::kHttpServer &&
+                          instrumentation != Instrumentation::kHttpClient;
+    const int most = profile.Has(instrumentation) ? 0 : 1;
+    if (count > most || (count < most && !optional)) {
       return Invalid(fmt::format("{} must have either sites or one reason for its absence",
                                  Name(instrumentation)));
     }

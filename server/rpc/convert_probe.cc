@@ -35,7 +35,7 @@ constexpr char kAllowSuspectField[] = "spec.allow_suspect_profile";
 constexpr char kServiceNameField[] = "spec.service_name";
 constexpr char kLabelsField[] = "labels";
 
-constexpr std::array<std::pair<up_counter, const char*>, 14> kHits{{
+constexpr std::array<std::pair<up_counter, const char*>, 18> kHits{{
     {UP_COUNTER_HITS_CLIENT_CONNECTION, "client_connection"},
     {UP_COUNTER_HITS_SERVER_START, "server_start"},
     {UP_COUNTER_HITS_SERVER_END, "server_end"},
@@ -50,6 +50,10 @@ constexpr std::array<std::pair<up_counter, const char*>, 14> kHits{{
     {UP_COUNTER_HITS_TIMER, "timer"},
     {UP_COUNTER_HITS_CHANNEL_SEND, "channel_send"},
     {UP_COUNTER_HITS_CHANNEL_RECEIVE, "channel_receive"},
+    {UP_COUNTER_HITS_GRPC_SERVER_START, "grpc_server_start"},
+    {UP_COUNTER_HITS_GRPC_SERVER_END, "grpc_server_end"},
+    {UP_COUNTER_HITS_GRPC_CLIENT_START, "grpc_client_start"},
+    {UP_COUNTER_HITS_GRPC_CLIENT_END, "grpc_client_end"},
 }};
 constexpr std::array<std::pair<up_counter, const char*>, 5> kLosses{{
     {UP_COUNTER_LOST_RING_FULL, "ring_full"},
@@ -209,6 +213,10 @@ v1::Instrumentation ToProto(profile::Instrumentation instrumentation) {
       return v1::INSTRUMENTATION_GOROUTINES;
     case profile::Instrumentation::kChannels:
       return v1::INSTRUMENTATION_CHANNELS;
+    case profile::Instrumentation::kGrpcServer:
+      return v1::INSTRUMENTATION_GRPC_SERVER;
+    case profile::Instrumentation::kGrpcClient:
+      return v1::INSTRUMENTATION_GRPC_CLIENT;
   }
   return v1::INSTRUMENTATION_UNSPECIFIED;
 }
@@ -242,10 +250,17 @@ absl::StatusOr<std::vector<profile::Instrumentation>> FromProto(
       case v1::INSTRUMENTATION_HTTP_CLIENT:
         instrumentation = profile::Instrumentation::kHttpClient;
         break;
+      case v1::INSTRUMENTATION_GRPC_SERVER:
+        instrumentation = profile::Instrumentation::kGrpcServer;
+        break;
+      case v1::INSTRUMENTATION_GRPC_CLIENT:
+        instrumentation = profile::Instrumentation::kGrpcClient;
+        break;
       default:
         return FieldError("INSTRUMENTATION_UNKNOWN", field,
                           fmt::format("{} is no instrumentation that this daemon knows: give "
-                                      "INSTRUMENTATION_HTTP_SERVER, INSTRUMENTATION_HTTP_CLIENT or "
+                                      "INSTRUMENTATION_HTTP_SERVER, INSTRUMENTATION_HTTP_CLIENT, "
+                                      "INSTRUMENTATION_GRPC_SERVER, INSTRUMENTATION_GRPC_CLIENT or "
                                       "none for all",
                                       value));
     }

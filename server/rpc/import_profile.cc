@@ -80,6 +80,10 @@ std::optional<profile::Instrumentation> FromProto(v1::Instrumentation instrument
       return profile::Instrumentation::kGoroutines;
     case v1::INSTRUMENTATION_CHANNELS:
       return profile::Instrumentation::kChannels;
+    case v1::INSTRUMENTATION_GRPC_SERVER:
+      return profile::Instrumentation::kGrpcServer;
+    case v1::INSTRUMENTATION_GRPC_CLIENT:
+      return profile::Instrumentation::kGrpcClient;
     default:
       return std::nullopt;
   }

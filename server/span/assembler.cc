@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "fmt/format.h"
+#include "server/span/grpc_parts.h"
 #include "server/span/http_parts.h"
 #include "server/span/text.h"
 
@@ -163,6 +164,21 @@ std::string ErrorTypeOf(const Span& span, uint32_t flags) {
   return (flags & UP_FLAG_ERROR) != 0 ? kOther : "";
 }
 
+bool IsGrpc(const up_http_event& event) {
+  return event.kind == UP_EVENT_GRPC_SERVER || event.kind == UP_EVENT_GRPC_CLIENT;
+}
+
+void SetRpc(Span& span, const up_http_event& event, const EventStrings& strings) {
+  span.rpc_system = "grpc";
+  const FullMethod method = ParseFullMethod(strings.target());
+  span.rpc_service = SanitizeText(method.service);
+  span.rpc_method = SanitizeText(method.method);
+  span.rpc_status_code = event.status;
+  span.error_type = GrpcErrorType(span.kind, event.status);
+  if (strings.truncated(UP_STRING_TARGET)) AddTruncated(span, true, "rpc.method");
+  if (span.kind == Kind::kClient) SetServerAddress(span, strings);
+}
+
 ParentSource ParentSourceOf(uint32_t flags) {
   if ((flags & UP_FLAG_LOCAL_PARENT) != 0) return ParentSource::kGoroutine;
   if ((flags & UP_FLAG_CONTEXT_PARENT) != 0) return ParentSource::kContext;
@@ -199,11 +215,17 @@ void SetSource(Span& span, const up_http_event& event, const EventSource& source
 Span Assemble(const up_http_event& event, const EventSource& source, const WallClock& clock) {
   const EventStrings strings(event);
   Span span;
-  span.kind = event.kind == UP_EVENT_HTTP_SERVER ? Kind::kServer : Kind::kClient;
+  span.kind = event.kind == UP_EVENT_HTTP_SERVER || event.kind == UP_EVENT_GRPC_SERVER
+                  ? Kind::kServer
+                  : Kind::kClient;
   span.start_unix_ns = clock.ToUnixNanos(event.start_ns);
   span.end_unix_ns = clock.ToUnixNanos(event.end_ns);
   SetIdentity(span, event);
   SetSource(span, event, source);
+  if (IsGrpc(event)) {
+    SetRpc(span, event, strings);
+    return span;
+  }
 
   span.refused = (event.flags & UP_FLAG_REFUSED) != 0;
   if (span.refused) {

@@ -38,7 +38,7 @@ struct Attribute {
   bool is_number = false;
 };
 
-// OpenTelemetry's stable semantic conventions for HTTP.
+// OpenTelemetry's semantic conventions for HTTP, which are stable, and for RPC.
 constexpr Attribute kAttributes[] = {
     {"http.request.method", Text<&Span::method>},
     {"http.request.method_original", Text<&Span::method_original>},
@@ -48,6 +48,10 @@ constexpr Attribute kAttributes[] = {
     {"url.path", Text<&Span::path>},
     {"url.query", Text<&Span::query>},
     {"url.full", Text<&Span::url_full>},
+    {"rpc.system", Text<&Span::rpc_system>},
+    {"rpc.service", Text<&Span::rpc_service>},
+    {"rpc.method", Text<&Span::rpc_method>},
+    {"rpc.grpc.status_code", Size<&Span::rpc_status_code>, true},
     {"server.address", Text<&Span::server_address>},
     {"server.port", Number<&Span::server_port>, true},
     {"network.peer.address", Text<&Span::peer_address>},
@@ -123,6 +127,7 @@ std::optional<AttributeValue> FindAttribute(const Span& span, std::string_view k
 bool IsKnownAttribute(std::string_view key) { return FindAttributeGetter(key) != nullptr; }
 
 std::string SpanName(const Span& span) {
+  if (span.is_rpc()) return span.rpc_full_method().substr(1);
   const bool known = !span.method.empty() && span.method != "_OTHER";
   const std::string_view method = known ? std::string_view(span.method) : "HTTP";
   if (span.kind == Kind::kServer && !span.route.empty()) {

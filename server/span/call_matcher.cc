@@ -38,6 +38,7 @@ bool IsSet(const SpanId& id) { return id != SpanId{}; }
 }  // namespace
 
 std::string TargetOf(const Span& span) {
+  if (span.is_rpc()) return span.rpc_full_method();
   std::string target = span.method;
   target += ' ';
   const size_t limit = target.size() + kComparedPathBytes;

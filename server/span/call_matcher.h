@@ -48,8 +48,9 @@ struct ServedRequest {
   bool function_derived = false;
 };
 
-// What the client span and the server span of one request have in common: method and path. The
-// path is compared without its escapes, which a client may choose, and up to what both sides read.
+// What the client span and the server span of one request have in common: method and path, or an
+// RPC's full method. The path is compared without its escapes, which a client may choose, and up to
+// what both sides read.
 std::string TargetOf(const Span& span);
 
 // Tells which served request is which call of a probed program: the one whose traceparent names the

@@ -46,7 +46,7 @@ absl::StatusOr<up_http_event> DecodeHttpEvent(std::span<const std::byte> record)
                                  sizeof(event)));
   }
   std::memcpy(&event, record.data(), sizeof(event));
-  if (event.kind != UP_EVENT_HTTP_SERVER && event.kind != UP_EVENT_HTTP_CLIENT) {
+  if (event.kind < UP_EVENT_HTTP_SERVER || event.kind > UP_EVENT_GRPC_CLIENT) {
     return Malformed(fmt::format("a record is of unknown kind {}", event.kind));
   }
   for (size_t i = 0; i < kBounds.size(); ++i) {

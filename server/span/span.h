@@ -23,7 +23,7 @@ enum class ParentSource : uint8_t {
   kChannel,         // the server span that what the goroutine received belongs to
 };
 
-// One HTTP request, as OpenTelemetry's semantic conventions for HTTP see it. Owns its strings.
+// One request of HTTP or gRPC, as OpenTelemetry's semantic conventions see it. Owns its strings.
 // Empty strings and -1 sizes mean "not known" and become no attribute.
 struct Span {
   Kind kind = Kind::kServer;
@@ -59,15 +59,25 @@ struct Span {
   uint32_t status_code = 0;      // 0: no response
   int64_t request_body_size = -1;
   int64_t response_body_size = -1;
-  std::string error_type;  // "500", "panic", "_OTHER"; empty: no error
+  std::string error_type;  // "500", "panic", "NOT_FOUND", "_OTHER"; empty: no error
   bool hijacked = false;   // server: the handler took the connection over
   bool refused = false;    // server: no request of anybody's, answered by net/http itself
+
+  // RPC: of these, and of HTTP's only the server's address
+  std::string rpc_system;   // "grpc"; empty: HTTP
+  std::string rpc_service;  // "shop.v1.Stock"
+  std::string rpc_method;   // "Reserve"
+  int64_t rpc_status_code = -1;
+
   // Names of attributes that were cut at their bound, in attribute order: "url.path".
   std::string truncated;  // comma separated; empty: nothing was cut
 
   int64_t duration_ns() const { return end_unix_ns - start_unix_ns; }
   bool has_parent() const { return parent_span_id != SpanId{}; }
   bool is_error() const { return !error_type.empty(); }
+  bool is_rpc() const { return !rpc_system.empty(); }
+  // "/shop.v1.Stock/Reserve"
+  std::string rpc_full_method() const { return '/' + rpc_service + '/' + rpc_method; }
 };
 
 }  // namespace uprobed::span

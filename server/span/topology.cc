@@ -15,8 +15,14 @@ FunctionName FunctionOfPath(const std::string& path) {
 }
 
 FunctionName FunctionOf(const Span& server) {
+  if (server.is_rpc()) return {.name = server.rpc_full_method()};
   if (!server.route.empty()) return {.name = server.route};
   return FunctionOfPath(server.path);
+}
+
+FunctionName CalledBy(const Span& client) {
+  if (client.is_rpc()) return {.name = client.rpc_full_method()};
+  return FunctionOfPath(client.path);
 }
 
 std::string AuthorityOf(const Span& client) {
@@ -175,7 +181,7 @@ void Topology::SetCaller(Pending& pending, const Span& client) {
 }
 
 void Topology::SetCallee(Pending& pending, const Span& client, uint64_t id) {
-  const FunctionName function = FunctionOfPath(client.path);
+  const FunctionName function = CalledBy(client);
   pending.call.key.callee = AuthorityOf(client);
   pending.call.key.callee_function = function.name;
   pending.call.callee_function_derived = function.derived;
@@ -197,7 +203,7 @@ void Topology::SetCallee(Pending& pending, const Span& client, uint64_t id) {
     return;
   }
   // Without a response there need not be a request at the other end.
-  if (client.status_code != 0) pending.callee_deadline_ns = now_ns_ + timeout_ns;
+  if (client.status_code != 0 || client.is_rpc()) pending.callee_deadline_ns = now_ns_ + timeout_ns;
 }
 
 void Topology::Answered(uint64_t id, const ServedRequest& served) {

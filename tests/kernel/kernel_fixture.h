@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -92,8 +93,8 @@ class KernelTest : public ::testing::Test {
     EXPECT_TRUE(profile.ok()) << profile.status();
     if (!profile.ok()) return nullptr;
     probe::AttachOptions options;
-    options.instrumentations = {profile::Instrumentation::kHttpServer,
-                                profile::Instrumentation::kHttpClient};
+    options.instrumentations.assign(std::begin(profile::kSpanInstrumentations),
+                                    std::end(profile::kSpanInstrumentations));
     options.instrumentations.insert(options.instrumentations.end(), causality.begin(),
                                     causality.end());
     options.scoped_pids = std::move(scoped_pids);

@@ -48,7 +48,7 @@ TEST(ParseInstrumentations, KnowsTheNames) {
 
 TEST(ParseInstrumentations, NamesThoseThatThereAre) {
   EXPECT_THAT(MessageOf(ParseInstrumentations({"grpc"}).status()),
-              HasSubstr("http_server and http_client"));
+              HasSubstr("http_server, http_client, grpc_server and grpc_client"));
 }
 
 TEST(ParseLabels, SplitsAtTheFirstEqualsSign) {

@@ -135,7 +135,7 @@ TEST(HttpMetrics, SaysSizeOfEachFamily) {
             0);
   EXPECT_EQ(
       ValueOf(families, "uprobed_metric_series_overflow_total", {{"family", kClientDuration}}), 0);
-  EXPECT_EQ(FindFamily(families, "uprobed_metric_series").metric.size(), 6u);
+  EXPECT_EQ(FindFamily(families, "uprobed_metric_series").metric.size(), 8u);
 }
 
 TEST(HttpMetrics, CountsExactlyFromSeveralThreads) {

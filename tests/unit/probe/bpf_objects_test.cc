@@ -64,15 +64,17 @@ TEST_P(BpfObjects, HaveAProgramForEachKindOfSite) {
   const ObjectHandle object = Open(GetParam());
   ASSERT_NE(object, nullptr);
 
-  EXPECT_THAT(ProgramsOf(object.get()),
-              ElementsAre(Key("channel_close"), Key("channel_receive"),
-                          Key("channel_receive_direct"), Key("channel_send"),
-                          Key("channel_send_direct"), Key("client_connection"), Key("client_end"),
-                          Key("client_start"), Key("goroutine_start"), Key("http2_server_end"),
-                          Key("http2_server_start"), Key("http2_server_unfinished"),
-                          Key("select_done"), Key("select_receive"), Key("select_send"),
-                          Key("server_end"), Key("server_recover"), Key("server_refused"),
-                          Key("server_start"), Key("timer_start"), Key("timer_stop")));
+  EXPECT_THAT(
+      ProgramsOf(object.get()),
+      ElementsAre(Key("channel_close"), Key("channel_receive"), Key("channel_receive_direct"),
+                  Key("channel_send"), Key("channel_send_direct"), Key("client_connection"),
+                  Key("client_end"), Key("client_start"), Key("goroutine_start"),
+                  Key("grpc_client_end"), Key("grpc_client_start"), Key("grpc_server_end"),
+                  Key("grpc_server_gone"), Key("grpc_server_start"), Key("http2_server_end"),
+                  Key("http2_server_start"), Key("http2_server_unfinished"), Key("select_done"),
+                  Key("select_receive"), Key("select_send"), Key("server_end"),
+                  Key("server_recover"), Key("server_refused"), Key("server_start"),
+                  Key("timer_start"), Key("timer_stop")));
   for (const auto& [name, program] : ProgramsOf(object.get())) {
     EXPECT_STREQ(bpf_program__section_name(program), "uprobe") << name;
     EXPECT_GT(bpf_program__insn_cnt(program), 10U) << name;
@@ -88,9 +90,9 @@ TEST_P(BpfObjects, ShareTheMapsWithTheDaemon) {
   EXPECT_THAT(
       MapsOf(object.get()),
       ElementsAre(Key("client_requests"), Key("counters"), Key("events"), Key("goroutine_origins"),
-                  Key("outgoing_connections"), Key("profile_slots"), Key("scoped_processes"),
-                  Key("select_receives"), Key("sent_elements"), Key("server_contexts"),
-                  Key("server_requests"), Key("timer_functions")));
+                  Key("grpc_client_requests"), Key("outgoing_connections"), Key("profile_slots"),
+                  Key("scoped_processes"), Key("select_receives"), Key("sent_elements"),
+                  Key("server_contexts"), Key("server_requests"), Key("timer_functions")));
   EXPECT_EQ(MapsOf(object.get()), MapsOf(amd64.get()));
 }
 

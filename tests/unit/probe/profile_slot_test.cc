@@ -1,9 +1,11 @@
 #include "server/probe/profile_slot.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "bpf/abi/site_cookie.h"
 #include "server/profile/http2_names.h"
+#include "server/profile/sites.h"
 
 namespace uprobed::probe {
 namespace {
@@ -12,6 +14,7 @@ using profile::MapKind;
 using profile::Profile;
 using profile::Site;
 using profile::SiteKind;
+using ::testing::ElementsAre;
 
 Site MakeSite(SiteKind kind, const std::string& instruction,
               const std::vector<std::string>& arguments) {
@@ -32,11 +35,16 @@ TEST(MakeProfileSlot, CarriesKnownFieldsAndLeavesTheOthersOut) {
   profile.map_kind = MapKind::kSwiss;
   profile.fields["net/http.Request.Host"] = {
       .offset = 128, .source = profile::Source::kDwarf, .others = {}};
+  profile.fields["google.golang.org/genproto/googleapis/rpc/status.Status.Code"] = {
+      .offset = 40, .source = profile::Source::kDwarf, .others = {}};
 
   const up_profile_slot slot = MakeProfileSlot(profile, {});
 
-  EXPECT_EQ(slot.present, uint64_t{1} << UP_FIELD_REQUEST_HOST);
+  EXPECT_THAT(slot.present,
+              ElementsAre(uint64_t{1} << UP_FIELD_REQUEST_HOST,
+                          uint64_t{1} << (UP_FIELD_GRPC_STATUS_CODE - UP_FIELDS_OF_WORD)));
   EXPECT_EQ(slot.offset[UP_FIELD_REQUEST_HOST], 128);
+  EXPECT_EQ(slot.offset[UP_FIELD_GRPC_STATUS_CODE], 40);
   EXPECT_EQ(slot.map_kind, static_cast<uint32_t>(UP_MAP_SWISS));
   EXPECT_EQ(slot.flags, 0U);
 }
@@ -78,13 +86,13 @@ TEST(MakeProfileSlot, HasContextsOnlyWhereRequestsAreServedAndMade) {
   AttachOptions options;
   options.instrumentations = {profile::Instrumentation::kHttpServer,
                               profile::Instrumentation::kHttpClient};
-  EXPECT_EQ(MakeProfileSlot(profile, options).present, 0U);
+  EXPECT_THAT(MakeProfileSlot(profile, options).present, ElementsAre(0U, 0U));
 
   profile.sites.push_back(MakeSite(SiteKind::kClientStart, "push %rbp", {"request"}));
-  EXPECT_EQ(MakeProfileSlot(profile, options).present, kContext);
+  EXPECT_THAT(MakeProfileSlot(profile, options).present, ElementsAre(kContext, 0U));
 
   options.instrumentations = {profile::Instrumentation::kHttpServer};
-  EXPECT_EQ(MakeProfileSlot(profile, options).present, 0U);
+  EXPECT_THAT(MakeProfileSlot(profile, options).present, ElementsAre(0U, 0U));
 }
 
 TEST(MakeSiteCookie, OfAResultSaysThatAnErrorMayBeRetried) {
@@ -99,6 +107,20 @@ TEST(MakeSiteCookie, OfWhatASelectReceivesSaysSo) {
 
   EXPECT_EQ(MakeSiteCookie(direct, 7), 7U);
   EXPECT_EQ(MakeSiteCookie(select, 7), 7 | UP_COOKIE_SELECT);
+}
+
+TEST(MakeSiteCookie, OfAStreamOnTheStackSaysAtWhichWord) {
+  Site finish = MakeSite(SiteKind::kGrpcClientFinish, "call 0x10", {"error_type", "error"});
+  finish.arguments.push_back({.name = profile::kSavedStream,
+                              .kind = profile::ArgumentLocation::Kind::kStack,
+                              .register_name = "",
+                              .stack_offset = 0x48});
+  EXPECT_EQ(MakeSiteCookie(finish, 7),
+            7 | UP_COOKIE_STREAM_ON_STACK | uint64_t{9} << UP_COOKIE_STREAM_WORD_SHIFT);
+
+  finish.kind = SiteKind::kGrpcClientFailed;
+  EXPECT_EQ(MakeSiteCookie(finish, 7), 7 | UP_COOKIE_STREAM_ON_STACK | UP_COOKIE_RETURNED_ERROR |
+                                           uint64_t{9} << UP_COOKIE_STREAM_WORD_SHIFT);
 }
 
 TEST(MakeSiteCookie, OfABranchCarriesItsCondition) {

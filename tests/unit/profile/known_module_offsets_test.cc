@@ -25,7 +25,7 @@ TEST(KnownModuleOffsets, KnowTheFieldsOfEachModule) {
   EXPECT_EQ(KnownModuleOffset(kNet, "v0.1.0", "golang.org/x/net/http2.stream.id"), 8u);
   EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.60.1", "google.golang.org/grpc.ClientConn.target"), 24u);
   EXPECT_THAT(KnownModuleFields(kNet), SizeIs(9));
-  EXPECT_THAT(KnownModuleFields(kGrpc), SizeIs(10));
+  EXPECT_THAT(KnownModuleFields(kGrpc), SizeIs(15));
   EXPECT_THAT(KnownModuleFields(kGenproto), ElementsAre(kCode));
   EXPECT_THAT(KnownModuleFields("golang.org/x/text"), IsEmpty());
 }
@@ -64,11 +64,12 @@ TEST(KnownModuleOffsets, RefusePreviewsAndWhatIsNoVersion) {
   EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.60.1", kMethod), 80u);
 }
 
-TEST(KnownModuleOffsets, KnowOnlyTheCommitsThatWereMeasured) {
+TEST(KnownModuleOffsets, KnowTheCommitsThatWereMeasuredAndThoseBetween) {
   EXPECT_EQ(KnownModuleOffset(kGenproto, "v0.0.0-20240814211410-ddb44dafa142", kCode), 40u);
-  EXPECT_EQ(KnownModuleOffset(kGenproto, "v0.0.0-20240814211410-ddb44dafa143", kCode),
+  EXPECT_EQ(KnownModuleOffset(kGenproto, "v0.0.0-20240815211410-ddb44dafa142", kCode), 40u);
+  EXPECT_EQ(KnownModuleOffset(kGenproto, "v0.0.0-20190815211410-ddb44dafa142", kCode),
             std::nullopt);
-  EXPECT_EQ(KnownModuleOffset(kGenproto, "v0.0.0-20240815211410-ddb44dafa142", kCode),
+  EXPECT_EQ(KnownModuleOffset(kGenproto, "v0.0.0-20990815211410-ddb44dafa142", kCode),
             std::nullopt);
   EXPECT_EQ(KnownModuleOffset(kNet, "v0.0.0-20240814211410-ddb44dafa142", kStatus), std::nullopt);
 }

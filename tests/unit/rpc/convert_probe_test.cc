@@ -76,7 +76,7 @@ TEST(ProbeFromProto, RefusesABadTarget) {
 }
 
 TEST(ProbeFromProto, RefusesInstrumentationsThatItDoesNotKnow) {
-  for (const int value : {0, 3, -1}) {
+  for (const int value : {0, 5, -1}) {
     v1::Probe probe = Wish();
     probe.mutable_spec()->mutable_instrumentations()->Add(value);
     const absl::Status status = FromProto(probe).status();
@@ -127,7 +127,9 @@ TEST(ProbeToProto, TellsCountersByName) {
                   Pair("http2_server_start", 115), Pair("http2_server_end", 116),
                   Pair("http2_server_unfinished", 117), Pair("client_connection", 118),
                   Pair("goroutine_start", 119), Pair("timer", 120), Pair("channel_send", 121),
-                  Pair("channel_receive", 122)));
+                  Pair("channel_receive", 122), Pair("grpc_server_start", 126),
+                  Pair("grpc_server_end", 127), Pair("grpc_client_start", 128),
+                  Pair("grpc_client_end", 129)));
   EXPECT_THAT(counters.losses(), UnorderedElementsAre(Pair("ring_full", 105), Pair("map_full", 106),
                                                       Pair("no_start", 107), Pair("abandoned", 108),
                                                       Pair("read_fault", 109)));

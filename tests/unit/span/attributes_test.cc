@@ -38,6 +38,13 @@ Span FullSpan() {
   return span;
 }
 
+void SetRpc(Span& span) {
+  span.rpc_system = "grpc";
+  span.rpc_service = "shop.v1.Stock";
+  span.rpc_method = "Reserve";
+  span.rpc_status_code = 0;
+}
+
 std::string Print(const AttributeValue& value) {
   if (const auto* text = std::get_if<std::string_view>(&value)) return std::string(*text);
   if (const auto* number = std::get_if<int64_t>(&value)) return std::to_string(*number);
@@ -62,6 +69,14 @@ TEST(Attributes, FollowSemanticConventionsInOrder) {
                   "network.peer.port=4711", "network.protocol.version=1.1",
                   "http.request.body.size=0", "http.response.body.size=12", "error.type=500",
                   "uprobed.connection.hijacked=true"));
+}
+
+TEST(Attributes, OfAnRpcFollowSemanticConventionsInOrder) {
+  Span span;
+  SetRpc(span);
+  EXPECT_THAT(Attributes(span), ElementsAre("rpc.system=grpc", "rpc.service=shop.v1.Stock",
+                                            "rpc.method=Reserve", "rpc.grpc.status_code=0"));
+  EXPECT_EQ(SpanName(span), "shop.v1.Stock/Reserve");
 }
 
 TEST(Attributes, LeaveOutWhatIsNotKnown) { EXPECT_THAT(Attributes(Span()), IsEmpty()); }
@@ -95,7 +110,8 @@ TEST(Attributes, AreKnownWhateverTheSpan) {
 }
 
 TEST(Attributes, HaveTheTypeThatTheListSays) {
-  const Span span = FullSpan();
+  Span span = FullSpan();
+  SetRpc(span);
 
   for (const AttributeInfo& info : KnownAttributes()) {
     const std::optional<AttributeValue> value = FindAttribute(span, info.key);

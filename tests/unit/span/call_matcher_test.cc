@@ -46,6 +46,14 @@ TEST(TargetOf, IsMethodAndPathWithoutEscapes) {
   EXPECT_EQ(TargetOfPath("/%41"), "GET /A");
 }
 
+TEST(TargetOf, OfAnRpcIsItsFullMethod) {
+  Span span;
+  span.rpc_system = "grpc";
+  span.rpc_service = "shop.v1.Stock";
+  span.rpc_method = "Reserve";
+  EXPECT_EQ(TargetOf(span), "/shop.v1.Stock/Reserve");
+}
+
 TEST(TargetOf, ComparesWhatBothSidesRead) {
   const std::string path = "/" + std::string(300, 'a');
   EXPECT_EQ(TargetOfPath(path), TargetOfPath(path.substr(0, 256)));

@@ -13,6 +13,7 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 using testing::Not;
+using testing::UnorderedElementsAre;
 
 constexpr int64_t kNow = 1'000'000'000'000;  // of the monotonic clock
 constexpr int64_t kSecond = 1'000'000'000;
@@ -116,8 +117,7 @@ TEST(Topology, CallHandedOverWithoutAContextKnowsTheRouteOfARequestThatHasEnded)
     topology.Add(call, kNow);
 
     EXPECT_EQ(topology.stats().pending, 0u);
-    EXPECT_THAT(Keys(topology),
-                Contains(EdgeKey{"shop", "/checkout", "stock:8081", "/reserve"}));
+    EXPECT_THAT(Keys(topology), Contains(EdgeKey{"shop", "/checkout", "stock:8081", "/reserve"}));
   }
 }
 
@@ -349,6 +349,42 @@ TEST(Topology, ClaimedServerSpanIsNoCallFromOutsideAndNamesFunction) {
     EXPECT_THAT(Keys(topology),
                 ElementsAre(kInside, EdgeKey{"stock-service", "/{what}", "none", "none"}));
     EXPECT_EQ(topology.stats().pending, 0U);
+  }
+}
+
+void MakeRpc(Span& span, const std::string& method) {
+  span.rpc_system = "grpc";
+  span.rpc_service = "shop.v1.Stock";
+  span.rpc_method = method;
+  span.rpc_status_code = 0;
+  span.status_code = 0;
+  span.method = span.path = span.route = "";
+}
+
+TEST(Topology, RpcIsClaimedByItsFullMethodWhichIsItsFunction) {
+  for (const bool server_first : {true, false}) {
+    Topology topology;
+    topology.SetService(7, "stock:8081", "stock-service");
+    Pair pair;
+    MakeRpc(pair.client, "Reserve");
+    MakeRpc(pair.server, "Reserve");
+    Span other = pair.server;
+    other.span_id = Id(10);
+    MakeRpc(other, "Release");
+
+    topology.Add(other, kNow);
+    topology.Add(server_first ? pair.server : pair.client, kNow);
+    topology.Add(server_first ? pair.client : pair.server, kNow + 5 * kSecond);
+    topology.Advance(kNow + 60 * kSecond);
+
+    EXPECT_THAT(
+        Keys(topology),
+        UnorderedElementsAre(EdgeKey{"shop", "none", "stock-service", "/shop.v1.Stock/Reserve"},
+                             EdgeKey{"outside", "none", "stock-service", "/shop.v1.Stock/Release"},
+                             EdgeKey{"stock-service", "/shop.v1.Stock/Reserve", "none", "none"},
+                             EdgeKey{"stock-service", "/shop.v1.Stock/Release", "none", "none"}))
+        << server_first;
+    for (const Edge& edge : topology.Snapshot()) EXPECT_FALSE(edge.callee_function_derived);
   }
 }
 

@@ -15,8 +15,10 @@ TEST(SuggestFilterKeys, FindsTypingErrors) {
 }
 
 TEST(SuggestFilterKeys, FindsShortAndFormerNames) {
-  EXPECT_EQ(SuggestFilterKeys("status_code"), "did you mean http.response.status_code?");
-  EXPECT_EQ(SuggestFilterKeys("http.status_code"), "did you mean http.response.status_code?");
+  EXPECT_EQ(SuggestFilterKeys("status_code"),
+            "did you mean http.response.status_code or rpc.grpc.status_code?");
+  EXPECT_EQ(SuggestFilterKeys("http.status_code"),
+            "did you mean http.response.status_code or rpc.grpc.status_code?");
   EXPECT_THAT(SuggestFilterKeys("method"), HasSubstr("http.request.method"));
 }
 

@@ -1,0 +1,29 @@
+#ifndef UPROBED_SERVER_SPAN_GRPC_PARTS_H_
+#define UPROBED_SERVER_SPAN_GRPC_PARTS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "server/span/span.h"
+
+namespace uprobed::span {
+
+// What "/shop.v1.Stock/Reserve" names. A text that is no such path is a method of no service, and
+// what is cut before its last slash a service without a method.
+struct FullMethod {
+  std::string_view service;
+  std::string_view method;
+};
+FullMethod ParseFullMethod(std::string_view path);
+
+// "NOT_FOUND" for 5; the number for what gRPC has no name for.
+std::string GrpcCodeName(uint32_t code);
+
+// The name of the code where it is an error of that side, as OpenTelemetry sees it: any but OK for
+// a client, and for a server those that are not the client's fault. Empty where it is none.
+std::string GrpcErrorType(Kind kind, uint32_t code);
+
+}  // namespace uprobed::span
+
+#endif  // UPROBED_SERVER_SPAN_GRPC_PARTS_H_
