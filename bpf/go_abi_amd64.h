@@ -67,6 +67,7 @@ static __always_inline uint64_t go_word(const struct up_profile_slot* profile,
  * the interface's type word. */
 #define GO_RESULT_RESPONSE(profile, regs) go_word(profile, regs, (regs)->ax, 2)
 #define GO_RESULT_ERROR(profile, regs) go_word(profile, regs, (regs)->bx, 3)
+#define GO_RESULT_ERROR_DATA(profile, regs) go_word(profile, regs, (regs)->cx, 4)
 
 /* Words of the arguments at a call, and in the prologue of the callee. */
 #define GO_CALL_WORD_0(profile, regs) go_word(profile, regs, (regs)->ax, 0)

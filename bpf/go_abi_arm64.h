@@ -47,6 +47,7 @@
 /* Behind a call that returns (*http.Response, error): the pointer, the interface's type word. */
 #define GO_RESULT_RESPONSE(profile, regs) ((void)(profile), (regs)->regs[0])
 #define GO_RESULT_ERROR(profile, regs) ((void)(profile), (regs)->regs[1])
+#define GO_RESULT_ERROR_DATA(profile, regs) ((void)(profile), (regs)->regs[2])
 
 /* Words of the arguments at a call, and in the prologue of the callee. */
 #define GO_CALL_WORD_0(profile, regs) ((void)(profile), (regs)->regs[0])

@@ -18,6 +18,16 @@ struct go_string {
   uint64_t length;
 };
 
+/* A value of an interface of errors. Its itab (src/internal/abi/iface.go) has the interface's type,
+ * the value's, a hash and the code of the methods, of which Error is the first: they are sorted. */
+struct go_error {
+  uint64_t itab;
+  uint64_t data;
+};
+
+#define GO_ITAB_TYPE 8
+#define GO_ITAB_FIRST_METHOD 24
+
 static __always_inline bool has_field(const struct up_profile_slot* profile, enum up_field field) {
   return profile->present[field / UP_FIELDS_OF_WORD] & (1ULL << (field % UP_FIELDS_OF_WORD));
 }

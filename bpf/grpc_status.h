@@ -11,15 +11,8 @@
 #define GRPC_UNKNOWN 2
 #define GRPC_UNAVAILABLE 14
 
-/* src/internal/abi/iface.go, ITab: two types, a hash, the code of the interface's methods. */
-#define GO_ITAB_FIRST_METHOD 24
 /* src/fmt/errors.go, wrapError: the text, the error. */
 #define GO_WRAPPED_ERROR 16
-
-struct go_error {
-  uint64_t itab;
-  uint64_t data;
-};
 
 /* internal/status/status.go: Status{s *spb.Status}, and Error{s *Status}, begin with a pointer in
  * 1.42 to 1.85. A Status that is nil, or empty, is OK. False where it cannot be read. */

@@ -6,6 +6,7 @@
  * response's headers or the error (src/net/http/transport.go). */
 #include "bpf/branch.h"
 #include "bpf/connection.h"
+#include "bpf/go_error.h"
 #include "bpf/go_read.h"
 #include "bpf/handoff.h"
 #include "bpf/in_flight.h"
@@ -75,31 +76,52 @@ static __always_inline void read_client_response(const struct up_profile_slot* p
     event->response_size = value;
 }
 
-/* Whether the request ends at this hit. */
-static __always_inline bool ends_here(const struct up_profile_slot* profile,
-                                      const struct pt_regs* regs, uint64_t cookie) {
-  if ((cookie & UP_COOKIE_BRANCH) && !takes_the_way(cookie, regs)) return false;
-  return !((cookie & UP_COOKIE_RETRIES) && GO_RESULT_ERROR(profile, regs));
+/* The error at a site, where one is at hand. */
+static __always_inline void read_error(const struct up_profile_slot* profile,
+                                       const struct pt_regs* regs, uint64_t cookie,
+                                       struct go_error* error) {
+  if (cookie & UP_COOKIE_RESULT) {
+    error->itab = GO_RESULT_ERROR(profile, regs);
+    error->data = GO_RESULT_ERROR_DATA(profile, regs);
+  } else if (!(cookie & UP_COOKIE_BRANCH)) {
+    error->itab = word_at(regs, cookie >> UP_COOKIE_ERROR_TYPE_SHIFT);
+    error->data = word_at(regs, cookie >> UP_COOKIE_ERROR_DATA_SHIFT);
+  }
 }
 
 static __always_inline void on_client_end(struct pt_regs* regs) {
   struct hit hit;
+  struct go_error error = {};
+  struct ended_in ended = {};
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_CLIENT_END)) return;
-  if (!ends_here(hit.profile, regs, cookie)) return;
-  const struct up_in_flight_request* request = bpf_map_lookup_elem(&client_requests, &hit.key);
+  if ((cookie & UP_COOKIE_BRANCH) && !takes_the_way(cookie, regs)) return;
+  read_error(hit.profile, regs, cookie, &error);
+  bool failed = !(cookie & UP_COOKIE_RESULT) || error.itab;
+  bool ends = !(cookie & UP_COOKIE_RETRIES) || !failed;
+  struct up_in_flight_request* request = bpf_map_lookup_elem(&client_requests, &hit.key);
   if (!request) {
-    count(hit.counters, UP_COUNTER_LOST_NO_START);
+    if (ends) count(hit.counters, UP_COUNTER_LOST_NO_START);
     return;
   }
+  if (failed) {
+    /* What the exchange before ended in is the error of no site but those behind it. */
+    if (!(cookie & UP_COOKIE_EXCHANGE_ERROR))
+      describe_error(hit.profile, &error, load_bias(hit.profile, regs, cookie), request);
+    ended.method = request->error_method;
+    ended.value = request->error_value;
+    ended.data = request->error_data;
+    ended.flags = request->flags;
+  }
+  if (!ends) return;
   uint64_t address = request->request;
   struct up_http_event* event = end_request(&hit, &client_requests, request, UP_EVENT_HTTP_CLIENT);
   if (!event) return;
   read_client_request(hit.profile, address, event);
-  if ((cookie & UP_COOKIE_RESULT) && !GO_RESULT_ERROR(hit.profile, regs))
-    read_client_response(hit.profile, GO_RESULT_RESPONSE(hit.profile, regs), event);
+  if (failed)
+    report_error(hit.profile, &ended, event);
   else
-    event->flags |= UP_FLAG_ERROR;
+    read_client_response(hit.profile, GO_RESULT_RESPONSE(hit.profile, regs), event);
   submit(&hit, event);
 }
 

@@ -75,6 +75,8 @@ static __always_inline struct up_http_event* make_event(const struct hit* hit,
     event->unread = 0;
     event->trace_flags = request->trace_flags;
     event->http2 = 0;
+    event->error_method = 0;
+    event->error_value = 0;
     __builtin_memset(event->lengths, 0, sizeof(event->lengths));
     __builtin_memcpy(event->trace_id, request->trace_id, UP_TRACE_ID_SIZE);
     __builtin_memcpy(event->span_id, request->span_id, UP_SPAN_ID_SIZE);

@@ -29,7 +29,7 @@
 #define UP_STRING_HOST 2   /* server: Request.Host; client: URL.Host */
 #define UP_STRING_TARGET 3 /* server: Request.RequestURI; client: URL.Path */
 #define UP_STRING_QUERY 4  /* client only, and only where the probe captures queries */
-#define UP_STRING_ROUTE 5  /* server only: Request.Pattern */
+#define UP_STRING_ROUTE 5  /* server: Request.Pattern; client: what an errors.errorString says */
 #define UP_STRING_PEER 6   /* server only: Request.RemoteAddr, "ip:port" */
 #define UP_STRING_COUNT 7
 
@@ -56,6 +56,8 @@
  * from a channel belongs to */
 #define UP_FLAG_GOROUTINE_PARENT 0x4000
 #define UP_FLAG_CHANNEL_PARENT 0x8000
+/* client: the error is of a pointer type */
+#define UP_FLAG_ERROR_POINTER 0x10000
 
 struct up_http_event {
   uint32_t kind;
@@ -86,6 +88,10 @@ struct up_http_event {
   char query[UP_QUERY_MAX];
   char route[UP_ROUTE_MAX];
   char peer[UP_PEER_MAX];
+  /* client, with UP_FLAG_ERROR: the Error method of the innermost error, its address as linked, and
+   * the first word of its value; 0 where the error is not known */
+  uint64_t error_method;
+  uint64_t error_value;
 };
 UP_ABI_OFFSET(struct up_http_event, start_ns, 8);
 UP_ABI_OFFSET(struct up_http_event, request_size, 32);
@@ -95,6 +101,7 @@ UP_ABI_OFFSET(struct up_http_event, lengths, 72);
 UP_ABI_OFFSET(struct up_http_event, trace_id, 88);
 UP_ABI_OFFSET(struct up_http_event, method, 120);
 UP_ABI_OFFSET(struct up_http_event, peer, 784);
-UP_ABI_ASSERT(sizeof(struct up_http_event) == 840);
+UP_ABI_OFFSET(struct up_http_event, error_method, 840);
+UP_ABI_ASSERT(sizeof(struct up_http_event) == 856);
 
 #endif /* UPROBED_BPF_ABI_HTTP_EVENT_H_ */

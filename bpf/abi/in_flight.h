@@ -29,16 +29,20 @@ struct up_in_flight_request {
   };
   uint64_t context; /* server: its key in the map of contexts; 0 where it is not there */
   uint32_t slot;
-  uint32_t flags; /* UP_FLAG_*_PARENT */
+  uint32_t flags; /* UP_FLAG_*_PARENT, UP_FLAG_ERROR_POINTER */
   uint8_t trace_id[UP_TRACE_ID_SIZE];
   uint8_t span_id[UP_SPAN_ID_SIZE];
   uint8_t parent_span_id[UP_SPAN_ID_SIZE];
   uint8_t trace_flags;
   uint8_t reserved[7];
+  /* client: the error that the last exchange ended in, as in struct up_http_event; 0: none */
+  uint64_t error_method;
+  uint64_t error_value;
+  uint64_t error_data; /* the data word of its interface */
 };
 UP_ABI_OFFSET(struct up_in_flight_request, slot, 32);
 UP_ABI_OFFSET(struct up_in_flight_request, trace_id, 40);
-UP_ABI_ASSERT(sizeof(struct up_in_flight_request) == 80);
+UP_ABI_ASSERT(sizeof(struct up_in_flight_request) == 104);
 
 /* The context.Context of a request being served leads to it, as long as it is being served. */
 struct up_context_key {

@@ -116,6 +116,9 @@ UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
 #define UP_SLOT_GOROUTINES 0x8    /* goroutines belong to the request that started them */
 #define UP_SLOT_CHANNELS 0x10     /* what is sent belongs to the request being served */
 
+/* Error types that wrap another error; more are not unwrapped. */
+#define UP_ERROR_WRAPPERS 8
+
 struct up_profile_slot {
   uint64_t present[UP_PRESENT_WORDS];
   /* From the site where gRPC requests begin to the code of (*status.Error).Error, by which an error
@@ -125,9 +128,16 @@ struct up_profile_slot {
   uint32_t map_kind;
   uint16_t offset[UP_FIELD_COUNT];
   uint16_t reserved[3];
+  /* Addresses as linked, 0 where the binary does not have them. */
+  uint64_t client_function;     /* net/http.(*Transport).roundTrip */
+  uint64_t error_string_method; /* errors.(*errorString).Error */
+  /* The Error methods of types that wrap another error, and where in the value that lies. */
+  uint64_t error_wrappers[UP_ERROR_WRAPPERS];
+  uint16_t wrapped_errors[UP_ERROR_WRAPPERS];
 };
 UP_ABI_OFFSET(struct up_profile_slot, offset, 40);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 184);
+UP_ABI_OFFSET(struct up_profile_slot, client_function, 184);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 280);
 
 /* Key of the scope map: a process that a scoped slot observes. */
 struct up_scope_key {

@@ -6,13 +6,16 @@
 
 /* User to kernel: what a program must know of the site that was hit, in the site's BPF cookie. */
 
-#define UP_COOKIE_SLOT_MASK 0xffffffffULL
+#define UP_COOKIE_SLOT_MASK 0xffffULL
+/* How far the site is from the entry of its function, in bytes. */
+#define UP_COOKIE_FUNCTION_OFFSET_SHIFT 16
+#define UP_COOKIE_FUNCTION_OFFSET_MASK 0xffffULL
 /* The site is a conditional jump, and the request ends only on one of its ways; behind recover() a
  * panic was recovered only on one of its ways. */
 #define UP_COOKIE_BRANCH (1ULL << 36)
 /* With UP_COOKIE_BRANCH: that is so where the jump is taken. */
 #define UP_COOKIE_ENDS_WHEN_TAKEN (1ULL << 37)
-/* A call has returned (*http.Response, error). Without it the request ended in an unknown error. */
+/* A call has returned (*http.Response, error). Without it the request ended in an error. */
 #define UP_COOKIE_RESULT (1ULL << 38)
 /* With UP_COOKIE_RESULT: an error is not the end, the request may be tried again. */
 #define UP_COOKIE_RETRIES (1ULL << 39)
@@ -37,6 +40,18 @@
 /* With UP_COOKIE_BRANCH: the jump's condition, as below. */
 #define UP_COOKIE_CONDITION_SHIFT 48
 #define UP_COOKIE_CONDITION_MASK 0x7fffULL
+/* The request ends in the error that the exchange returned before. */
+#define UP_COOKIE_EXCHANGE_ERROR (1ULL << 47)
+/* Without UP_COOKIE_BRANCH and UP_COOKIE_RESULT: where the two words of the error are that the
+ * request ends in, each as UP_WORD_*. */
+#define UP_COOKIE_ERROR_TYPE_SHIFT 48
+#define UP_COOKIE_ERROR_DATA_SHIFT 55
+#define UP_COOKIE_WORD_MASK 0x7fULL
+
+/* 0: not known. Up to UP_WORD_STACK: 1 + the number of the register in struct pt_regs. From there
+ * on: UP_WORD_STACK + the number of the word from the stack pointer on. */
+#define UP_WORD_NONE 0
+#define UP_WORD_STACK 32
 
 /* The condition of a jump that tests flags is the low four bits of its opcode: of a jcc (Intel SDM,
  * "Jcc") or of b.cond (Arm ARM, "B.cond"). Of one that tests whether bits of a register are all

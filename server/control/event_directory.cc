@@ -70,7 +70,8 @@ std::optional<span::EventSource> EventDirectory::Find(uint32_t slot, uint32_t pi
                                binding.service_name, known->service_name, binding.binary_path),
                            .binary_path = std::move(binding.binary_path),
                            .network_namespace = known->network_namespace,
-                           .capture_query = binding.capture_query};
+                           .capture_query = binding.capture_query,
+                           .error_methods = std::move(binding.error_methods)};
 }
 
 EventDirectory::Process EventDirectory::ReadProcess(uint32_t pid, uint64_t now_monotonic_ns,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -27,6 +28,7 @@ class EventDirectory {
     std::string binary_path;
     std::string service_name;  // of the spec; empty: by process
     bool capture_query = false;
+    std::shared_ptr<const span::ErrorMethods> error_methods{};
   };
   // `proc_root` is "/proc"; tests give their own.
   explicit EventDirectory(std::string proc_root = "/proc") : proc_root_(std::move(proc_root)) {}

@@ -213,11 +213,16 @@ void Reconciler::Bind(const store::ProbeRecord& record, const profile::Profile& 
   for (const auto& [name, field] : profile.fields) {
     if (field.corroborated()) corroborated.insert(name);
   }
+  auto error_methods = std::make_shared<span::ErrorMethods>();
+  for (const profile::ErrorMethod& method : profile.error_methods) {
+    error_methods->emplace(method.address, method.name);
+  }
   directory_.Bind(slot,
                   {.probe_id = record.id,
                    .binary_path = record.spec.binary_path,
                    .service_name = record.spec.service_name,
-                   .capture_query = record.spec.capture_query},
+                   .capture_query = record.spec.capture_query,
+                   .error_methods = std::move(error_methods)},
                   corroborated);
 }
 

@@ -93,6 +93,17 @@ std::optional<SymbolTable> SymbolTable::Read(const ElfFile& file) {
 struct GoFunctions::Tables {
   std::optional<SymbolTable> symbols;
   std::optional<Pclntab> pclntab;  // read only where there are no symbols
+
+  template <typename Visitor>
+  void ForEach(Visitor visit) const {
+    if (symbols) {
+      symbols->ForEach(visit);
+      return;
+    }
+    for (uint64_t i = 0; i < pclntab->count(); ++i) {
+      if (const auto function = pclntab->At(i)) visit(*function);
+    }
+  }
 };
 
 absl::StatusOr<GoFunctions> GoFunctions::Read(const ElfFile& file) {
@@ -126,17 +137,21 @@ std::vector<std::vector<GoFunction>> GoFunctions::FindAll(
           {.name = std::string(function.name), .address = function.address, .size = function.size});
     }
   };
-  if (tables_->symbols) {
-    tables_->symbols->ForEach(take);
-  } else {
-    for (uint64_t i = 0; i < tables_->pclntab->count(); ++i) {
-      if (const auto function = tables_->pclntab->At(i)) take(*function);
-    }
-  }
+  tables_->ForEach(take);
   for (std::vector<GoFunction>& functions : found) {
     std::stable_sort(functions.begin(), functions.end(),
                      [](const GoFunction& a, const GoFunction& b) { return a.size > b.size; });
   }
+  return found;
+}
+
+std::vector<GoFunction> GoFunctions::FindEndingIn(std::string_view suffix, size_t limit) const {
+  std::vector<GoFunction> found;
+  tables_->ForEach([&](const Pclntab::Function& function) {
+    if (found.size() == limit || !function.name.ends_with(suffix)) return;
+    found.push_back(
+        {.name = std::string(function.name), .address = function.address, .size = function.size});
+  });
   return found;
 }
 

@@ -35,6 +35,8 @@ class GoFunctions {
   std::vector<GoFunction> Find(std::string_view name) const;
   // As Find, for several names in one pass; result[i] belongs to names[i].
   std::vector<std::vector<GoFunction>> FindAll(const std::vector<std::string>& names) const;
+  // At most `limit` of the functions whose names end in `suffix`, in no order.
+  std::vector<GoFunction> FindEndingIn(std::string_view suffix, size_t limit) const;
   // Name of the function whose entry is `address`: what a direct call there calls.
   std::optional<std::string> NameAtEntry(uint64_t address) const;
 

@@ -73,6 +73,7 @@ bpf_program* ProgramOf(const BpfObject& object, SiteKind kind) {
       return object.client_connection();
     case SiteKind::kClientResult:
     case SiteKind::kClientError:
+    case SiteKind::kClientExchangeError:
     case SiteKind::kClientBranch:
       return object.client_end();
     case SiteKind::kGoroutineStart:

@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "bpf/abi/site_cookie.h"
+#include "server/profile/error_methods.h"
 #include "server/profile/fields.h"
 #include "server/profile/http2_names.h"
 #include "server/profile/sites.h"
@@ -22,10 +26,13 @@ bool HasArgument(const Site& site, const std::string& name) {
                      [&name](const auto& argument) { return argument.name == name; });
 }
 
+// Where an error is when it is returned, no convention says.
 bool HasArgumentsOnStack(const Site& site) {
-  return std::any_of(site.arguments.begin(), site.arguments.end(), [](const auto& argument) {
-    return argument.kind == profile::ArgumentLocation::Kind::kStack && !profile::IsSaved(argument);
-  });
+  return site.kind != SiteKind::kClientError &&
+         std::any_of(site.arguments.begin(), site.arguments.end(), [](const auto& argument) {
+           return argument.kind == profile::ArgumentLocation::Kind::kStack &&
+                  !profile::IsSaved(argument);
+         });
 }
 
 const Site* FindSite(const Profile& profile, SiteKind kind) {
@@ -79,6 +86,47 @@ bool IsContext(up_field field) {
          field == UP_FIELD_GRPC_CLIENT_STREAM_CTX;
 }
 
+uint64_t AddressOf(const Profile& profile, std::string_view method) {
+  const auto found =
+      std::find_if(profile.error_methods.begin(), profile.error_methods.end(),
+                   [method](const auto& candidate) { return candidate.name == method; });
+  return found == profile.error_methods.end() ? 0 : found->address;
+}
+
+void FillErrors(const Profile& profile, up_profile_slot& slot) {
+  static_assert(profile::kErrorWrappers.size() <= UP_ERROR_WRAPPERS);
+  const auto start = std::find_if(profile.sites.begin(), profile.sites.end(), [](const Site& site) {
+    return site.kind == SiteKind::kClientStart;
+  });
+  if (start == profile.sites.end()) return;
+  slot.client_function = start->virtual_address - start->function_offset;
+  slot.error_string_method = AddressOf(profile, profile::kErrorStringMethod);
+  size_t index = 0;
+  for (const profile::ErrorWrapper& wrapper : profile::kErrorWrappers) {
+    slot.error_wrappers[index] = AddressOf(profile, wrapper.method);
+    slot.wrapped_errors[index++] = wrapper.offset;
+  }
+}
+
+// Where the kernel side finds a word of an error (UP_WORD_*).
+uint64_t WordOf(const profile::ArgumentLocation& location) {
+  if (location.kind == profile::ArgumentLocation::Kind::kStack) {
+    return UP_WORD_STACK + static_cast<uint64_t>(location.stack_offset) / sizeof(uint64_t);
+  }
+  // struct pt_regs of amd64, up to its last register that can hold an argument.
+  constexpr std::array<std::string_view, 15> kAmd64 = {"r15", "r14", "r13", "r12", "rbp",
+                                                       "rbx", "r11", "r10", "r9",  "r8",
+                                                       "rax", "rcx", "rdx", "rsi", "rdi"};
+  const std::string& name = location.register_name;
+  const auto* const found = std::find(kAmd64.begin(), kAmd64.end(), name);
+  if (found != kAmd64.end()) return 1 + static_cast<uint64_t>(found - kAmd64.begin());
+  int number = 0;  // of arm64, where it is that of the register
+  return name.starts_with('x') && absl::SimpleAtoi(name.substr(1), &number) && number >= 0 &&
+                 number < UP_WORD_STACK - 1
+             ? 1 + static_cast<uint64_t>(number)
+             : UP_WORD_NONE;
+}
+
 }  // namespace
 
 up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& options) {
@@ -103,17 +151,23 @@ up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& opt
                                                      << (field.index % UP_FIELDS_OF_WORD);
     slot.offset[field.index] = static_cast<uint16_t>(found->second.offset);
   }
+  FillErrors(profile, slot);
   return slot;
 }
 
 uint64_t MakeSiteCookie(const Site& site, uint32_t slot) {
-  uint64_t cookie = slot;
+  uint64_t cookie = slot | uint64_t{site.function_offset} << UP_COOKIE_FUNCTION_OFFSET_SHIFT;
   if (HasArgument(site, "response") && HasArgument(site, "error")) cookie |= UP_COOKIE_RESULT;
   if (site.kind == SiteKind::kClientResult) cookie |= UP_COOKIE_RETRIES;
   if (IsBranch(site.kind)) {
     cookie |= UP_COOKIE_BRANCH;
     cookie |= uint64_t{site.condition} << UP_COOKIE_CONDITION_SHIFT;
     if (site.ends_when_taken) cookie |= UP_COOKIE_ENDS_WHEN_TAKEN;
+  }
+  if (site.kind == SiteKind::kClientExchangeError) cookie |= UP_COOKIE_EXCHANGE_ERROR;
+  if (site.kind == SiteKind::kClientError && !site.arguments.empty()) {
+    cookie |= WordOf(site.arguments.front()) << UP_COOKIE_ERROR_TYPE_SHIFT;
+    cookie |= WordOf(site.arguments.back()) << UP_COOKIE_ERROR_DATA_SHIFT;
   }
   if (const auto* names = profile::FindHttp2Names(site.function)) {
     cookie |= uint64_t{names->implementation} << UP_COOKIE_HTTP2_SHIFT;

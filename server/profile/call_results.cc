@@ -8,28 +8,11 @@
 #include <string_view>
 
 #include "server/profile/jump_conditions.h"
+#include "server/profile/operands.h"
+#include "server/profile/word_holders.h"
 
 namespace uprobed::profile {
 namespace {
-
-bool Writes(const elf::Instruction& instruction, std::string_view register_name) {
-  return std::find(instruction.written.begin(), instruction.written.end(), register_name) !=
-         instruction.written.end();
-}
-
-// A register's number in the encoding: 0 for rax and x0, 15 for r15.
-using RegisterNumber = int;
-
-// The register that `test r, r` tests (Intel SDM volume 2, TEST: REX.W 85 /r).
-std::optional<RegisterNumber> TestedForZero(const elf::Instruction& instruction) {
-  const std::vector<uint8_t>& bytes = instruction.bytes;
-  if (bytes.size() != 3 || bytes[1] != 0x85 || bytes[2] < 0xc0) return std::nullopt;
-  const bool high = bytes[0] == 0x4d;
-  if (!high && bytes[0] != 0x48) return std::nullopt;
-  const int first = bytes[2] >> 3 & 7;
-  if (first != (bytes[2] & 7)) return std::nullopt;
-  return first + (high ? 8 : 0);
-}
 
 // The register that `mov offset(%rsp), r` loads (Intel SDM volume 2, MOV: REX.W 8B /r, with a SIB
 // byte for rsp and an 8-bit displacement).
@@ -44,8 +27,6 @@ std::optional<RegisterNumber> LoadedFromStack(const elf::Instruction& instructio
   return (bytes[2] >> 3 & 7) + (high ? 8 : 0);
 }
 
-constexpr RegisterNumber kRax = 0;
-constexpr RegisterNumber kRbx = 3;
 constexpr RegisterNumber kX0 = 0;
 constexpr RegisterNumber kX1 = 1;
 
@@ -64,109 +45,21 @@ constexpr uint8_t kErrorOnStack = 24;
 // Where a call of a function that takes one word has put its result.
 constexpr uint8_t kFirstResultOnStack = 8;
 
-// `mov r, offset(%rsp)` or `mov offset(%rsp), r` of eight bytes (Intel SDM volume 2, MOV: REX.W 89
-// /r and 8B /r, with a SIB byte for rsp and a displacement of 8 or 32 bits).
-struct StackMove {
-  bool loads = false;
-  RegisterNumber register_number = 0;
-  int32_t offset = 0;
-};
-
-std::optional<StackMove> StackMoveOf(const elf::Instruction& instruction) {
-  const std::vector<uint8_t>& bytes = instruction.bytes;
-  if (bytes.size() < 5 || (bytes[0] != 0x48 && bytes[0] != 0x4c) || bytes[3] != 0x24) {
-    return std::nullopt;
-  }
-  if (bytes[1] != 0x89 && bytes[1] != 0x8b) return std::nullopt;
-  StackMove move;
-  move.loads = bytes[1] == 0x8b;
-  move.register_number = (bytes[2] >> 3 & 7) + (bytes[0] == 0x4c ? 8 : 0);
-  if ((bytes[2] & 0xc7) == 0x44 && bytes.size() == 5) {
-    move.offset = bytes[4] < 0x80 ? bytes[4] : bytes[4] - 0x100;
-  } else if ((bytes[2] & 0xc7) == 0x84 && bytes.size() == 8) {
-    move.offset = static_cast<int32_t>(uint32_t{bytes[4]} | uint32_t{bytes[5]} << 8 |
-                                       uint32_t{bytes[6]} << 16 | uint32_t{bytes[7]} << 24);
-  } else {
-    return std::nullopt;
-  }
-  return move;
-}
-
-constexpr std::array<std::string_view, 16> kAmd64Registers = {
-    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-    "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
-
-// Which registers and places of the frame hold one word.
-class Holders {
- public:
-  explicit Holders(CallAbi abi) {
-    if (abi == CallAbi::kAmd64Stack) {
-      offsets_.insert(kFirstResultOnStack);
-    } else {
-      registers_.insert(kRax);
-    }
-  }
-
-  bool Has(RegisterNumber number) const { return registers_.contains(number); }
-
-  void Pass(const elf::Instruction& instruction) {
-    if (instruction.flow == elf::Flow::kCall) {
-      // No register is saved by a callee, and on the stack it writes its results.
-      registers_.clear();
-      offsets_.erase(kFirstResultOnStack);
-      return;
-    }
-    const std::optional<StackMove> move = StackMoveOf(instruction);
-    if (move && !move->loads) {
-      if (Has(move->register_number)) {
-        offsets_.insert(move->offset);
-      } else {
-        offsets_.erase(move->offset);
-      }
-      return;
-    }
-    for (RegisterNumber number = 0; number < static_cast<int>(kAmd64Registers.size()); ++number) {
-      if (Writes(instruction, kAmd64Registers.at(static_cast<size_t>(number)))) {
-        registers_.erase(number);
-      }
-    }
-    if (move && offsets_.contains(move->offset)) registers_.insert(move->register_number);
-  }
-
- private:
-  std::set<RegisterNumber> registers_;
-  std::set<int32_t> offsets_;  // from the stack pointer
-};
-
 // What lies between recover() and the test of its value has at most 30 instructions in Go 1.15 to
 // 1.27.
 constexpr int kMaxLaterLine = 64;
 
 }  // namespace
 
-bool KeepsFirstTwoWords(const elf::Instruction& instruction, CallAbi abi) {
-  switch (abi) {
-    case CallAbi::kAmd64Stack:
-      return !Writes(instruction, "rsp") && !instruction.stores;
-    case CallAbi::kAmd64Registers:
-      return !Writes(instruction, "rax") && !Writes(instruction, "rbx");
-    case CallAbi::kArm64Registers:
-      return !Writes(instruction, "x0") && !Writes(instruction, "x1");
-  }
-  return false;
-}
-
-bool KeepsFirstFourWords(const elf::Instruction& instruction, CallAbi abi) {
-  if (!KeepsFirstTwoWords(instruction, abi)) return false;
-  switch (abi) {
-    case CallAbi::kAmd64Stack:
-      return true;
-    case CallAbi::kAmd64Registers:
-      return !Writes(instruction, "rcx") && !Writes(instruction, "rdi");
-    case CallAbi::kArm64Registers:
-      return !Writes(instruction, "x2") && !Writes(instruction, "x3");
-  }
-  return false;
+bool KeepsFirstWords(const elf::Instruction& instruction, CallAbi abi, size_t count) {
+  constexpr std::array<RegisterNumber, 4> kAmd64 = {kRax, kRbx, kRcx, kRdi};
+  constexpr std::array<RegisterNumber, 4> kArm64 = {0, 1, 2, 3};
+  if (abi == CallAbi::kAmd64Stack) return !Writes(instruction, "rsp") && !instruction.stores;
+  const auto& registers = abi == CallAbi::kArm64Registers ? kArm64 : kAmd64;
+  return std::none_of(registers.begin(), registers.begin() + std::min(count, registers.size()),
+                      [&instruction](RegisterNumber number) {
+                        return Writes(instruction, RegisterName(instruction.architecture, number));
+                      });
 }
 
 std::vector<size_t> StraightLineBehind(const ControlFlow& flow, size_t node, CallAbi abi) {
@@ -177,7 +70,7 @@ std::vector<size_t> StraightLineBehind(const ControlFlow& flow, size_t node, Cal
     const elf::Instruction& instruction = flow.at(node);
     const bool passes =
         instruction.flow == elf::Flow::kNext || instruction.flow == elf::Flow::kJump;
-    if (!passes || !KeepsFirstTwoWords(instruction, abi)) break;
+    if (!passes || !KeepsFirstWords(instruction, abi, kExchangeWords)) break;
   }
   return line;
 }
@@ -219,7 +112,9 @@ std::optional<size_t> TestOfFirstResult(const ControlFlow& flow, size_t call, Ca
 }
 
 std::optional<size_t> LaterTestOfFirstResult(const ControlFlow& flow, size_t call, CallAbi abi) {
-  Holders holders(abi);
+  WordHolders holders = abi == CallAbi::kAmd64Stack
+                            ? WordHolders(elf::Architecture::kAmd64, {}, {kFirstResultOnStack})
+                            : WordHolders(elf::Architecture::kAmd64, {kRax}, {});
   std::optional<RegisterNumber> tested;
   size_t node = call;
   for (int step = 0; step < kMaxLaterLine && flow.successors(node).size() == 1; ++step) {
@@ -232,7 +127,11 @@ std::optional<size_t> LaterTestOfFirstResult(const ControlFlow& flow, size_t cal
       return holds ? std::optional(node) : std::nullopt;
     }
     tested = TestedForZero(instruction);
-    holders.Pass(instruction);
+    if (instruction.flow == elf::Flow::kCall) {
+      holders.PassCall();
+    } else {
+      holders.Pass(instruction);
+    }
   }
   return std::nullopt;
 }

@@ -14,12 +14,12 @@ namespace uprobed::profile {
 // and the stack check, have not been seen in Go 1.15 to 1.27 (they are at most 5).
 inline constexpr int kMaxStraightLine = 12;
 
-// Whether the first two words of arguments or results are behind `instruction` where they were
-// before: in the first two registers (rax and rbx, x0 and x1), or words 2 and 3 on the stack.
-bool KeepsFirstTwoWords(const elf::Instruction& instruction, CallAbi abi);
+// Whether the first words of arguments or results, at most four, are behind `instruction` where
+// they were before: in registers (rax, rbx, rcx, rdi; x0 to x3), or from word 2 on on the stack.
+bool KeepsFirstWords(const elf::Instruction& instruction, CallAbi abi, size_t count);
 
-// The same for the first four.
-bool KeepsFirstFourWords(const elf::Instruction& instruction, CallAbi abi);
+// What a call returns that returns (*Response, error).
+inline constexpr size_t kExchangeWords = 3;
 
 // The nodes from behind `node` on that control must pass, as long as these words keep their values:
 // up to and including the first that is not a plain instruction or an unconditional jump.

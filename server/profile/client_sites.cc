@@ -8,6 +8,7 @@
 #include "server/base/errors.h"
 #include "server/profile/call_results.h"
 #include "server/profile/coverage.h"
+#include "server/profile/error_words.h"
 #include "server/profile/prologue.h"
 #include "server/profile/sites.h"
 
@@ -22,6 +23,9 @@ absl::Status NotFound(const ControlFlow& flow, std::string_view what) {
                    fmt::format("{} {}; please report the Go version and how the program was built",
                                flow.function(), what));
 }
+
+// Called before the request is tried again; what it returns is an error of its own.
+constexpr const char* kRewindFunction = "net/http.rewindBody";
 
 bool IsInterfaceCall(const elf::Instruction& instruction) {
   return instruction.flow == elf::Flow::kCall && !instruction.target;
@@ -64,6 +68,10 @@ class ExitPlanner {
     successes.reserve(results.size());
     for (const size_t result : results) successes.push_back(NoErrorSide(flow, result));
     after_success_ = flow.ReachableFrom(successes);
+    std::vector<size_t> others = flow.CallsTo(kRewindFunction);
+    others.push_back(0);
+    has_other_error_ = flow.ReachableFrom(
+        others, [this](ControlFlow::Edge edge) { return results_.contains(edge.from); });
   }
 
   std::vector<SitePlan> Plan() {
@@ -133,7 +141,11 @@ class ExitPlanner {
   }
 
   void PlanError(size_t node) {
-    plans_[node] = {SiteKind::kClientError, node, false, ArgumentsOf(SiteKind::kClientError, abi_)};
+    if (has_other_error_[node]) {
+      plans_[node] = {SiteKind::kClientError, node, false, ErrorOfConnection(flow_, node, abi_)};
+    } else {
+      plans_[node] = {SiteKind::kClientExchangeError, node, false, {}};
+    }
   }
 
   void PlanBranch(size_t from, size_t to) {
@@ -151,7 +163,8 @@ class ExitPlanner {
       node = before.front();
       const elf::Instruction& instruction = flow_.at(node);
       if (IsInterfaceCall(instruction)) return true;
-      if (instruction.flow != elf::Flow::kNext || !KeepsFirstTwoWords(instruction, abi_)) {
+      if (instruction.flow != elf::Flow::kNext ||
+          !KeepsFirstWords(instruction, abi_, kExchangeWords)) {
         return false;
       }
     }
@@ -165,6 +178,7 @@ class ExitPlanner {
   NodeSet before_result_;
   NodeSet before_return_;
   NodeSet after_success_;
+  NodeSet has_other_error_;  // where the error can be another than that of the last exchange
   std::map<size_t, SitePlan> plans_;  // by node: several edges may come to one site
 };
 

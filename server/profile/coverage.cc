@@ -15,6 +15,10 @@ std::vector<size_t> NodesOf(const std::vector<SitePlan>& plans, SiteKind kind) {
   return nodes;
 }
 
+bool IsError(const SitePlan& plan) {
+  return plan.kind == SiteKind::kClientError || plan.kind == SiteKind::kClientExchangeError;
+}
+
 bool AnyIn(const NodeSet& set, const std::vector<size_t>& nodes) {
   return std::any_of(nodes.begin(), nodes.end(), [&set](size_t node) { return set[node]; });
 }
@@ -36,7 +40,7 @@ bool EndsOnEveryPath(const ControlFlow& flow, const std::vector<SitePlan>& plans
   std::vector<ControlFlow::Edge> ending;
   NodeSet ends(flow.size());
   for (const SitePlan& plan : plans) {
-    if (plan.kind == SiteKind::kClientError) ends[plan.node] = true;
+    if (IsError(plan)) ends[plan.node] = true;
     if (plan.kind == SiteKind::kClientResult) {
       ending.push_back({plan.node, NoErrorSide(flow, plan.node)});
     }
@@ -51,7 +55,9 @@ bool EndsOnEveryPath(const ControlFlow& flow, const std::vector<SitePlan>& plans
 
 bool NeverEndsEarly(const ControlFlow& flow, const std::vector<SitePlan>& plans) {
   const std::vector<size_t> results = NodesOf(plans, SiteKind::kClientResult);
-  const std::vector<size_t> errors = NodesOf(plans, SiteKind::kClientError);
+  std::vector<size_t> errors = NodesOf(plans, SiteKind::kClientError);
+  const std::vector<size_t> exchange_errors = NodesOf(plans, SiteKind::kClientExchangeError);
+  errors.insert(errors.end(), exchange_errors.begin(), exchange_errors.end());
   const NodeSet before_result = flow.Reaching(results);
   std::vector<size_t> successes;
   successes.reserve(results.size());

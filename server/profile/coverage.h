@@ -17,12 +17,12 @@ size_t NoErrorSide(const ControlFlow& flow, size_t result);
 // Where a kClientBranch goes when the span ends.
 size_t EndSide(const ControlFlow& flow, const SitePlan& branch);
 
-// Every path from the entry to a return ends the span: it crosses a kClientError, a kClientResult
+// Every path from the entry to a return ends the span: it crosses an error site, a kClientResult
 // without an error, or a kClientBranch to the side that ends.
 bool EndsOnEveryPath(const ControlFlow& flow, const std::vector<SitePlan>& plans);
 
-// No path goes on to a kClientResult after a kClientError or a kClientBranch ended the span, and
-// none comes to a kClientError after a kClientResult without an error.
+// No path goes on to a kClientResult after an error site or a kClientBranch ended the span, and
+// none comes to an error site after a kClientResult without an error.
 bool NeverEndsEarly(const ControlFlow& flow, const std::vector<SitePlan>& plans);
 
 }  // namespace uprobed::profile

@@ -12,6 +12,8 @@ namespace uprobed::profile {
 // The sixteen general registers, numbered as x86-64 encodes them.
 inline constexpr int kRegisterCount = 16;
 inline constexpr int kRax = 0;
+inline constexpr int kRcx = 1;
+inline constexpr int kRbx = 3;
 inline constexpr int kRsp = 4;
 inline constexpr int kRbp = 5;
 inline constexpr int kRdi = 7;

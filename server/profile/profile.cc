@@ -12,12 +12,13 @@ namespace {
 template <typename T, size_t N>
 using Names = std::array<std::pair<T, std::string_view>, N>;
 
-constexpr Names<SiteKind, 34> kSiteKinds = {
+constexpr Names<SiteKind, 35> kSiteKinds = {
     {{SiteKind::kServerStart, "server_start"},
      {SiteKind::kServerEnd, "server_end"},
      {SiteKind::kClientStart, "client_start"},
      {SiteKind::kClientResult, "client_result"},
      {SiteKind::kClientError, "client_error"},
+     {SiteKind::kClientExchangeError, "client_exchange_error"},
      {SiteKind::kClientBranch, "client_branch"},
      {SiteKind::kServerRecover, "server_recover"},
      {SiteKind::kServerRefused, "server_refused"},
@@ -146,6 +147,7 @@ Instrumentation InstrumentationOf(SiteKind kind) {
     case SiteKind::kClientStart:
     case SiteKind::kClientResult:
     case SiteKind::kClientError:
+    case SiteKind::kClientExchangeError:
     case SiteKind::kClientBranch:
     case SiteKind::kClientConnection:
       break;

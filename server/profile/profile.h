@@ -34,6 +34,7 @@ enum class SiteKind : uint8_t {
   kClientStart,   // Transport.RoundTrip begins
   kClientResult,  // the jump behind the exchange: a response, or an error that may be retried
   kClientError,   // a path of Transport.roundTrip that can end only in an error
+  kClientExchangeError,  // the same, and the error is the one that the exchange returned before
   kClientBranch,  // a jump whose one outcome leaves Transport.roundTrip: ends if it will be so
   // The jump behind recover() where a connection ends: a request that is still under way has
   // panicked, or its connection was hijacked.
@@ -132,6 +133,14 @@ enum class Trust : uint8_t {
   kSuspect,  // two sources disagree about a field: not attached unless the probe asks for it
 };
 
+// The method by which a type is an error: "net.(*OpError).Error". What an interface value holds is
+// told by it.
+struct ErrorMethod {
+  uint64_t address = 0;  // as linked
+  std::string name;
+  bool operator==(const ErrorMethod&) const = default;
+};
+
 // A field about which two sources disagree.
 struct Disagreement {
   std::string field;    // "net/http.response.status"
@@ -188,6 +197,7 @@ struct Profile {
   // What requests showed of the fields wherever the profile was attached last; a field that is not
   // here is unverified.
   std::map<std::string, FieldVerdict> verdicts;
+  std::vector<ErrorMethod> error_methods;  // ascending by address; empty without a client
   std::vector<Absence> absences;
 
   bool Has(Instrumentation instrumentation) const;

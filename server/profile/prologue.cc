@@ -22,7 +22,7 @@ bool LeadsToMoreStack(const ControlFlow& flow, size_t node) {
 std::optional<size_t> NodeInPrologue(const ControlFlow& flow, CallAbi abi) {
   for (size_t node = 0; node < flow.size() && node < kMaxStraightLine; ++node) {
     const elf::Instruction& instruction = flow.at(node);
-    if (!KeepsFirstFourWords(instruction, abi)) break;
+    if (!KeepsFirstWords(instruction, abi, 4)) break;
     if (instruction.flow == elf::Flow::kNext) continue;
     if (instruction.flow != elf::Flow::kConditional || !LeadsToMoreStack(flow, flow.Taken(node))) {
       break;

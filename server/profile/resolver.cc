@@ -13,6 +13,7 @@
 #include "server/elf/go_functions.h"
 #include "server/elf/go_version_string.h"
 #include "server/elf/pclntab.h"
+#include "server/profile/error_methods.h"
 #include "server/profile/go_version.h"
 #include "server/profile/http2_names.h"
 #include "server/profile/known_offsets.h"
@@ -206,6 +207,9 @@ absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& 
       AddGrpcSites(Instrumentation::kGrpcServer, std::move(grpc_server), dwarf, &profile));
   RETURN_IF_ERROR(
       AddGrpcSites(Instrumentation::kGrpcClient, std::move(grpc_client), dwarf, &profile));
+  if (profile.Has(Instrumentation::kHttpClient)) {
+    profile.error_methods = FindErrorMethods(functions);
+  }
   if (profile.sites.empty()) return NothingToProbe(profile, file.name());
   if (profile.Has(Instrumentation::kGrpcServer) || profile.Has(Instrumentation::kGrpcClient)) {
     profile.sites.push_back(*std::move(grpc_error));

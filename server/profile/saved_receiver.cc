@@ -78,7 +78,7 @@ std::optional<int32_t> SavedReceiver(const ControlFlow& flow, CallAbi abi) {
     }
     const std::optional<SavedRegister> store = SavedBy(instruction, abi);
     if (store && store->number == 0) saved = store->offset;
-    if (!saved && !KeepsFirstTwoWords(instruction, abi)) return std::nullopt;
+    if (!saved && !KeepsFirstWords(instruction, abi, 2)) return std::nullopt;
   }
   if (!saved || *saved < 0 || *saved % kSavedWordBytes != 0) return std::nullopt;
   const NodeSet later = flow.ReachableFrom({node});

@@ -98,8 +98,9 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
       return {at("request", 1, 2)};
     case SiteKind::kClientResult:  // returned (*Response, error), behind receiver and request
     case SiteKind::kClientBranch:
-      return {at("response", 0, 2), at("error", 1, 3)};
+      return {at("response", 0, 2), at("error", 1, 3), at("error_data", 2, 4)};
     case SiteKind::kClientError:
+    case SiteKind::kClientExchangeError:
       return {};
     case SiteKind::kClientConnection:  // (pc *persistConn) roundTrip(req), in the callee
       return {at("connection", 0, 1)};

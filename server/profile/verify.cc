@@ -13,6 +13,8 @@
 #include "server/base/errors.h"
 #include "server/elf/go_functions.h"
 #include "server/elf/instructions.h"
+#include "server/profile/error_methods.h"
+#include "server/profile/error_words.h"
 #include "server/profile/fields.h"
 #include "server/profile/grpc_names.h"
 #include "server/profile/http2_names.h"
@@ -121,6 +123,7 @@ absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& si
     case SiteKind::kGrpcServerStart:
     case SiteKind::kGrpcServerEnd:
     case SiteKind::kGrpcStatusError:
+    case SiteKind::kClientExchangeError:
       return absl::OkStatus();
   }
   return InvalidSite(site, "is of an unknown kind");
@@ -136,6 +139,7 @@ bool HasKnownArguments(elf::Architecture architecture, Site site) {
     }
   }
   if (site.kind == SiteKind::kClientBranch && site.arguments.empty()) return true;
+  if (site.kind == SiteKind::kClientError) return AreErrorWords(architecture, site.arguments);
   if (architecture == elf::Architecture::kArm64) {
     return site.arguments == ArgumentsOf(site.kind, CallAbi::kArm64Registers);
   }
@@ -151,6 +155,9 @@ absl::Status CheckSite(elf::Architecture architecture, const Profile& profile, c
   if (site.file_offset >= profile.identity.size ||
       site.bytes.size() > profile.identity.size - site.file_offset) {
     return InvalidSite(site, "is not inside the file");
+  }
+  if (site.function_offset > UP_COOKIE_FUNCTION_OFFSET_MASK) {
+    return InvalidSite(site, "is further from the entry of its function than any is");
   }
   if (!LiesIn(site.kind, site.function)) {
     return InvalidSite(site, "is not in a function where such sites are");
@@ -195,6 +202,8 @@ absl::Status CheckSites(elf::Architecture architecture, const Profile& profile) 
       return InvalidSite(site, "does not come in ascending order of file offset");
     }
     kinds.insert(site.kind);
+    // Where an error is when it is returned, no convention says.
+    if (site.kind == SiteKind::kClientError) continue;
     for (const ArgumentLocation& argument : site.arguments) {
       if (!IsSaved(argument)) locations.insert(argument.kind);
     }
@@ -261,6 +270,23 @@ absl::Status CheckFields(const Profile& profile) {
     if (!missing.empty()) {
       return Invalid(
           fmt::format("{} lacks the fields {}", Name(instrumentation), fmt::join(missing, ", ")));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckErrorMethods(const Profile& profile) {
+  const std::vector<ErrorMethod>& methods = profile.error_methods;
+  if (methods.size() > kMaxErrorMethods) {
+    return Invalid(
+        fmt::format("it has {} error methods, more than {}", methods.size(), kMaxErrorMethods));
+  }
+  if (!methods.empty() && methods.front().address == 0) {
+    return Invalid("it has an error method at address 0, which means none");
+  }
+  for (size_t i = 1; i < methods.size(); ++i) {
+    if (methods[i - 1].address >= methods[i].address) {
+      return Invalid("its error methods do not come in ascending order of address");
     }
   }
   return absl::OkStatus();
@@ -342,6 +368,7 @@ absl::Status CheckConsistency(const Profile& profile) {
   }
   RETURN_IF_ERROR(CheckSites(*architecture, profile));
   RETURN_IF_ERROR(CheckFields(profile));
+  RETURN_IF_ERROR(CheckErrorMethods(profile));
   return CheckAbsences(profile);
 }
 

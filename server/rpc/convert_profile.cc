@@ -125,6 +125,11 @@ v1::Profile ToProto(const profile::Profile& profile) {
     out->set_reason(absence.reason);
     out->set_message(ToUtf8(absence.message));
   }
+  for (const profile::ErrorMethod& method : profile.error_methods) {
+    auto* out = result.add_error_methods();
+    out->set_address(method.address);
+    out->set_name(ToUtf8(method.name));
+  }
   result.set_resolver_revision(profile.resolver_revision);
   return result;
 }

@@ -7,6 +7,7 @@
 
 #include "bpf/abi/site_cookie.h"
 #include "server/base/errors.h"
+#include "server/profile/error_methods.h"
 #include "server/rpc/convert_profile.h"
 #include "server/rpc/resource_name.h"
 #include "server/rpc/status.h"
@@ -238,6 +239,12 @@ absl::Status FillLists(const v1::Profile& from, const std::string& field, profil
     RETURN_IF_ERROR(CheckText(absence.reason(), field + ".absences"));
     RETURN_IF_ERROR(CheckText(absence.message(), field + ".absences"));
     to.absences.push_back({*instrumentation, absence.reason(), absence.message()});
+  }
+  RETURN_IF_ERROR(CheckCount(static_cast<size_t>(from.error_methods_size()),
+                             profile::kMaxErrorMethods, field + ".error_methods"));
+  for (const v1::Profile::ErrorMethod& method : from.error_methods()) {
+    RETURN_IF_ERROR(CheckText(method.name(), field + ".error_methods"));
+    to.error_methods.push_back({method.address(), method.name()});
   }
   return absl::OkStatus();
 }

@@ -27,6 +27,8 @@ class EventStrings {
   std::string_view target() const { return View(event_.target, UP_STRING_TARGET); }
   std::string_view query() const { return View(event_.query, UP_STRING_QUERY); }
   std::string_view route() const { return View(event_.route, UP_STRING_ROUTE); }
+  // Of a client, which has no route.
+  std::string_view error_text() const { return View(event_.route, UP_STRING_ROUTE); }
   std::string_view peer() const { return View(event_.peer, UP_STRING_PEER); }
 
   bool truncated(unsigned index) const { return (event_.truncated >> index & 1U) != 0; }
@@ -156,12 +158,28 @@ std::string_view UnfinishedType(uint32_t flags) {
   return (flags & UP_FLAG_HIJACKED) != 0 ? "" : kOther;
 }
 
-std::string ErrorTypeOf(const Span& span, uint32_t flags) {
+// What the error of a client is, of which the kernel side tells no more than an address.
+std::string GoErrorTypeOf(const up_http_event& event, const EventStrings& strings,
+                          const ErrorMethods* methods) {
+  GoError error{.method = {},
+                .pointer = (event.flags & UP_FLAG_ERROR_POINTER) != 0,
+                .value = event.error_value,
+                .text = strings.error_text()};
+  if (methods != nullptr) {
+    const auto found = methods->find(event.error_method);
+    if (found != methods->end()) error.method = found->second;
+  }
+  return SanitizeText(ErrorType(error));
+}
+
+std::string ErrorTypeOf(const Span& span, const up_http_event& event, const EventStrings& strings,
+                        const ErrorMethods* methods) {
+  const uint32_t flags = event.flags;
   if ((flags & UP_FLAG_UNFINISHED) != 0) return std::string(UnfinishedType(flags));
   const uint32_t first_error = span.kind == Kind::kServer ? 500 : 400;
   if (span.status_code >= first_error) return std::to_string(span.status_code);
   if ((flags & UP_FLAG_WRITE_ERROR) != 0) return "response_not_written";
-  return (flags & UP_FLAG_ERROR) != 0 ? kOther : "";
+  return (flags & UP_FLAG_ERROR) != 0 ? GoErrorTypeOf(event, strings, methods) : "";
 }
 
 bool IsGrpc(const up_http_event& event) {
@@ -236,7 +254,7 @@ Span Assemble(const up_http_event& event, const EventSource& source, const WallC
   span.status_code = StatusOf(event);
   span.request_body_size = std::max<int64_t>(event.request_size, -1);
   span.response_body_size = std::max<int64_t>(event.response_size, -1);
-  span.error_type = ErrorTypeOf(span, event.flags);
+  span.error_type = ErrorTypeOf(span, event, strings, source.error_methods.get());
   span.hijacked = (event.flags & UP_FLAG_HIJACKED) != 0;
   return span;
 }

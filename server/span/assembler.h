@@ -1,10 +1,12 @@
 #ifndef UPROBED_SERVER_SPAN_ASSEMBLER_H_
 #define UPROBED_SERVER_SPAN_ASSEMBLER_H_
 
+#include <memory>
 #include <string>
 
 #include "bpf/abi/http_event.h"
 #include "server/base/clock.h"
+#include "server/span/error_type.h"
 #include "server/span/span.h"
 
 namespace uprobed::span {
@@ -16,11 +18,12 @@ struct EventSource {
   std::string binary_path{};
   uint64_t network_namespace = 0;
   bool capture_query = false;
+  std::shared_ptr<const ErrorMethods> error_methods{};  // null: none is known
 };
 
 // Makes the span of one decoded event: wall-clock times, method normalised, target split into path
 // and query, host into address and port, pattern into route, status into error.type (server: 5xx;
-// client: 4xx and 5xx; a Go error: "_OTHER"). Pure: no state, no I/O.
+// client: 4xx and 5xx; a Go error: its type). Pure: no state, no I/O.
 Span Assemble(const up_http_event& event, const EventSource& source, const WallClock& clock);
 
 }  // namespace uprobed::span

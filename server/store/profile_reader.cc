@@ -156,6 +156,20 @@ absl::Status ReadAbsences(Database& database, const std::string& id, Profile& pr
       });
 }
 
+absl::Status ReadErrorMethods(Database& database, const std::string& id, Profile& profile) {
+  return database.Each(
+      "SELECT position, address, name FROM profile_error_methods"
+      " WHERE profile_id = ? ORDER BY position",
+      {id}, [&](const Row& row) {
+        RowDecoder decoder(row, RowName("profile_error_methods", row.Text(0), id));
+        decoder.ExpectPosition(0, profile.error_methods.size());
+        profile::ErrorMethod& method = profile.error_methods.emplace_back();
+        method.address = decoder.Bits(1);
+        method.name = decoder.Text(2);
+        return decoder.status();
+      });
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<Profile>> ReadProfile(Database& database, const std::string& id) {
@@ -170,6 +184,7 @@ absl::StatusOr<std::optional<Profile>> ReadProfile(Database& database, const std
         RETURN_IF_ERROR(ReadFields(database, id, *found));
         RETURN_IF_ERROR(ReadEvidence(database, id, *found));
         RETURN_IF_ERROR(ReadVerdicts(database, id, *found));
+        RETURN_IF_ERROR(ReadErrorMethods(database, id, *found));
         return ReadAbsences(database, id, *found);
       });
   RETURN_IF_ERROR(read);

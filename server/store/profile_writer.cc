@@ -129,6 +129,18 @@ absl::Status InsertAbsences(Database& database, const std::string& id, const Pro
   return absl::OkStatus();
 }
 
+absl::Status InsertErrorMethods(Database& database, const std::string& id, const Profile& profile) {
+  int64_t position = 0;
+  for (const profile::ErrorMethod& method : profile.error_methods) {
+    RETURN_IF_ERROR(database
+                        .Execute("INSERT INTO profile_error_methods (profile_id, position, address,"
+                                 " name) VALUES (?, ?, ?, ?)",
+                                 {id, position++, Bits(method.address), method.name})
+                        .status());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status WriteProfile(Database& database, const ProfileRecord& record, int64_t now_unix_ns) {
   const Profile& profile = record.profile;
   const std::string id = profile.identity.Id();
@@ -138,6 +150,7 @@ absl::Status WriteProfile(Database& database, const ProfileRecord& record, int64
   RETURN_IF_ERROR(InsertSites(database, id, profile));
   RETURN_IF_ERROR(InsertFields(database, id, profile));
   RETURN_IF_ERROR(InsertVerdicts(database, id, profile.verdicts));
+  RETURN_IF_ERROR(InsertErrorMethods(database, id, profile));
   return InsertAbsences(database, id, profile);
 }
 

@@ -184,7 +184,7 @@ TEST_P(GoVersions, DialErrorEndsTheClientSpan) {
   for (const span::Span& client : clients) {
     EXPECT_EQ(client.path, "/nobody");
     EXPECT_EQ(client.status_code, 0U);
-    EXPECT_EQ(client.error_type, "_OTHER");
+    EXPECT_EQ(client.error_type, "syscall.ECONNREFUSED");
   }
   ExpectNoLoss();
 }

@@ -98,8 +98,15 @@ class KernelTest : public ::testing::Test {
     options.instrumentations.insert(options.instrumentations.end(), causality.begin(),
                                     causality.end());
     options.scoped_pids = std::move(scoped_pids);
-    options.on_slot = [this, &path](uint32_t slot) {
-      directory_.Bind(slot, {.probe_id = "test", .binary_path = path, .service_name = "hello"});
+    auto error_methods = std::make_shared<span::ErrorMethods>();
+    for (const profile::ErrorMethod& method : profile->error_methods) {
+      error_methods->emplace(method.address, method.name);
+    }
+    options.on_slot = [this, &path, &error_methods](uint32_t slot) {
+      directory_.Bind(slot, {.probe_id = "test",
+                             .binary_path = path,
+                             .service_name = "hello",
+                             .error_methods = error_methods});
     };
     absl::StatusOr<std::unique_ptr<probe::Attachment>> attachment =
         backend_.Attach(file->fd(), *profile, options);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "server/base/errors.h"
 #include "server/elf/pclntab.h"
 #include "tests/support/targets.h"
@@ -110,6 +112,23 @@ TEST(GoFunctions, FindAllKeepsTheOrderOfTheNames) {
   EXPECT_EQ(found[2].at(0).address, 0x1000U);
   EXPECT_EQ(found[3].at(0).address, 0x2000U);
   EXPECT_THAT(functions->FindAll({}), IsEmpty());
+}
+
+TEST(GoFunctions, FindEndingInFindsNoMoreThanItMay) {
+  ElfImage image;
+  AddSymbols(image, {{"runtime.a.Error", 0x1000, 1},
+                     {"runtime.Errors", 0x2000, 1},
+                     {"runtime.(*b).Error", 0x3000, 1}});
+  const auto file = image.Open();
+  ASSERT_TRUE(file.ok()) << file.status();
+  const auto functions = GoFunctions::Read(*file);
+  ASSERT_TRUE(functions.ok()) << functions.status();
+  const auto found = functions->FindEndingIn(".Error", 2);
+  ASSERT_THAT(found, SizeIs(2));
+  EXPECT_EQ(std::set<uint64_t>({found[0].address, found[1].address}),
+            std::set<uint64_t>({0x1000, 0x3000}));
+  EXPECT_THAT(functions->FindEndingIn(".Error", 1), SizeIs(1));
+  EXPECT_THAT(functions->FindEndingIn(".Name", 1), IsEmpty());
 }
 
 TEST(GoFunctions, SkipSymbolsWhoseNameIsOutside) {

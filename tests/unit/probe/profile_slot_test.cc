@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+
 #include "bpf/abi/site_cookie.h"
 #include "server/profile/http2_names.h"
 #include "server/profile/sites.h"
@@ -93,6 +96,67 @@ TEST(MakeProfileSlot, HasContextsOnlyWhereRequestsAreServedAndMade) {
 
   options.instrumentations = {profile::Instrumentation::kHttpServer};
   EXPECT_THAT(MakeProfileSlot(profile, options).present, ElementsAre(0U, 0U));
+}
+
+TEST(MakeProfileSlot, KnowsWhatWrapsErrorsByWhereTheirMethodsAre) {
+  Profile profile;
+  profile.error_methods = {{0x1000, "errors.(*errorString).Error"},
+                           {0x2000, "main.refusal.Error"},
+                           {0x3000, "net.(*OpError).Error"}};
+  EXPECT_EQ(MakeProfileSlot(profile, {}).error_string_method, 0U) << "without a client";
+  profile.sites.push_back(MakeSite(SiteKind::kClientStart, "push %rbp", {"request"}));
+  profile.sites[0].virtual_address = 0x5010;
+  profile.sites[0].function_offset = 0x10;
+
+  const up_profile_slot slot = MakeProfileSlot(profile, {});
+
+  EXPECT_EQ(slot.client_function, 0x5000U);
+  EXPECT_EQ(slot.error_string_method, 0x1000U);
+  std::map<uint64_t, uint16_t> wrappers;
+  for (size_t i = 0; i < UP_ERROR_WRAPPERS; ++i) {
+    if (slot.error_wrappers[i] != 0) wrappers[slot.error_wrappers[i]] = slot.wrapped_errors[i];
+  }
+  EXPECT_EQ(wrappers, (std::map<uint64_t, uint16_t>{{0x3000, 64}}));
+}
+
+TEST(MakeProfileSlot, TakesNoErrorOnTheStackForTheArgumentsOfACall) {
+  Profile profile;
+  profile.sites.push_back(MakeSite(SiteKind::kClientError, "nop", {"error", "error_data"}));
+  profile.sites[0].arguments[1].kind = profile::ArgumentLocation::Kind::kStack;
+
+  EXPECT_EQ(MakeProfileSlot(profile, {}).flags, 0U);
+}
+
+uint64_t ErrorTypeWord(uint64_t cookie) {
+  return cookie >> UP_COOKIE_ERROR_TYPE_SHIFT & UP_COOKIE_WORD_MASK;
+}
+
+TEST(MakeSiteCookie, OfAnErrorSaysWhereItsWordsAre) {
+  Site site = MakeSite(SiteKind::kClientError, "nop", {"error", "error_data"});
+  site.arguments[1] = {"error_data", profile::ArgumentLocation::Kind::kStack, "", 80};
+
+  // rax is the eleventh register of amd64's struct pt_regs.
+  EXPECT_EQ(MakeSiteCookie(site, 7),
+            7 | uint64_t{11} << UP_COOKIE_ERROR_TYPE_SHIFT |
+                uint64_t{UP_WORD_STACK + 10} << UP_COOKIE_ERROR_DATA_SHIFT);
+
+  for (const auto& [name, word] : std::map<std::string, uint64_t>{
+           {"r15", 1}, {"rbx", 6}, {"rdi", 15}, {"x0", 1}, {"x30", 31}, {"x31", 0}, {"rsp", 0}}) {
+    site.arguments[0].register_name = name;
+    EXPECT_EQ(ErrorTypeWord(MakeSiteCookie(site, 7)), word) << name;
+  }
+}
+
+TEST(MakeSiteCookie, OfAnErrorOfTheExchangeSaysSo) {
+  EXPECT_EQ(MakeSiteCookie(MakeSite(SiteKind::kClientExchangeError, "nop", {}), 7),
+            7 | UP_COOKIE_EXCHANGE_ERROR);
+  EXPECT_EQ(MakeSiteCookie(MakeSite(SiteKind::kClientError, "nop", {}), 7), 7U);
+}
+
+TEST(MakeSiteCookie, SaysHowFarTheSiteIsFromTheEntryOfItsFunction) {
+  Site site = MakeSite(SiteKind::kClientError, "nop", {});
+  site.function_offset = 0xffff;
+  EXPECT_EQ(MakeSiteCookie(site, 0xffff), 0xffff'ffffU);
 }
 
 TEST(MakeSiteCookie, OfAResultSaysThatAnErrorMayBeRetried) {

@@ -90,8 +90,9 @@ TEST(ClientSites, AreStartResultAndTheErrorsThatEnd) {
   EXPECT_EQ(PlanAt(*plans, code.At("result")),
             (SitePlan{SiteKind::kClientResult, code.At("result"), false,
                       ArgumentsOf(SiteKind::kClientResult, CallAbi::kAmd64Registers)}));
-  EXPECT_THAT(NodesOf(*plans, SiteKind::kClientError),
-              testing::UnorderedElementsAre(code.At("bad nop"), code.At("fail nop")));
+  EXPECT_THAT(NodesOf(*plans, SiteKind::kClientError), testing::ElementsAre(code.At("bad nop")));
+  EXPECT_THAT(NodesOf(*plans, SiteKind::kClientExchangeError),
+              testing::ElementsAre(code.At("fail nop")));
 }
 
 TEST(ClientSites, StartAtTheStackCheckWhereNoPushFollows) {
@@ -162,7 +163,8 @@ TEST(ClientSites, AreFoundWhereTheTestIsTheOtherWayRound) {
   const auto plans = Plan(round_trip.Write());
 
   ASSERT_TRUE(plans.ok()) << plans.status();
-  EXPECT_EQ(NodesOf(*plans, SiteKind::kClientError).size(), 2u);
+  EXPECT_EQ(NodesOf(*plans, SiteKind::kClientError).size(), 1u);
+  EXPECT_EQ(NodesOf(*plans, SiteKind::kClientExchangeError).size(), 1u);
 }
 
 // The way out of an alternate protocol: nothing the kernel emulates before its return.
@@ -259,7 +261,26 @@ TEST(ClientSites, NeedNoEndWhereTheProgramPanics) {
   const auto plans = Plan(round_trip.Write());
 
   ASSERT_TRUE(plans.ok()) << plans.status();
-  EXPECT_EQ(NodesOf(*plans, SiteKind::kClientError).size(), 1u);
+  EXPECT_TRUE(NodesOf(*plans, SiteKind::kClientError).empty());
+  EXPECT_EQ(NodesOf(*plans, SiteKind::kClientExchangeError).size(), 1u);
+}
+
+// An error of its own may come behind the exchange: a body that cannot be read again.
+TEST(ClientSites, TakeNoErrorForThatOfTheExchangeWhereARewindMayHaveFailed) {
+  RoundTrip round_trip;
+  round_trip.retry = [](Code& code) {
+    code.Call("net/http.(*persistConn).shouldRetryRequest").JumpIfEqual("fail");
+    code.Call("net/http.rewindBody").JumpIfEqual("again");
+    code.Label("fail").Mov().Label("fail nop").Nop().Return();
+  };
+  const Code code = round_trip.Write();
+
+  const auto plans = Plan(code);
+
+  ASSERT_TRUE(plans.ok()) << plans.status();
+  EXPECT_THAT(NodesOf(*plans, SiteKind::kClientError),
+              testing::UnorderedElementsAre(code.At("bad nop"), code.At("fail nop")));
+  EXPECT_TRUE(NodesOf(*plans, SiteKind::kClientExchangeError).empty());
 }
 
 TEST(Coverage, NoticesAnyEndThatIsMissing) {

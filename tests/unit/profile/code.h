@@ -30,6 +30,13 @@ class Code {
     instructions_.back().stores = true;
     return *this;
   }
+  // mov [rsp + offset], rbx and rcx
+  Code& PutAwayRbx(uint8_t offset) { return PutAway({0x48, 0x89, 0x5c, 0x24, offset}); }
+  Code& PutAwayRcx(uint8_t offset) { return PutAway({0x48, 0x89, 0x4c, 0x24, offset}); }
+  // cmp qword ptr [rsp + offset], 0
+  Code& CompareOnStack(uint8_t offset) {
+    return Add(elf::Flow::kNext, {0x48, 0x83, 0x7c, 0x24, offset, 0}, "cmp [rsp], 0");
+  }
   // mov rcx, [rsp + offset]
   Code& LoadRcxFromStack(uint8_t offset) {
     return Add(elf::Flow::kNext, {0x48, 0x8b, 0x4c, 0x24, offset}, "mov rcx, [rsp]", {"rcx"});
@@ -87,6 +94,11 @@ class Code {
     instruction.text = std::move(text);
     instruction.written = std::move(written);
     instructions_.push_back(std::move(instruction));
+    return *this;
+  }
+  Code& PutAway(std::vector<uint8_t> bytes) {
+    Add(elf::Flow::kNext, std::move(bytes), "mov [rsp], r");
+    instructions_.back().stores = true;
     return *this;
   }
   Code& AddJump(elf::Flow flow, uint8_t opcode, const std::string& label) {

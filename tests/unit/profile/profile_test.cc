@@ -8,9 +8,10 @@ namespace {
 TEST(Profile, NamesItsValuesAndFindsThemAgain) {
   for (const SiteKind kind :
        {SiteKind::kServerStart, SiteKind::kServerEnd, SiteKind::kClientStart,
-        SiteKind::kClientResult, SiteKind::kClientError, SiteKind::kClientBranch,
-        SiteKind::kHttp2ServerStart, SiteKind::kHttp2ServerEnd, SiteKind::kHttp2ServerGoexit,
-        SiteKind::kHttp2ServerPanic, SiteKind::kHttp2ServerAbort, SiteKind::kClientConnection}) {
+        SiteKind::kClientResult, SiteKind::kClientError, SiteKind::kClientExchangeError,
+        SiteKind::kClientBranch, SiteKind::kHttp2ServerStart, SiteKind::kHttp2ServerEnd,
+        SiteKind::kHttp2ServerGoexit, SiteKind::kHttp2ServerPanic, SiteKind::kHttp2ServerAbort,
+        SiteKind::kClientConnection}) {
     EXPECT_EQ(SiteKindFromName(Name(kind)), kind);
   }
   for (const CostClass cost : {CostClass::kEmulated, CostClass::kSingleStepped}) {

@@ -43,12 +43,13 @@ TEST(StackAbiSites, AreStackCheckAndTestOfTheLoadedError) {
   const auto plans = Plan(code);
 
   ASSERT_TRUE(plans.ok()) << plans.status();
-  EXPECT_THAT(*plans,
-              ElementsAre(SitePlan{SiteKind::kClientStart, code.At("stack check"), false,
-                                   ArgumentsOf(SiteKind::kClientStart, CallAbi::kAmd64Stack)},
-                          SitePlan{SiteKind::kClientResult, code.At("result"), false,
-                                   ArgumentsOf(SiteKind::kClientResult, CallAbi::kAmd64Stack)},
-                          SitePlan{SiteKind::kClientError, code.At("fail nop"), false, {}}));
+  EXPECT_THAT(
+      *plans,
+      ElementsAre(SitePlan{SiteKind::kClientStart, code.At("stack check"), false,
+                           ArgumentsOf(SiteKind::kClientStart, CallAbi::kAmd64Stack)},
+                  SitePlan{SiteKind::kClientResult, code.At("result"), false,
+                           ArgumentsOf(SiteKind::kClientResult, CallAbi::kAmd64Stack)},
+                  SitePlan{SiteKind::kClientExchangeError, code.At("fail nop"), false, {}}));
 }
 
 TEST(StackAbiSites, AreRefusedWhereAnotherWordIsTested) {

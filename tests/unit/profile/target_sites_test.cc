@@ -172,7 +172,8 @@ TEST_P(Targets, CostAPlainRequestTwoHits) {
     std::vector<size_t> results;
     for (const SitePlan& plan : plans) {
       if (plan.kind == SiteKind::kClientResult) results.push_back(plan.node);
-      if (plan.kind == SiteKind::kClientError || plan.kind == SiteKind::kClientBranch) {
+      if (plan.kind == SiteKind::kClientError || plan.kind == SiteKind::kClientExchangeError ||
+          plan.kind == SiteKind::kClientBranch) {
         others.insert(plan.node);
       }
     }

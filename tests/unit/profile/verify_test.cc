@@ -59,6 +59,16 @@ const Spoiled kIdentityRules[] = {
     {"revision", [](Profile& p) { p.resolver_revision = kResolverRevision + 1; }},
     {"symbols", [](Profile& p) { p.symbol_source = Source::kTable; }},
 };
+TEST(CheckConsistency, KnowsAnErrorWhereverItIsWhenItIsReturned) {
+  const ArgumentLocation in_register{"error", ArgumentLocation::Kind::kRegister, "rsi", 0};
+  const ArgumentLocation on_stack{"error_data", ArgumentLocation::Kind::kStack, "", 760};
+  Profile profile = ValidProfile();
+  profile.sites[5].arguments = {in_register, on_stack};
+  profile.error_methods = {{0x401000, "net.(*OpError).Error"}, {0x402000, "main.refusal.Error"}};
+
+  EXPECT_TRUE(CheckConsistency(profile).ok()) << CheckConsistency(profile);
+}
+
 TEST(CheckConsistency, KnowsArgumentsOnTheStackButNotOfSomeSitesOnly) {
   Profile profile = ValidProfile();
   for (Site& site : profile.sites) site.arguments = ArgumentsOf(site.kind, CallAbi::kAmd64Stack);
@@ -103,6 +113,12 @@ const Spoiled kSiteRules[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Sites, CheckConsistencyRule, ::testing::ValuesIn(kSiteRules));
 
+// The words of an error: its type in a register, its data on the stack.
+std::vector<ArgumentLocation> Error(const std::string& register_name, int32_t stack_offset) {
+  return {{"error", ArgumentLocation::Kind::kRegister, register_name, 0},
+          {"error_data", ArgumentLocation::Kind::kStack, "", stack_offset}};
+}
+
 const Spoiled kArgumentRules[] = {
     {"arguments", [](Profile& p) { p.sites[0].arguments[0].register_name = "rax"; }},
     {"arguments", [](Profile& p) { p.sites[1].arguments[0].register_name = "rbx"; }},
@@ -112,6 +128,13 @@ const Spoiled kArgumentRules[] = {
     {"arguments", [](Profile& p) { p.sites[2].arguments.clear(); }},
     {"arguments", [](Profile& p) { p.sites[3].arguments.pop_back(); }},
     {"arguments", [](Profile& p) { p.sites[5].arguments = p.sites[4].arguments; }},
+    {"arguments", [](Profile& p) { p.sites[5].arguments = Error("rsi", 96 * 8); }},
+    {"arguments", [](Profile& p) { p.sites[5].arguments = Error("rsi", 4); }},
+    {"arguments", [](Profile& p) { p.sites[5].arguments = Error("rsi", -8); }},
+    {"arguments", [](Profile& p) { p.sites[5].arguments = Error("eax", 8); }},
+    {"arguments", [](Profile& p) { p.sites[5].arguments = Error("x0", 8); }},
+    {"arguments", [](Profile& p) { p.sites[5].arguments = {Error("rsi", 8).front()}; }},
+    {"further from the entry", [](Profile& p) { p.sites[5].function_offset = 0x10000; }},
     {"arguments",
      [](Profile& p) { p.sites[2].arguments[0].kind = ArgumentLocation::Kind::kStack; }},
     {"arguments", [](Profile& p) { p.sites[2].arguments[0].stack_offset = 8; }},
@@ -129,6 +152,19 @@ const Spoiled kWholeRules[] = {
     {"client's sites", [](Profile& p) { p.sites.erase(p.sites.begin() + 4); }},
     {"client's sites", [](Profile& p) { p.sites.erase(p.sites.begin() + 2, p.sites.begin() + 5); }},
     {"http_client must have", [](Profile& p) { p.sites.resize(2); }},
+    {"error methods, more than", [](Profile& p) { p.error_methods.resize(8193); }},
+    {"error method at address 0",
+     [](Profile& p) {
+       p.error_methods = {{0, "a.Error"}};
+     }},
+    {"error methods do not come in ascending order",
+     [](Profile& p) {
+       p.error_methods = {{2, "a.Error"}, {1, "b.Error"}};
+     }},
+    {"error methods do not come in ascending order",
+     [](Profile& p) {
+       p.error_methods = {{2, "a.Error"}, {2, "b.Error"}};
+     }},
     {"http_server must have",
      [](Profile& p) {
        p.absences.push_back({Instrumentation::kHttpServer, "X", "x"});

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "server/base/errors.h"
+#include "server/profile/error_methods.h"
 
 namespace uprobed::rpc {
 namespace {
@@ -44,6 +45,7 @@ profile::Profile Sample() {
        {.offset = 8,
         .source = profile::Source::kDwarf,
         .others = {{profile::Source::kTable, 8}, {profile::Source::kDisassembly, 8}}}}};
+  profile.error_methods = {{0x401000, "net.(*OpError).Error"}, {0x402000, "main.refusal.Error"}};
   profile.absences = {{profile::Instrumentation::kHttpServer, "SITE_NOT_FOUND", "none"}};
   return profile;
 }
@@ -255,6 +257,12 @@ const std::vector<BadImport>& BadImports() {
        [](auto& p) { p.mutable_absences(0)->set_reason(LongText()); }},
       {"AbsenceMessageTooLong", "absences",
        [](auto& p) { p.mutable_absences(0)->set_message(LongText()); }},
+      {"TooManyErrorMethods", "error_methods",
+       [](auto& p) {
+         for (size_t i = 0; i <= profile::kMaxErrorMethods; ++i) p.add_error_methods();
+       }},
+      {"ErrorMethodNameTooLong", "error_methods",
+       [](auto& p) { p.mutable_error_methods(0)->set_name(LongText()); }},
   };
   return cases;
 }

@@ -97,6 +97,8 @@ profile::Profile FullProfile(char digit) {
        {120, Source::kDwarf, {{Source::kTable, 120}, {Source::kDisassembly, 128}}}}};
   profile.verdicts = {{"net/http.Request.Method", FieldVerdict::kVerified},
                       {"net/http.response.status", FieldVerdict::kRefuted}};
+  profile.error_methods = {{0x401000, "net.(*OpError).Error"},
+                           {0xffff'ffff'8000'0000, "main.refusal.Error"}};
   profile.absences = {
       {Instrumentation::kHttpClient, "SITE_NOT_FOUND", "no call of RoundTrip was found"},
       {Instrumentation::kHttpServer, "NET_HTTP_MISSING", std::string("a\0b", 3)}};

@@ -1,0 +1,3 @@
+module example.com/uprobed/failures
+
+go 1.15
