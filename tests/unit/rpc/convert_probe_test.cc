@@ -76,7 +76,7 @@ TEST(ProbeFromProto, RefusesABadTarget) {
 }
 
 TEST(ProbeFromProto, RefusesInstrumentationsThatItDoesNotKnow) {
-  for (const int value : {0, 7, -1}) {
+  for (const int value : {0, 3, 4, 7, -1}) {
     v1::Probe probe = Wish();
     probe.mutable_spec()->mutable_instrumentations()->Add(value);
     const absl::Status status = FromProto(probe).status();
