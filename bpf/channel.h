@@ -12,6 +12,7 @@
  * works for nobody that could be known where these belong to different requests, until it comes
  * back to the place where it received first. */
 #include "bpf/handoff.h"
+#include "bpf/site_word.h"
 
 /* The begin of runtime.hchan, the same in each release. */
 struct go_channel {
@@ -167,8 +168,9 @@ static __always_inline void end_work_of(struct up_in_flight_key* key, uint64_t c
   if (held && channel && held->place == channel) bpf_map_delete_elem(&goroutine_origins, key);
 }
 
-/* At the call of runtime.lock2 in runtime.closechan, for those that wait; and in runtime.chanrecv
- * at the call of runtime.unlock2 where the channel is closed and empty. */
+/* In runtime.closechan where it has locked the channel, for those that wait; before that another
+ * could still begin to. And in runtime.chanrecv at the call of runtime.unlock2 where the channel is
+ * closed and empty. */
 static __always_inline void on_channel_close(struct pt_regs* regs) {
   struct hit hit;
   struct go_channel channel;
@@ -176,8 +178,10 @@ static __always_inline void on_channel_close(struct pt_regs* regs) {
   uint64_t next;
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_CHANNEL_RECEIVE)) return;
-  uint64_t address =
-      GO_CALL_WORD_0(hit.profile, regs) - field_address(hit.profile, UP_FIELD_HCHAN_LOCK, 0);
+  uint64_t address = word_at(regs, cookie >> UP_COOKIE_CHANNEL_SHIFT);
+  if (!address)
+    address =
+        GO_CALL_WORD_0(hit.profile, regs) - field_address(hit.profile, UP_FIELD_HCHAN_LOCK, 0);
   if (!read_channel(address, &channel)) return;
   end_work_of(&hit.key, address);
   if (!read_field(hit.profile, UP_FIELD_HCHAN_SENDX, address + GO_RECVQ_AFTER_SENDX, &next)) return;

@@ -6,6 +6,7 @@
  * unlike the names of types, those of functions are in every binary. */
 #include "bpf/go_read.h"
 #include "bpf/process.h"
+#include "bpf/site_word.h"
 
 #define MAX_WRAPPED_ERRORS 6
 
@@ -19,19 +20,6 @@ static __always_inline uint64_t load_bias(const struct up_profile_slot* profile,
                                           const struct pt_regs* regs, uint64_t cookie) {
   uint64_t offset = cookie >> UP_COOKIE_FUNCTION_OFFSET_SHIFT & UP_COOKIE_FUNCTION_OFFSET_MASK;
   return GO_SITE(regs) - profile->client_function - offset;
-}
-
-/* A word that a site's cookie locates (UP_WORD_*); 0 where it does not. */
-static __always_inline uint64_t word_at(const struct pt_regs* regs, uint64_t where) {
-  uint64_t value = 0;
-  where &= UP_COOKIE_WORD_MASK;
-  if (where == UP_WORD_NONE) return 0;
-  if (where < UP_WORD_STACK)
-    bpf_probe_read_kernel(&value, sizeof(value), (const char*)regs + (where - 1) * sizeof(value));
-  else
-    bpf_probe_read_user(&value, sizeof(value),
-                        (const void*)(regs->sp + (where - UP_WORD_STACK) * sizeof(value)));
-  return value;
 }
 
 /* Steps into the error that `error` wraps; false where it wraps none that is known. */

@@ -12,6 +12,7 @@
 #include "server/profile/error_methods.h"
 #include "server/profile/fields.h"
 #include "server/profile/http2_names.h"
+#include "server/profile/runtime_sites.h"
 #include "server/profile/sites.h"
 
 namespace uprobed::probe {
@@ -168,6 +169,9 @@ uint64_t MakeSiteCookie(const Site& site, uint32_t slot) {
   if (site.kind == SiteKind::kClientError && !site.arguments.empty()) {
     cookie |= WordOf(site.arguments.front()) << UP_COOKIE_ERROR_TYPE_SHIFT;
     cookie |= WordOf(site.arguments.back()) << UP_COOKIE_ERROR_DATA_SHIFT;
+  }
+  if (profile::IsCloseOfChannel(site)) {
+    cookie |= WordOf(site.arguments.front()) << UP_COOKIE_CHANNEL_SHIFT;
   }
   if (const auto* names = profile::FindHttp2Names(site.function)) {
     cookie |= uint64_t{names->implementation} << UP_COOKIE_HTTP2_SHIFT;

@@ -5,8 +5,10 @@
 
 #include "fmt/format.h"
 #include "server/base/errors.h"
+#include "server/profile/call_results.h"
 #include "server/profile/prologue.h"
 #include "server/profile/site_code.h"
+#include "server/profile/word_holders.h"
 
 namespace uprobed::profile {
 namespace {
@@ -133,6 +135,51 @@ absl::Status PlanSelectCopies(const ControlFlow& flow, CallAbi abi, std::vector<
   return absl::OkStatus();
 }
 
+// runtime/chan.go, hchan.closed, in every release.
+constexpr uint8_t kClosedOffset = 28;
+
+// The register with the channel, where `instruction` asks whether it is closed: `cmpl $0,
+// closed(r)` (Intel SDM volume 2, CMP: 83 /7 ib, with a displacement of 8 bits) or `ldr w, [x,
+// #closed]` (Arm ARM, LDR immediate, unsigned offset).
+std::optional<RegisterNumber> ChannelAskedForClosed(const elf::Instruction& instruction) {
+  std::vector<uint8_t> bytes = instruction.bytes;
+  if (instruction.architecture == elf::Architecture::kArm64) {
+    if (bytes.size() != 4) return std::nullopt;
+    const uint32_t word = uint32_t{bytes[0]} | uint32_t{bytes[1]} << 8 | uint32_t{bytes[2]} << 16 |
+                          uint32_t{bytes[3]} << 24;
+    if ((word & 0xffc00000) != 0xb9400000 || (word >> 10 & 0xfff) * 4 != kClosedOffset) {
+      return std::nullopt;
+    }
+    return static_cast<int>(word >> 5 & 0x1f);
+  }
+  const bool high = bytes.size() == 5 && bytes[0] == 0x41;
+  if (high) bytes.erase(bytes.begin());
+  if (bytes.size() != 4 || bytes[0] != 0x83 || (bytes[1] & 0xf8) != 0x78 || (bytes[1] & 7) == 4 ||
+      bytes[2] != kClosedOffset || bytes[3] != 0) {
+    return std::nullopt;
+  }
+  return (bytes[1] & 7) + (high ? 8 : 0);
+}
+
+// In runtime.closechan the jump that asks, right behind the lock, whether the channel is closed
+// already. At the call of the lock somebody else may still begin to wait.
+absl::StatusOr<SitePlan> PlanClose(const ControlFlow& flow, size_t lock) {
+  std::optional<RegisterNumber> channel;
+  size_t node = lock;
+  for (int step = 0; step < kMaxStraightLine && flow.successors(node).size() == 1; ++step) {
+    node = flow.successors(node).front();
+    const elf::Instruction& instruction = flow.at(node);
+    if (instruction.flow == elf::Flow::kConditional && channel) {
+      ArgumentLocation location;
+      location.name = "channel";
+      location.register_name = RegisterName(instruction.architecture, *channel);
+      return SitePlan{SiteKind::kChannelClose, node, false, {location}};
+    }
+    if (const auto asked = ChannelAskedForClosed(instruction)) channel = asked;
+  }
+  return RuntimeNotFound(flow, "does not ask right behind the lock whether the channel is closed");
+}
+
 absl::Status AddPlanned(const elf::ElfFile& file, const ControlFlow& flow, CallAbi abi,
                         std::vector<Site>* sites) {
   ASSIGN_OR_RETURN(const std::vector<SitePlan> plans, PlanRuntimeSites(flow, abi));
@@ -142,6 +189,10 @@ absl::Status AddPlanned(const elf::ElfFile& file, const ControlFlow& flow, CallA
 }
 
 }  // namespace
+
+bool IsCloseOfChannel(const Site& site) {
+  return site.kind == SiteKind::kChannelClose && site.function == kClose;
+}
 
 bool IsRuntimeSite(SiteKind kind) {
   const Instrumentation instrumentation = InstrumentationOf(kind);
@@ -180,6 +231,11 @@ absl::StatusOr<std::vector<SitePlan>> PlanRuntimeSites(const ControlFlow& flow, 
     if (calls.size() != 1) {
       return RuntimeNotFound(flow, fmt::format("calls {} {} times where once is understood",
                                                rule.callee, calls.size()));
+    }
+    if (flow.function() == kClose) {
+      ASSIGN_OR_RETURN(const SitePlan close, PlanClose(flow, calls.front()));
+      plans.push_back(close);
+      continue;
     }
     plans.push_back({rule.kind, calls.front(), false, ArgumentsOf(rule.kind, abi)});
   }

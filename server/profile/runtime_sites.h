@@ -21,6 +21,10 @@ bool IsRuntimeSite(SiteKind kind);
 // Whether a site of such a kind lies in a function of this name.
 bool RuntimeSiteLiesIn(SiteKind kind, std::string_view function);
 
+// Whether it is where runtime.closechan has locked the channel: the one site of its kind that is a
+// jump, and whose argument is wherever the function has it.
+bool IsCloseOfChannel(const Site& site);
+
 // FAILED_PRECONDITION SYMBOL_NOT_FOUND or SITE_NOT_FOUND as FindServerSites. A program that has no
 // time.AfterFunc has no sites there.
 absl::StatusOr<std::vector<Site>> FindGoroutineSites(const elf::ElfFile& file,

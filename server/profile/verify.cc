@@ -23,6 +23,7 @@
 #include "server/profile/resolver.h"
 #include "server/profile/runtime_sites.h"
 #include "server/profile/sites.h"
+#include "server/profile/word_holders.h"
 
 namespace uprobed::profile {
 namespace {
@@ -76,6 +77,10 @@ absl::Status CheckIdentity(const Profile& profile) {
 
 // What the kernel side takes for granted of the instruction under a site of each kind.
 absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& site) {
+  if (IsCloseOfChannel(site)) {
+    if (PackedConditionOf(architecture, site.bytes)) return absl::OkStatus();
+    return InvalidSite(site, "is not a conditional jump");
+  }
   switch (site.kind) {
     case SiteKind::kServerStart:
       if (site.function == kHandlerFunction) return absl::OkStatus();
@@ -140,6 +145,11 @@ bool HasKnownArguments(elf::Architecture architecture, Site site) {
   }
   if (site.kind == SiteKind::kClientBranch && site.arguments.empty()) return true;
   if (site.kind == SiteKind::kClientError) return AreErrorWords(architecture, site.arguments);
+  if (IsCloseOfChannel(site)) {
+    return site.arguments.size() == 1 && site.arguments[0].name == "channel" &&
+           site.arguments[0].stack_offset == 0 &&
+           RegisterFromName(architecture, site.arguments[0].register_name).has_value();
+  }
   if (architecture == elf::Architecture::kArm64) {
     return site.arguments == ArgumentsOf(site.kind, CallAbi::kArm64Registers);
   }
@@ -202,8 +212,8 @@ absl::Status CheckSites(elf::Architecture architecture, const Profile& profile) 
       return InvalidSite(site, "does not come in ascending order of file offset");
     }
     kinds.insert(site.kind);
-    // Where an error is when it is returned, no convention says.
-    if (site.kind == SiteKind::kClientError) continue;
+    // Where these are in the middle of a function, no convention says.
+    if (site.kind == SiteKind::kClientError || IsCloseOfChannel(site)) continue;
     for (const ArgumentLocation& argument : site.arguments) {
       if (!IsSaved(argument)) locations.insert(argument.kind);
     }
