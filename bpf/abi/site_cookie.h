@@ -48,8 +48,8 @@
 #define UP_COOKIE_ERROR_DATA_SHIFT 55
 #define UP_COOKIE_WORD_MASK 0x7fULL
 
-/* Where the channel is that is being closed, as UP_WORD_*; else the lock of one that is closed is an
- * argument. */
+/* Where the channel is that is being closed, as UP_WORD_*; else the lock of one that is closed is
+ * an argument. */
 #define UP_COOKIE_CHANNEL_SHIFT 48
 
 /* 0: not known. Up to UP_WORD_STACK: 1 + the number of the register in struct pt_regs. From there

@@ -64,7 +64,7 @@ class BoundedSeries {
 
  private:
   struct Entry {
-    Series series;
+    Series series{};
     int64_t used_ns = 0;
   };
 
@@ -78,7 +78,7 @@ class BoundedSeries {
   const size_t max_series_;
   const int64_t window_ns_;
   std::map<LabelValues, Entry> series_;
-  Series overflow_;
+  Series overflow_{};
   uint64_t overflowed_ = 0;
   int64_t next_expiry_ns_ = std::numeric_limits<int64_t>::min();
 };

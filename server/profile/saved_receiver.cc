@@ -39,7 +39,7 @@ std::optional<SavedRegister> SavedBy(const elf::Instruction& instruction, CallAb
       (bytes[2] & 0x07U) != 0x04 || bytes[3] != 0x24) {
     return std::nullopt;
   }
-  const int number = (bytes[2] >> 3U & 7U) | ((bytes[0] & 4U) << 1U);
+  const int number = (bytes[2] >> 3 & 7) | ((bytes[0] & 4) << 1);
   if (bytes[2] >> 6U == 1 && bytes.size() == 5) {
     return SavedRegister{number, static_cast<int8_t>(bytes[4])};
   }
