@@ -159,7 +159,14 @@ class Shop(harness.E2eTest):
     def gained(self, name, **labels):
         return self.metric(name, **labels) - harness.sum_of(self.before, name, **labels)
 
-    def test_prometheus_has_each_edge_and_the_service_graph(self):
+    def test_every_form_tells_the_same(self):
+        for check in (self.check_prometheus_has_each_edge_and_the_service_graph,
+                      self.check_exposition_is_clean, self.check_tree_and_drawings,
+                      self.check_edges_say_where_their_functions_are_from):
+            with self.subTest(check.__name__):
+                check()
+
+    def check_prometheus_has_each_edge_and_the_service_graph(self):
         to_stock = {"caller": "shop", "caller_function": "/checkout", "callee": "stock"}
         self.assertEqual(self.gained("uprobed_edge_requests_total", callee_function="/reserve",
                                      **to_stock), 20)
@@ -176,7 +183,7 @@ class Shop(harness.E2eTest):
         self.assertEqual(self.gained(f"{graph}_client_seconds_count", client="shop",
                                      server="stock"), 20)
 
-    def test_exposition_is_clean(self):
+    def check_exposition_is_clean(self):
         promtool = harness.tool("promtool")
         if promtool is None:
             self.skipTest("promtool is not to be had (scripts/test_tools says why)")
@@ -184,7 +191,7 @@ class Shop(harness.E2eTest):
                                  capture_output=True, check=False)
         self.assertEqual((checked.returncode, checked.stdout + checked.stderr), (0, ""))
 
-    def test_tree_and_drawings(self):
+    def check_tree_and_drawings(self):
         tree = self.client("topology", "-o", "tree").out
         self.assertRegex(tree, r"(?m)^outside\n[└├]─ shop /checkout .*\n *│? *[└├]─ stock /reserve ")
         self.assertRegex(self.client("topology", "-o", "mermaid").out, r'(?m)^  n\d+ -->\|"21 calls')
@@ -197,7 +204,7 @@ class Shop(harness.E2eTest):
         self.assertEqual((drawn.returncode, drawn.stderr), (0, ""))
         self.assertIn("/reserve", drawn.stdout)
 
-    def test_edges_say_where_their_functions_are_from(self):
+    def check_edges_say_where_their_functions_are_from(self):
         edges = {key_of(edge): edge for edge in self.client("topology", "-o", "json").json()["edges"]}
         edge = edges["shop", "/checkout", "stock", "/reserve"]
         self.assertEqual((edge["callerFunctionDerived"], edge["calleeFunctionDerived"]),
