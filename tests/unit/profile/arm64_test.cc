@@ -45,7 +45,7 @@ TEST(Arm64Profile, IsRefusedWhereGoPassesArgumentsOnTheStack) {
   for (const auto& target : testing::AvailableTargets("hello", testing::Arm64TargetsDir())) {
     if (!target.go_version.starts_with("go1.17.")) continue;
     ++seen;
-    const auto profile = ResolvePath(target.path);
+    const auto profile = ResolveTarget(target.path);
     EXPECT_EQ(profile.status().code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_EQ(ReasonOf(profile.status()), "GO_VERSION_UNSUPPORTED");
     EXPECT_THAT(std::string(profile.status().message()), HasSubstr("Go 1.18 or newer"));
@@ -59,8 +59,8 @@ TEST(Arm64Profile, IsMadeOfAPositionIndependentBuild) {
   for (const auto& [version, builds] : matrix) {
     if (!builds.contains("pie")) continue;
     ++seen;
-    const auto profile = ResolvePath(builds.at("pie"));
-    const auto plain = ResolvePath(builds.at("default"));
+    const auto profile = ResolveTarget(builds.at("pie"));
+    const auto plain = ResolveTarget(builds.at("default"));
     ASSERT_TRUE(profile.ok()) << profile.status();
     ASSERT_TRUE(plain.ok()) << plain.status();
     EXPECT_TRUE(profile->position_independent);
@@ -75,7 +75,7 @@ TEST(Arm64Profile, TakesNoOffsetsFromMachineCode) {
   const auto hello = NewestArm64Hello();
   if (hello.empty()) GTEST_SKIP() << kNoTargets;
 
-  const auto profile = ResolvePath(hello);
+  const auto profile = ResolveTarget(hello);
 
   ASSERT_TRUE(profile.ok()) << profile.status();
   for (const auto& [key, field] : profile->fields) {
@@ -87,7 +87,7 @@ TEST(Arm64Profile, TakesNoOffsetsFromMachineCode) {
 // A copy in which the instruction of the only site of `kind` is another.
 absl::StatusOr<Profile> ResolveWith(SiteKind kind, uint32_t word) {
   const auto hello = NewestArm64Hello();
-  ASSIGN_OR_RETURN(const Profile profile, ResolvePath(hello));
+  ASSIGN_OR_RETURN(const Profile profile, ResolveTarget(hello));
   std::string content = ReadWhole(hello);
   for (const Site& site : profile.sites) {
     if (site.kind == kind) std::memcpy(content.data() + site.file_offset, &word, sizeof(word));

@@ -20,7 +20,7 @@ TEST(ErrorMethods, AreInEveryProfileOfAClient) {
   if (targets.empty()) GTEST_SKIP() << kNoTargets;
   for (const auto& target : targets) {
     SCOPED_TRACE(target.path);
-    const auto profile = ResolvePath(target.path);
+    const auto profile = ResolveTarget(target.path);
     ASSERT_TRUE(profile.ok()) << profile.status();
     const std::set<std::string> names = NamesOf(*profile);
     for (const std::string_view name :

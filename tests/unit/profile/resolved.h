@@ -3,7 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -23,14 +23,24 @@ inline absl::StatusOr<Profile> ResolvePath(const std::filesystem::path& path) {
   return Resolve(file, identity);
 }
 
+// The profile of a program that no test changes, resolved once for all tests of this process.
+inline const absl::StatusOr<Profile>& ResolveTarget(const std::filesystem::path& path) {
+  static std::map<std::filesystem::path, absl::StatusOr<Profile>> resolved;
+  const auto found = resolved.find(path);
+  return found != resolved.end() ? found->second
+                                 : resolved.emplace(path, ResolvePath(path)).first->second;
+}
+
 inline absl::Status VerifyPath(const Profile& profile, const std::filesystem::path& path) {
   ASSIGN_OR_RETURN(const elf::ElfFile file, elf::ElfFile::Open(path.string()));
   return Verify(profile, file);
 }
 
 inline std::string ReadWhole(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::string content(std::filesystem::file_size(path), '\0');
+  std::ifstream(path, std::ios::binary)
+      .read(content.data(), static_cast<std::streamsize>(content.size()));
+  return content;
 }
 
 // Every build of the hello program for `architecture` that can be resolved, as AvailableTargets has

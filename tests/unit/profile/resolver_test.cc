@@ -106,7 +106,7 @@ TEST(Resolver, RefusesAGoProgramWithoutNetHttp) {
   const auto targets = testing::AvailableTargets("nohttp");
   if (targets.empty()) GTEST_SKIP() << kNoTargets;
 
-  const auto profile = ResolvePath(targets.front().path);
+  const auto profile = ResolveTarget(targets.front().path);
 
   EXPECT_EQ(profile.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(ReasonOf(profile.status()), "NET_HTTP_MISSING");
@@ -117,7 +117,7 @@ TEST(Resolver, HoldsWhatEverySourceSays) {
   if (targets.empty()) GTEST_SKIP() << kNoTargets;
 
   for (const testing::TargetProgram& target : targets) {
-    const auto profile = ResolvePath(target.path);
+    const auto profile = ResolveTarget(target.path);
     ASSERT_TRUE(profile.ok()) << profile.status();
     EXPECT_EQ(profile->trust(), Trust::kConsistent) << target.path;
     const FieldOffset& status = profile->fields.at("net/http.response.status");
@@ -133,7 +133,7 @@ TEST(Resolver, SaysWhyAServerHasNoClient) {
   const std::filesystem::path stock = testing::HelperProgram("stock");
   if (stock.empty()) GTEST_SKIP() << kNoTargets;
 
-  const auto profile = ResolvePath(stock);
+  const auto profile = ResolveTarget(stock);
 
   ASSERT_TRUE(profile.ok()) << profile.status();
   EXPECT_TRUE(profile->Has(Instrumentation::kHttpServer));
@@ -147,7 +147,7 @@ TEST(Resolver, SaysWhyAClientHasNoServer) {
   const std::filesystem::path loadgen = testing::HelperProgram("loadgen");
   if (loadgen.empty()) GTEST_SKIP() << kNoTargets;
 
-  const auto profile = ResolvePath(loadgen);
+  const auto profile = ResolveTarget(loadgen);
 
   ASSERT_TRUE(profile.ok()) << profile.status();
   EXPECT_TRUE(profile->Has(Instrumentation::kHttpClient));
@@ -159,7 +159,7 @@ TEST(Resolver, SaysWhyAClientHasNoServer) {
 TEST_F(SpoiledCopy, IsResolvedWithoutBuildInformation) {
   for (const bool stripped : {false, true}) {
     if (!Take(stripped)) GTEST_SKIP() << kNoTargets;
-    const auto original = ResolvePath(original_);
+    const auto original = ResolveTarget(original_);
     ASSERT_TRUE(original.ok()) << original.status();
     EraseBuildInfo();
 
@@ -186,7 +186,7 @@ TEST_F(SpoiledCopy, IsRefusedWithNeitherBuildInformationNorFunctionTable) {
 
 TEST_F(SpoiledCopy, IsResolvedWhereItsBuildInformationNamesNoVersion) {
   if (!Take(true)) GTEST_SKIP() << kNoTargets;
-  const auto original = ResolvePath(original_);
+  const auto original = ResolveTarget(original_);
   ASSERT_TRUE(original.ok()) << original.status();
   SetUnknownVersion();
 
@@ -284,7 +284,7 @@ TEST_F(SpoiledCopy, IsResolvedForAnUnknownVersionWithDwarf) {
 
 TEST_F(SpoiledCopy, LosesTheServerWhereItsEndIsNotCalled) {
   if (!Take(false)) GTEST_SKIP() << kNoTargets;
-  const auto original = ResolvePath(original_);
+  const auto original = ResolveTarget(original_);
   ASSERT_TRUE(original.ok()) << original.status();
   for (const Site& site : original->sites) {
     if (site.kind == SiteKind::kServerEnd) content_.replace(site.file_offset, 5, 5, '\x90');
@@ -301,7 +301,7 @@ TEST_F(SpoiledCopy, LosesTheServerWhereItsEndIsNotCalled) {
 
 TEST_F(SpoiledCopy, IsRefusedWhereNoInstrumentationHasItsSites) {
   if (!Take(false)) GTEST_SKIP() << kNoTargets;
-  const auto original = ResolvePath(original_);
+  const auto original = ResolveTarget(original_);
   ASSERT_TRUE(original.ok()) << original.status();
   for (const Site& site : original->sites) {
     if (site.kind == SiteKind::kServerEnd) content_.replace(site.file_offset, 5, 5, '\x90');

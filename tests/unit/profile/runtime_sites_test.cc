@@ -65,7 +65,7 @@ TEST_F(RuntimeSites, AreNotPlannedWhereACallIsMissing) {
 }
 
 TEST_F(RuntimeSites, AreRefusedWhereSomeAreMissing) {
-  const auto profile = ResolvePath(path_);
+  const auto profile = ResolveTarget(path_);
   ASSERT_TRUE(profile.ok()) << profile.status();
   for (const SiteKind kind :
        {SiteKind::kGoroutineStart, SiteKind::kChannelSend, SiteKind::kChannelReceive,
@@ -79,7 +79,7 @@ TEST_F(RuntimeSites, AreRefusedWhereSomeAreMissing) {
 }
 
 TEST_F(RuntimeSites, AreRefusedInOtherFunctions) {
-  const auto profile = ResolvePath(path_);
+  const auto profile = ResolveTarget(path_);
   ASSERT_TRUE(profile.ok()) << profile.status();
   for (size_t i = 0; i < profile->sites.size(); ++i) {
     if (!IsRuntimeSite(profile->sites[i].kind)) continue;
@@ -90,7 +90,7 @@ TEST_F(RuntimeSites, AreRefusedInOtherFunctions) {
 }
 
 TEST_F(RuntimeSites, OfTimersMayBeMissing) {
-  auto profile = ResolvePath(path_);
+  auto profile = ResolveTarget(path_);
   ASSERT_TRUE(profile.ok()) << profile.status();
   std::erase_if(profile->sites, [](const Site& site) {
     return site.kind == SiteKind::kTimerStart || site.kind == SiteKind::kTimerStop;

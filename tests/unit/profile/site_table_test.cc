@@ -49,7 +49,7 @@ TEST_P(SiteTables, AreWhatTheResolverFinds) {
   const bool write = std::getenv("UPROBED_WRITE_SITE_TABLES") != nullptr;
   for (const testing::TargetProgram& target : targets) {
     SCOPED_TRACE(target.path);
-    const auto profile = ResolvePath(target.path);
+    const auto profile = ResolveTarget(target.path);
     ASSERT_TRUE(profile.ok()) << profile.status();
     const std::filesystem::path kept = TableOf(GetParam(), target.go_version);
     if (write) std::ofstream(kept) << Table(*profile);

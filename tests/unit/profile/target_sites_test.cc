@@ -61,7 +61,7 @@ absl::StatusOr<ControlFlow> RoundTripOf(const std::filesystem::path& path) {
 TEST_P(Targets, HaveServerAndClientWithEverySiteEmulated) {
   for (const testing::TargetProgram& target : targets_) {
     SCOPED_TRACE(target.path);
-    const auto profile = ResolvePath(target.path);
+    const auto profile = ResolveTarget(target.path);
     ASSERT_TRUE(profile.ok()) << profile.status();
 
     EXPECT_THAT(profile->absences, ::testing::IsEmpty());
@@ -109,7 +109,7 @@ TEST_P(Targets, HaveServerAndClientWithEverySiteEmulated) {
 TEST_P(Targets, SayWhatTheBuildWas) {
   for (const testing::TargetProgram& target : targets_) {
     SCOPED_TRACE(target.path);
-    const auto profile = ResolvePath(target.path);
+    const auto profile = ResolveTarget(target.path);
     ASSERT_TRUE(profile.ok()) << profile.status();
 
     EXPECT_EQ(profile->go_version.substr(0, target.go_version.size()), target.go_version);
@@ -128,7 +128,7 @@ TEST_P(Targets, SayWhatTheBuildWas) {
 TEST_P(Targets, StartTheClientOncePerCallWhereTheVersionAllows) {
   for (const testing::TargetProgram& target : targets_) {
     SCOPED_TRACE(target.path);
-    const auto profile = ResolvePath(target.path);
+    const auto profile = ResolveTarget(target.path);
     ASSERT_TRUE(profile.ok()) << profile.status();
 
     // Go 1.21 began to push the frame pointer behind the stack check; arm64 has no push.
@@ -142,7 +142,7 @@ TEST_P(Targets, StartTheClientOncePerCallWhereTheVersionAllows) {
 TEST_P(Targets, EndTheClientOnEveryPathAndNeedEachOfTheirEnds) {
   for (const testing::TargetProgram& target : targets_) {
     SCOPED_TRACE(target.path);
-    const auto profile = ResolvePath(target.path);
+    const auto profile = ResolveTarget(target.path);
     ASSERT_TRUE(profile.ok()) << profile.status();
     const auto flow = RoundTripOf(target.path);
     ASSERT_TRUE(flow.ok()) << flow.status();
@@ -163,7 +163,7 @@ TEST_P(Targets, EndTheClientOnEveryPathAndNeedEachOfTheirEnds) {
 TEST_P(Targets, CostAPlainRequestTwoHits) {
   for (const testing::TargetProgram& target : targets_) {
     SCOPED_TRACE(target.path);
-    const auto profile = ResolvePath(target.path);
+    const auto profile = ResolveTarget(target.path);
     ASSERT_TRUE(profile.ok()) << profile.status();
     const auto flow = RoundTripOf(target.path);
     ASSERT_TRUE(flow.ok()) << flow.status();
@@ -188,7 +188,7 @@ TEST_P(Targets, CostAPlainRequestTwoHits) {
 TEST_P(Targets, HaveTheOffsetsOfTheTableInTheirDwarf) {
   std::map<std::string, std::map<bool, Profile>> by_version;
   for (const testing::TargetProgram& target : targets_) {
-    const auto profile = ResolvePath(target.path);
+    const auto profile = ResolveTarget(target.path);
     ASSERT_TRUE(profile.ok()) << target.path << profile.status();
     by_version[target.go_version][target.stripped] = *profile;
   }
@@ -208,7 +208,7 @@ TEST_P(Targets, HaveTheOffsetsOfTheTableInTheirDwarf) {
 
 TEST_P(Targets, AreVerifiedByTheirOwnProfile) {
   for (const testing::TargetProgram& target : targets_) {
-    const auto profile = ResolvePath(target.path);
+    const auto profile = ResolveTarget(target.path);
     ASSERT_TRUE(profile.ok()) << target.path << profile.status();
 
     EXPECT_TRUE(VerifyPath(*profile, target.path).ok()) << target.path;

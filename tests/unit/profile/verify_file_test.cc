@@ -17,7 +17,7 @@ class Verified : public ::testing::Test {
   void SetUp() override {
     path_ = NewestHello(false);
     if (path_.empty()) GTEST_SKIP() << kNoTargets;
-    auto profile = ResolvePath(path_);
+    auto profile = ResolveTarget(path_);
     ASSERT_TRUE(profile.ok()) << profile.status();
     profile_ = *std::move(profile);
     content_ = ReadWhole(path_);
