@@ -96,6 +96,14 @@ static __always_inline uint64_t go_word(const struct up_profile_slot* profile,
 #define GO_RETRY_ITAB(profile, regs) go_word(profile, regs, (regs)->ax, 4)
 #define GO_RETRY_DATA(profile, regs) go_word(profile, regs, (regs)->bx, 5)
 
+/* Where a function begins that was called through a func value: its closure
+ * (src/cmd/compile/abi-internal.md; on the stack ABI as well). */
+#define GO_CLOSURE(regs) ((regs)->dx)
+
+/* Behind a call of a method without arguments that returns an error. */
+#define GO_CAUSE_ITAB(profile, regs) go_word(profile, regs, (regs)->ax, 1)
+#define GO_CAUSE_DATA(profile, regs) go_word(profile, regs, (regs)->bx, 2)
+
 #define GO_STACK_POINTER(regs) ((regs)->sp)
 #define GO_SITE(regs) ((regs)->ip)
 

@@ -76,6 +76,13 @@
 #define GO_RETRY_ITAB(profile, regs) ((void)(profile), (regs)->regs[0])
 #define GO_RETRY_DATA(profile, regs) ((void)(profile), (regs)->regs[1])
 
+/* Where a function begins that was called through a func value: its closure. */
+#define GO_CLOSURE(regs) ((regs)->regs[26])
+
+/* Behind a call of a method without arguments that returns an error. */
+#define GO_CAUSE_ITAB(profile, regs) ((void)(profile), (regs)->regs[0])
+#define GO_CAUSE_DATA(profile, regs) ((void)(profile), (regs)->regs[1])
+
 #define GO_STACK_POINTER(regs) ((regs)->sp)
 #define GO_SITE(regs) ((regs)->pc)
 

@@ -25,6 +25,9 @@ struct go_error {
   uint64_t data;
 };
 
+/* The second word of an interface (src/runtime/runtime2.go: iface, eface). */
+#define GO_INTERFACE_DATA 8
+
 #define GO_ITAB_TYPE 8
 #define GO_ITAB_FIRST_METHOD 24
 
@@ -43,6 +46,10 @@ static __always_inline bool read_field(const struct up_profile_slot* profile, en
   return has_field(profile, field) &&
          bpf_probe_read_user(value, sizeof(*value),
                              (const void*)field_address(profile, field, base)) == 0;
+}
+
+static __always_inline bool read_word(uint64_t address, uint64_t* value) {
+  return bpf_probe_read_user(value, sizeof(*value), (const void*)address) == 0;
 }
 
 static __always_inline void mark_unread(struct up_http_event* event, int string) {

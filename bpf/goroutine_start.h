@@ -8,8 +8,6 @@
  * each new one is looked at, and none needs to be watched until it ends. */
 #include "bpf/handoff.h"
 
-#define GO_INTERFACE_DATA 8
-
 /* Takes one of the timers that start this function off; tells its origin where that is sure. */
 static __always_inline void consume_timer(const struct hit* hit, uint64_t function,
                                           struct up_origin* origin) {

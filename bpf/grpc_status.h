@@ -3,7 +3,7 @@
 #define UPROBED_BPF_GRPC_STATUS_H_
 
 /* The code that a request of google.golang.org/grpc ended with, in a *status.Status or an error. */
-#include "bpf/go_read.h"
+#include "bpf/go_error.h"
 #include "bpf/in_flight.h"
 
 /* codes/codes.go */
@@ -38,16 +38,6 @@ static __always_inline bool is_status_error(const struct go_error* error, uint64
   return bpf_probe_read_user(&first, sizeof(first),
                              (const void*)(error->itab + GO_ITAB_FIRST_METHOD)) == 0 &&
          first == method;
-}
-
-/* io.EOF, an *errors.errorString, which is the end of a stream without an error. */
-static __always_inline bool is_end_of_file(const struct go_error* error) {
-  struct go_string text;
-  char eof[3];
-  return bpf_probe_read_user(&text, sizeof(text), (const void*)error->data) == 0 &&
-         text.length == sizeof(eof) &&
-         bpf_probe_read_user(eof, sizeof(eof), (const void*)text.data) == 0 && eof[0] == 'E' &&
-         eof[1] == 'O' && eof[2] == 'F';
 }
 
 /* As status.Code says: of an error that is no status, one that fmt.Errorf has wrapped, else

@@ -5,6 +5,7 @@
 /* HTTP requests made through net/http.Transport: from the begin of (*Transport).roundTrip to the
  * response's headers or the error (src/net/http/transport.go). */
 #include "bpf/branch.h"
+#include "bpf/client_body.h"
 #include "bpf/connection.h"
 #include "bpf/go_error.h"
 #include "bpf/go_read.h"
@@ -115,6 +116,17 @@ static __always_inline void on_client_end(struct pt_regs* regs) {
   }
   if (!ends) return;
   uint64_t address = request->request;
+  if (!failed && (hit.profile->flags & UP_SLOT_CLIENT_BODIES)) {
+    uint64_t response = GO_RESULT_RESPONSE(hit.profile, regs);
+    struct up_http_event* kept =
+        keep_for_body(&hit, request, response, load_bias(hit.profile, regs, cookie));
+    if (kept) {
+      forget_request(&hit, &client_requests, request);
+      read_client_request(hit.profile, address, kept);
+      read_client_response(hit.profile, response, kept);
+      return;
+    }
+  }
   struct up_http_event* event = end_request(&hit, &client_requests, request, UP_EVENT_HTTP_CLIENT);
   if (!event) return;
   read_client_request(hit.profile, address, event);

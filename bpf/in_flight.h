@@ -51,39 +51,47 @@ static __always_inline void inherit_ids(struct up_in_flight_request* request,
   request->trace_flags = serving->trace_flags;
 }
 
-/* Reserves the record of a request that ends and copies what is known since its begin. NULL, and
- * counted, where there is no room. */
+/* Writes into the record of a request that ends what is known since its begin. */
+static __always_inline void fill_event(const struct hit* hit,
+                                       const struct up_in_flight_request* request, uint32_t kind,
+                                       struct up_http_event* event) {
+  bool server = kind == UP_EVENT_HTTP_SERVER || kind == UP_EVENT_GRPC_SERVER;
+  event->kind = kind;
+  event->slot = hit->slot;
+  event->start_ns = request->start_ns;
+  event->end_ns = bpf_ktime_get_ns();
+  event->goroutine = hit->key.goroutine;
+  event->request_size = -1;
+  event->response_size = -1;
+  event->tgid = hit->process.tgid;
+  event->tid = hit->process.tid;
+  event->status = 0;
+  event->protocol_major = 0;
+  event->protocol_minor = 0;
+  event->flags = request->flags;
+  event->truncated = 0;
+  event->unread = 0;
+  event->trace_flags = request->trace_flags;
+  event->http2 = 0;
+  event->error_method = 0;
+  event->error_value = 0;
+  event->first_byte_ns = server ? request->first_byte_ns : 0;
+  __builtin_memset(event->lengths, 0, sizeof(event->lengths));
+  __builtin_memcpy(event->trace_id, request->trace_id, UP_TRACE_ID_SIZE);
+  __builtin_memcpy(event->span_id, request->span_id, UP_SPAN_ID_SIZE);
+  __builtin_memcpy(event->parent_span_id, request->parent_span_id, UP_SPAN_ID_SIZE);
+}
+
+/* Reserves the record and writes what is known since the begin. NULL, and counted, where there is
+ * no room. */
 static __always_inline struct up_http_event* make_event(const struct hit* hit,
                                                         const struct up_in_flight_request* request,
                                                         uint32_t kind) {
   struct up_http_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-  if (event) {
-    event->kind = kind;
-    event->slot = hit->slot;
-    event->start_ns = request->start_ns;
-    event->end_ns = bpf_ktime_get_ns();
-    event->goroutine = hit->key.goroutine;
-    event->request_size = -1;
-    event->response_size = -1;
-    event->tgid = hit->process.tgid;
-    event->tid = hit->process.tid;
-    event->status = 0;
-    event->protocol_major = 0;
-    event->protocol_minor = 0;
-    event->flags = request->flags;
-    event->truncated = 0;
-    event->unread = 0;
-    event->trace_flags = request->trace_flags;
-    event->http2 = 0;
-    event->error_method = 0;
-    event->error_value = 0;
-    __builtin_memset(event->lengths, 0, sizeof(event->lengths));
-    __builtin_memcpy(event->trace_id, request->trace_id, UP_TRACE_ID_SIZE);
-    __builtin_memcpy(event->span_id, request->span_id, UP_SPAN_ID_SIZE);
-    __builtin_memcpy(event->parent_span_id, request->parent_span_id, UP_SPAN_ID_SIZE);
-  } else {
+  if (event)
+    fill_event(hit, request, kind, event);
+  else
     count(hit->counters, UP_COUNTER_LOST_RING_FULL);
-  }
   return event;
 }
 
@@ -96,12 +104,30 @@ static __always_inline struct up_http_event* end_request(const struct hit* hit, 
   return event;
 }
 
-/* Hands the record over; wakes the reader only when enough is waiting. */
-static __always_inline void submit(const struct hit* hit, struct up_http_event* event) {
+/* Wakes the reader only when enough is waiting. */
+static __always_inline uint64_t wakeup(void) {
+  uint64_t waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+  return waiting >= wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void count_submitted(const struct hit* hit,
+                                            const struct up_http_event* event) {
   if (event->flags & UP_FLAG_READ_FAULT) count(hit->counters, UP_COUNTER_FIELD_UNREAD);
   count(hit->counters, UP_COUNTER_EVENTS_SUBMITTED);
-  uint64_t waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
-  bpf_ringbuf_submit(event, waiting >= wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+}
+
+/* Hands the record over. */
+static __always_inline void submit(const struct hit* hit, struct up_http_event* event) {
+  count_submitted(hit, event);
+  bpf_ringbuf_submit(event, wakeup());
+}
+
+/* The same for a record that lies elsewhere. */
+static __always_inline void submit_copy(const struct hit* hit, struct up_http_event* event) {
+  if (bpf_ringbuf_output(&events, event, sizeof(*event), wakeup()))
+    count(hit->counters, UP_COUNTER_LOST_RING_FULL);
+  else
+    count_submitted(hit, event);
 }
 
 #endif /* UPROBED_BPF_IN_FLIGHT_H_ */

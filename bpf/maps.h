@@ -103,6 +103,31 @@ struct {
   __type(value, struct up_select_receive);
 } select_receives SEC(".maps");
 
+/* Client requests whose response is there and not consumed. Key: what the body is known by, where
+ * it is read and closed (bpf/client_body.h). */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, UP_CLIENT_BODIES_MAX);
+  __type(key, struct up_address_key);
+  __type(value, struct up_client_body);
+} client_bodies SEC(".maps");
+
+/* Of those, the body whose reading has failed, by the goroutine that asks for the cause. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, UP_CLIENT_BODIES_MAX);
+  __type(key, struct up_in_flight_key);
+  __type(value, struct up_address_key);
+} failed_bodies SEC(".maps");
+
+/* What an entry of client_bodies begins as: nothing of its size fits on the stack. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, uint32_t);
+  __type(value, struct up_client_body);
+} empty_client_body SEC(".maps");
+
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __uint(max_entries, UP_MAX_SLOTS);

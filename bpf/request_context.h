@@ -37,10 +37,6 @@ struct go_context {
 #define GO_STRUCT_FIELDS (GO_TYPE_SIZE + 8) /* behind the package's path */
 #define GO_STRUCT_FIELD_TYPE 8              /* behind the name */
 
-static __always_inline bool read_word(uint64_t address, uint64_t* value) {
-  return bpf_probe_read_user(value, sizeof(*value), (const void*)address) == 0;
-}
-
 static __always_inline bool read_context(uint64_t address, struct go_context* context) {
   return bpf_probe_read_user(context, sizeof(*context), (const void*)address) == 0;
 }

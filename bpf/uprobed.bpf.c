@@ -13,6 +13,7 @@
 #include "bpf/http_client.h"
 #include "bpf/http_server_ends.h"
 #include "bpf/preemption.h"
+#include "bpf/server_first_byte.h"
 
 SEC("uprobe")
 int server_start(struct pt_regs* regs) {
@@ -101,6 +102,18 @@ int client_connection(struct pt_regs* regs) {
 SEC("uprobe")
 int client_end(struct pt_regs* regs) {
   WITHOUT_PREEMPTION(on_client_end(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int client_body(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_client_body(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int server_first_byte(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_server_first_byte(regs));
   return 0;
 }
 

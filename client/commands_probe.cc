@@ -19,6 +19,7 @@ struct AttachOptions {
   std::string id;
   std::vector<std::string> instrumentations;
   std::vector<std::string> causality;
+  std::vector<std::string> timing;
   std::string service;
   bool capture_query = false;
   bool stitch_traces = false;
@@ -37,6 +38,9 @@ absl::StatusOr<v1::CreateProbeRequest> MakeCreateRequest(const AttachOptions& op
   for (const v1::Instrumentation value : *instrumentations) spec.add_instrumentations(value);
   if (absl::Status status = ParseCausality(options.causality, spec.mutable_causality());
       !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = ParseTiming(options.timing, spec.mutable_timing()); !status.ok()) {
     return status;
   }
   const auto labels = ParseLabels(options.labels);
@@ -126,14 +130,26 @@ ExitCode SetEnabled(Session& session, const std::string& name, bool enabled) {
   return Update(session, name, std::move(request));
 }
 
-ExitCode SetCausality(Session& session, const std::string& name,
-                      const std::vector<std::string>& causality) {
+struct UpdateOptions {
+  std::string name;
+  std::vector<std::string> causality;
+  std::vector<std::string> timing;
+};
+
+ExitCode UpdateOptional(Session& session, const UpdateOptions& options) {
   v1::UpdateProbeRequest request;
-  const absl::Status parsed =
-      ParseCausality(causality, request.mutable_probe()->mutable_spec()->mutable_causality());
-  if (!parsed.ok()) return session.Fail(FromAbsl(parsed));
-  request.mutable_update_mask()->add_paths("spec.causality");
-  return Update(session, name, std::move(request));
+  v1::ProbeSpec& spec = *request.mutable_probe()->mutable_spec();
+  if (!options.causality.empty()) {
+    const absl::Status parsed = ParseCausality(options.causality, spec.mutable_causality());
+    if (!parsed.ok()) return session.Fail(FromAbsl(parsed));
+    request.mutable_update_mask()->add_paths("spec.causality");
+  }
+  if (!options.timing.empty()) {
+    const absl::Status parsed = ParseTiming(options.timing, spec.mutable_timing());
+    if (!parsed.ok()) return session.Fail(FromAbsl(parsed));
+    request.mutable_update_mask()->add_paths("spec.timing");
+  }
+  return Update(session, options.name, std::move(request));
 }
 
 ExitCode Detach(Session& session, const std::string& given_name) {
@@ -231,6 +247,12 @@ void AddAttach(CLI::App& app, Command& chosen) {
                    "another goroutine is made for, without its context")
       ->delimiter(',')
       ->allow_extra_args(false);
+  attach
+      ->add_option("--timing", options->timing,
+                   "first-byte, body, or both with a comma: tell when a server began to write each "
+                   "response; end a client's spans where the body was read or closed")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   attach->add_option("--service", options->service,
                      "service.name of its spans; else OTEL_SERVICE_NAME or the file's name");
   attach->add_option("--label", options->labels, "key=value; may be repeated")
@@ -268,23 +290,21 @@ void AddDetach(CLI::App& app, Command& chosen) {
 }
 
 void AddUpdate(CLI::App& group, Command& chosen) {
-  struct Options {
-    std::string name;
-    std::vector<std::string> causality;
-  };
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<UpdateOptions>();
   CLI::App* update = group.add_subcommand("update", "Change the options of a probe");
   update->add_option("NAME", options->name, "Name of the probe")->required();
-  update
+  CLI::Option_group* changes = update->add_option_group("changes");
+  changes
       ->add_option("--causality", options->causality,
                    "goroutines, channels, both with a comma, or none")
       ->delimiter(',')
-      ->allow_extra_args(false)
-      ->required();
+      ->allow_extra_args(false);
+  changes->add_option("--timing", options->timing, "first-byte, body, both with a comma, or none")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  changes->require_option(1, 0);
   update->callback([&chosen, options] {
-    chosen = [options](Session& session) {
-      return SetCausality(session, options->name, options->causality);
-    };
+    chosen = [options](Session& session) { return UpdateOptional(session, *options); };
   });
 }
 

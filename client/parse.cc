@@ -123,6 +123,20 @@ absl::Status ParseCausality(const std::vector<std::string>& names,
   return absl::OkStatus();
 }
 
+absl::Status ParseTiming(const std::vector<std::string>& names, v1::TimingOptions* timing) {
+  for (const std::string& name : names) {
+    if (name == "first-byte") {
+      timing->set_server_first_byte(true);
+    } else if (name == "body") {
+      timing->set_client_body(true);
+    } else if (name != "none" || names.size() > 1) {
+      return Invalid(fmt::format(
+          "\"{}\" is no time of a response: there are first-byte and body, or none alone", name));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::map<std::string, std::string>> ParseLabels(
     const std::vector<std::string>& labels) {
   std::map<std::string, std::string> parsed;

@@ -27,6 +27,9 @@ std::string InstrumentationName(v1::Instrumentation instrumentation);
 // Sets the options named "goroutines" and "channels"; "none" alone sets none.
 absl::Status ParseCausality(const std::vector<std::string>& names, v1::CausalityOptions* causality);
 
+// Sets the options named "first-byte" and "body"; "none" alone sets none.
+absl::Status ParseTiming(const std::vector<std::string>& names, v1::TimingOptions* timing);
+
 // "team=checkout" each; a key may come once.
 absl::StatusOr<std::map<std::string, std::string>> ParseLabels(
     const std::vector<std::string>& labels);

@@ -47,6 +47,12 @@ std::string CausalityOf(const v1::ProbeSpec& spec) {
   return names;
 }
 
+std::string TimingOf(const v1::ProbeSpec& spec) {
+  std::string names = spec.timing().server_first_byte() ? "first-byte" : "";
+  if (spec.timing().client_body()) names += names.empty() ? "body" : " body";
+  return names;
+}
+
 std::string InstrumentationsOf(const v1::ProbeSpec& spec) {
   if (spec.instrumentations().empty()) return "all that the binary has";
   std::vector<std::string> names;
@@ -140,6 +146,7 @@ void PrintProbe(Terminal& terminal, const v1::Probe& probe,
   details.Add("query captured", spec.capture_query() ? "yes" : "no");
   details.Add("traces stitched", spec.stitch_traces() ? "yes" : "no");
   details.Add("causality", CausalityOf(spec));
+  details.Add("timing", TimingOf(spec));
   details.Add("suspect profile", spec.allow_suspect_profile() ? "allowed" : "");
   details.Add("labels", JoinMap(probe.labels()));
   details.Add("profile", status.profile());

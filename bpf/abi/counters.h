@@ -41,7 +41,10 @@ enum up_counter {
   UP_COUNTER_HITS_GRPC_CLIENT_END = 29,
   /* gRPC ends some requests twice. Those that began before the attach cannot be told from them. */
   UP_COUNTER_REPEATED_END = 30,
-  UP_COUNTER_COUNT = 31,
+  UP_COUNTER_HITS_SERVER_FIRST_BYTE = 31,
+  UP_COUNTER_HITS_CLIENT_BODY = 32,
+  UP_COUNTER_BODY_MAP_FULL = 33, /* a client's span ended with the header, for want of room */
+  UP_COUNTER_COUNT = 34,
 };
 
 struct up_counters {

@@ -58,6 +58,9 @@
 #define UP_FLAG_CHANNEL_PARENT 0x8000
 /* client: the error is of a pointer type */
 #define UP_FLAG_ERROR_POINTER 0x10000
+/* client: the body of the response was read to its end; it was closed before that */
+#define UP_FLAG_BODY_READ 0x20000
+#define UP_FLAG_BODY_CLOSED 0x40000
 
 struct up_http_event {
   uint32_t kind;
@@ -92,6 +95,9 @@ struct up_http_event {
    * the first word of its value; 0 where the error is not known */
   uint64_t error_method;
   uint64_t error_value;
+  /* CLOCK_MONOTONIC, 0 where it is not known. Server: the response's header is written; client,
+   * with UP_FLAG_BODY_*: it has been read. */
+  uint64_t first_byte_ns;
 };
 UP_ABI_OFFSET(struct up_http_event, start_ns, 8);
 UP_ABI_OFFSET(struct up_http_event, request_size, 32);
@@ -102,6 +108,6 @@ UP_ABI_OFFSET(struct up_http_event, trace_id, 88);
 UP_ABI_OFFSET(struct up_http_event, method, 120);
 UP_ABI_OFFSET(struct up_http_event, peer, 784);
 UP_ABI_OFFSET(struct up_http_event, error_method, 840);
-UP_ABI_ASSERT(sizeof(struct up_http_event) == 856);
+UP_ABI_ASSERT(sizeof(struct up_http_event) == 864);
 
 #endif /* UPROBED_BPF_ABI_HTTP_EVENT_H_ */

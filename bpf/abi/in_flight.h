@@ -35,8 +35,11 @@ struct up_in_flight_request {
   uint8_t parent_span_id[UP_SPAN_ID_SIZE];
   uint8_t trace_flags;
   uint8_t reserved[7];
-  /* client: the error that the last exchange ended in, as in struct up_http_event; 0: none */
-  uint64_t error_method;
+  union {
+    /* client: the error that the last exchange ended in, as in struct up_http_event; 0: none */
+    uint64_t error_method;
+    uint64_t first_byte_ns; /* server: as in struct up_http_event */
+  };
   uint64_t error_value;
   uint64_t error_data; /* the data word of its interface */
 };
@@ -135,6 +138,14 @@ struct up_timer_function {
   uint64_t pending;    /* timers */
 };
 UP_ABI_ASSERT(sizeof(struct up_timer_function) == 72);
+
+/* A client's request whose response has a body that is not consumed yet. */
+#define UP_CLIENT_BODIES_MAX 16384
+struct up_client_body {
+  uint64_t load_bias; /* how far the binary was loaded from where it was linked */
+  struct up_http_event event;
+};
+UP_ABI_ASSERT(sizeof(struct up_client_body) == 872);
 
 /* What a select statement receives, until it is known which channels it could have received from.
  */

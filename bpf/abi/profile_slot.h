@@ -85,7 +85,16 @@ enum up_field {
   UP_FIELD_GRPC_CALL_HDR_HOST = 66,
   UP_FIELD_GRPC_CALL_HDR_METHOD = 67,
   UP_FIELD_GRPC_STATUS_CODE = 68, /* of the generated google.rpc.Status */
-  UP_FIELD_COUNT = 69,
+  /* Responses. */
+  UP_FIELD_CHUNK_WRITER_RES = 69,        /* net/http.chunkWriter */
+  UP_FIELD_CLIENT_RESPONSE_BODY = 70,    /* io.ReadCloser */
+  UP_FIELD_BODY_EOF_SIGNAL_FN = 71,      /* func, nil where the body has ended */
+  UP_FIELD_GZIP_READER_BODY = 72,        /* net/http.gzipReader: *bodyEOFSignal */
+  UP_FIELD_HTTP2_BUNDLED_GZIP_BODY = 73, /* io.ReadCloser */
+  UP_FIELD_HTTP2_INTERNAL_GZIP_BODY = 74,
+  UP_FIELD_HTTP2_BUNDLED_PIPE_ERROR = 75, /* clientStream.bufPipe.err: what reading ends in */
+  UP_FIELD_HTTP2_INTERNAL_PIPE_ERROR = 76,
+  UP_FIELD_COUNT = 77,
 };
 
 #define UP_FIELDS_OF_WORD 64
@@ -110,14 +119,23 @@ UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
 #define UP_MAP_SWISS 2
 
 /* up_profile_slot.flags */
-#define UP_SLOT_SCOPED 0x1        /* only processes in the scope map are observed */
-#define UP_SLOT_CAPTURE_QUERY 0x2 /* copy URL.RawQuery of client requests */
-#define UP_SLOT_STACK_ABI 0x4     /* Go <= 1.16: arguments and results are on the stack */
-#define UP_SLOT_GOROUTINES 0x8    /* goroutines belong to the request that started them */
-#define UP_SLOT_CHANNELS 0x10     /* what is sent belongs to the request being served */
+#define UP_SLOT_SCOPED 0x1         /* only processes in the scope map are observed */
+#define UP_SLOT_CAPTURE_QUERY 0x2  /* copy URL.RawQuery of client requests */
+#define UP_SLOT_STACK_ABI 0x4      /* Go <= 1.16: arguments and results are on the stack */
+#define UP_SLOT_GOROUTINES 0x8     /* goroutines belong to the request that started them */
+#define UP_SLOT_CHANNELS 0x10      /* what is sent belongs to the request being served */
+#define UP_SLOT_CLIENT_BODIES 0x20 /* client requests end with the bodies of their responses */
 
 /* Error types that wrap another error; more are not unwrapped. */
 #define UP_ERROR_WRAPPERS 8
+
+/* Bodies of responses to clients, index in up_profile_slot.body_close. Those of HTTP/2 are one for
+ * each implementation, in the order of UP_HTTP2_*. */
+#define UP_BODY_HTTP1 0      /* net/http.bodyEOFSignal */
+#define UP_BODY_HTTP1_GZIP 1 /* net/http.gzipReader, which has the former */
+#define UP_BODY_HTTP2 2      /* transportResponseBody */
+#define UP_BODY_HTTP2_GZIP (UP_BODY_HTTP2 + UP_HTTP2_COUNT) /* gzipReader, which has the former */
+#define UP_BODY_COUNT (UP_BODY_HTTP2_GZIP + UP_HTTP2_COUNT)
 
 struct up_profile_slot {
   uint64_t present[UP_PRESENT_WORDS];
@@ -134,10 +152,11 @@ struct up_profile_slot {
   /* The Error methods of types that wrap another error, and where in the value that lies. */
   uint64_t error_wrappers[UP_ERROR_WRAPPERS];
   uint16_t wrapped_errors[UP_ERROR_WRAPPERS];
+  uint64_t body_close[UP_BODY_COUNT]; /* their Close methods */
 };
 UP_ABI_OFFSET(struct up_profile_slot, offset, 40);
-UP_ABI_OFFSET(struct up_profile_slot, client_function, 184);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 280);
+UP_ABI_OFFSET(struct up_profile_slot, client_function, 200);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 360);
 
 /* Key of the scope map: a process that a scoped slot observes. */
 struct up_scope_key {

@@ -29,6 +29,15 @@
 #define UP_COOKIE_COMPARES_ABORT (1ULL << 43)
 /* What is received in a select statement is taken over where its end is hit. */
 #define UP_COOKIE_SELECT (1ULL << 44)
+/* Body of a client's response: it was read to its end, or reading it failed; closed, else. */
+#define UP_COOKIE_BODY_READ (1ULL << 43)
+/* Body of a client's response, with UP_COOKIE_BODY_READ, HTTP/1: the transport has been asked for
+ * the cause. */
+#define UP_COOKIE_BODY_CAUSE (1ULL << 44)
+/* Body of a client's response of HTTP/2, whose implementation is above. */
+#define UP_COOKIE_BODY_HTTP2 (1ULL << 45)
+/* The first byte is that of a response of HTTP/2. */
+#define UP_COOKIE_FIRST_BYTE_HTTP2 (1ULL << 45)
 /* gRPC's client: the clientStream is on the stack, at the word below. */
 #define UP_COOKIE_STREAM_ON_STACK (1ULL << 45)
 /* gRPC's client: a call has returned the error; it is an argument of one else. */

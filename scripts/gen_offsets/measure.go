@@ -47,6 +47,12 @@ func (m *measurer) addRuns(patches []release, t *table) error {
 	}
 	if len(patches) == 2 {
 		t.add(run{first, first}, firstOffsets)
+		if last.patch != first.patch+1 {
+			// Which of the releases between, that are not to be had, is the first with the new layout is
+			// not known: of what moved, nothing is told of any of them.
+			t.add(run{release{first.minor, first.patch + 1}, release{last.minor, last.patch - 1}},
+				equal(firstOffsets, lastOffsets))
+		}
 		t.add(run{last, last}, lastOffsets)
 		return nil
 	}
@@ -56,14 +62,26 @@ func (m *measurer) addRuns(patches []release, t *table) error {
 		return err
 	}
 	if reflect.DeepEqual(firstOffsets, middleOffsets) {
-		t.add(run{first, patches[middle-1]}, firstOffsets)
+		t.add(run{first, release{first.minor, patches[middle].patch - 1}}, firstOffsets)
 		return m.addRuns(patches[middle:], t)
 	}
 	if err := m.addRuns(patches[:middle+1], t); err != nil {
 		return err
 	}
+	// What comes next begins where this has ended: releases between may not be to be had.
 	if middle+1 < len(patches) {
-		return m.addRuns(patches[middle+1:], t)
+		return m.addRuns(patches[middle:], t)
 	}
 	return nil
+}
+
+// equal returns what two releases have in common.
+func equal(a, b offsetsByKey) offsetsByKey {
+	common := offsetsByKey{}
+	for key, offset := range a {
+		if other, ok := b[key]; ok && other == offset {
+			common[key] = offset
+		}
+	}
+	return common
 }

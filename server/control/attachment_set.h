@@ -30,6 +30,8 @@ struct AttachedBinary {
   std::vector<profile::Instrumentation> instrumentations;  // as attached
   bool capture_query = false;                              // as attached
   bool stitch_traces = false;                              // as attached
+  bool server_first_byte = false;                          // as attached
+  bool client_body = false;                                // as attached
   std::unique_ptr<probe::Attachment> attachment;
 };
 

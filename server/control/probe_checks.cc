@@ -110,6 +110,8 @@ absl::StatusOr<store::ProbeRecord> ProbeChecks::CheckChange(const store::ProbeRe
   changed.spec.stitch_traces = wish.spec.stitch_traces;
   changed.spec.causality_goroutines = wish.spec.causality_goroutines;
   changed.spec.causality_channels = wish.spec.causality_channels;
+  changed.spec.server_first_byte = wish.spec.server_first_byte;
+  changed.spec.client_body = wish.spec.client_body;
   changed.spec.allow_suspect_profile = wish.spec.allow_suspect_profile;
   changed.spec.service_name = wish.spec.service_name;
   changed.labels = wish.labels;

@@ -167,10 +167,14 @@ absl::Status Reconciler::Attach(const store::ProbeRecord& record, AttachedBinary
   ASSIGN_OR_RETURN(binary.instrumentations, WantedOf(record.spec, binary.profile));
   binary.capture_query = record.spec.capture_query;
   binary.stitch_traces = record.spec.stitch_traces;
+  binary.server_first_byte = record.spec.server_first_byte;
+  binary.client_body = record.spec.client_body;
   probe::AttachOptions options;
   options.instrumentations = binary.instrumentations;
   options.capture_query = binary.capture_query;
   options.stitch_traces = binary.stitch_traces;
+  options.server_first_byte = binary.server_first_byte;
+  options.client_body = binary.client_body;
   if (record.spec.pid != 0) options.scoped_pids = {record.spec.pid};
   options.on_slot = [&](uint32_t slot) { Bind(record, binary.profile, slot); };
   ASSIGN_OR_RETURN(binary.attachment, backend_.Attach(binary.fd.get(), binary.profile, options));
@@ -189,7 +193,9 @@ void Reconciler::ApplyOptions(const store::ProbeRecord& record, Runtime& runtime
         const auto wanted = WantedOf(record.spec, binary.profile);
         return !wanted.ok() || *wanted != binary.instrumentations ||
                record.spec.capture_query != binary.capture_query ||
-               record.spec.stitch_traces != binary.stitch_traces;
+               record.spec.stitch_traces != binary.stitch_traces ||
+               record.spec.server_first_byte != binary.server_first_byte ||
+               record.spec.client_body != binary.client_body;
       });
   for (AttachedBinary& binary : changed) {
     binary.attachment.reset();

@@ -10,6 +10,7 @@
 #include "server/base/errors.h"
 #include "server/elf/architecture.h"
 #include "server/profile/fields.h"
+#include "server/profile/response_sites.h"
 
 namespace uprobed::control {
 namespace {
@@ -68,14 +69,16 @@ absl::Status CheckTrust(const store::ProbeSpec& spec, const profile::Profile& pr
       {{"profile", "profiles/" + profile.identity.Id()}, {"field", first.field}});
 }
 
-absl::Status CheckStitching(const store::ProbeSpec& spec, const profile::Profile& profile) {
+bool IsObserved(const store::ProbeSpec& spec, const profile::Profile& profile,
+                Instrumentation instrumentation) {
   const auto& named = spec.instrumentations;
-  const auto client = Instrumentation::kHttpClient;
-  const bool observed =
-      profile.Has(client) &&
-      (named.empty() || std::find(named.begin(), named.end(), client) != named.end());
+  return profile.Has(instrumentation) &&
+         (named.empty() || std::find(named.begin(), named.end(), instrumentation) != named.end());
+}
+
+absl::Status CheckStitching(const store::ProbeSpec& spec, const profile::Profile& profile) {
   std::string_view cause;
-  if (!observed) {
+  if (!IsObserved(spec, profile, Instrumentation::kHttpClient)) {
     cause = "the requests that it makes are not observed";
   } else if (std::none_of(profile.sites.begin(), profile.sites.end(), [](const auto& site) {
                return site.kind == profile::SiteKind::kClientConnection;
@@ -90,6 +93,38 @@ absl::Status CheckStitching(const store::ProbeSpec& spec, const profile::Profile
                    fmt::format("traces cannot be stitched to the requests of this binary: {}; all "
                                "else is observed, take stitch_traces back to make the probe active",
                                cause));
+}
+
+absl::Status TimingError(std::string_view what, std::string_view cause, std::string_view option) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "TIMING_UNAVAILABLE",
+                   fmt::format("{} cannot be told in this binary: {}; all else is observed, take "
+                               "{} back to make the probe active",
+                               what, cause, option));
+}
+
+absl::Status CheckTiming(const store::ProbeSpec& spec, const profile::Profile& profile) {
+  constexpr std::string_view kUnknown = "its net/http is not as in any known release of Go";
+  if (spec.server_first_byte) {
+    constexpr std::string_view kWhat = "when a response begins";
+    if (!IsObserved(spec, profile, Instrumentation::kHttpServer)) {
+      return TimingError(kWhat, "the requests that it serves are not observed",
+                         "timing.server_first_byte");
+    }
+    if (!profile::KnowsFirstByte(profile)) {
+      return TimingError(kWhat, kUnknown, "timing.server_first_byte");
+    }
+  }
+  if (spec.client_body) {
+    constexpr std::string_view kWhat = "when a response has been read";
+    if (!IsObserved(spec, profile, Instrumentation::kHttpClient)) {
+      return TimingError(kWhat, "the requests that it makes are not observed",
+                         "timing.client_body");
+    }
+    if (!profile::KnowsClientBodies(profile)) {
+      return TimingError(kWhat, kUnknown, "timing.client_body");
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -121,7 +156,8 @@ absl::Status MissingError(const store::ProbeSpec& spec, const profile::Profile& 
   for (const Instrumentation instrumentation : CausalityOf(spec)) {
     if (!profile.Has(instrumentation)) return AbsenceError(profile, instrumentation);
   }
-  return spec.stitch_traces ? CheckStitching(spec, profile) : absl::OkStatus();
+  if (spec.stitch_traces) RETURN_IF_ERROR(CheckStitching(spec, profile));
+  return CheckTiming(spec, profile);
 }
 
 }  // namespace uprobed::control

@@ -37,6 +37,8 @@ constexpr CounterLabel kSites[] = {
     {"grpc_server_end", UP_COUNTER_HITS_GRPC_SERVER_END},
     {"grpc_client_start", UP_COUNTER_HITS_GRPC_CLIENT_START},
     {"grpc_client_end", UP_COUNTER_HITS_GRPC_CLIENT_END},
+    {"server_first_byte", UP_COUNTER_HITS_SERVER_FIRST_BYTE},
+    {"client_body", UP_COUNTER_HITS_CLIENT_BODY},
     {"goroutine_start", UP_COUNTER_HITS_GOROUTINE_START},
     {"timer", UP_COUNTER_HITS_TIMER},
     {"channel_send", UP_COUNTER_HITS_CHANNEL_SEND},
@@ -124,6 +126,11 @@ std::vector<MetricFamily> CollectProbes(const std::vector<Probe>& probes) {
                 MakeCounter("uprobed_probe_repeated_starts_total",
                             "Second hits of a start site by one call, after its stack grew; "
                             "no loss."),
+                probes),
+      OfCounter(UP_COUNTER_BODY_MAP_FULL,
+                MakeCounter("uprobed_client_bodies_untracked_total",
+                            "Client spans that ended with the response's header, because too many "
+                            "bodies were being read."),
                 probes),
       OfCounter(UP_COUNTER_FIELD_UNREAD,
                 MakeCounter("uprobed_fields_unread_total",

@@ -15,6 +15,7 @@
 #include "server/base/errors.h"
 #include "server/probe/in_flight.h"
 #include "server/probe/profile_slot.h"
+#include "server/profile/response_sites.h"
 
 namespace uprobed::probe {
 namespace {
@@ -65,7 +66,17 @@ bpf_program* ProgramOf(const BpfObject& object, SiteKind kind) {
     case SiteKind::kGrpcClientFinish:
     case SiteKind::kGrpcClientFailed:
       return object.grpc_client_end();
+    case SiteKind::kServerFirstByte:
+    case SiteKind::kHttp2ServerFirstByte:
+      return object.server_first_byte();
+    case SiteKind::kClientBodyRead:
+    case SiteKind::kClientBodyCause:
+    case SiteKind::kClientBodyClose:
+    case SiteKind::kHttp2ClientBodyRead:
+    case SiteKind::kHttp2ClientBodyClose:
+      return object.client_body();
     case SiteKind::kGrpcStatusError:
+    case SiteKind::kClientGzipBody:
       break;
     case SiteKind::kClientStart:
       return object.client_start();
@@ -105,10 +116,17 @@ bpf_program* ProgramOf(const BpfObject& object, SiteKind kind) {
 
 // Whether a site is of what is wanted. A goroutine's memory is used again for the next, so what it
 // received is forgotten where that is started, even if nobody asks for goroutines.
-bool IsWanted(SiteKind kind, const std::vector<profile::Instrumentation>& wanted) {
-  const auto asked = [&wanted](profile::Instrumentation instrumentation) {
+bool IsWanted(SiteKind kind, const AttachOptions& options) {
+  const auto asked = [&options](profile::Instrumentation instrumentation) {
+    const auto& wanted = options.instrumentations;
     return std::find(wanted.begin(), wanted.end(), instrumentation) != wanted.end();
   };
+  const bool first_byte =
+      kind == SiteKind::kServerFirstByte || kind == SiteKind::kHttp2ServerFirstByte;
+  if (!profile::IsProbed(kind)) return false;
+  if (kind == SiteKind::kClientConnection && !options.stitch_traces) return false;
+  if (first_byte && !options.server_first_byte) return false;
+  if (profile::IsResponseSite(kind) && !first_byte && !options.client_body) return false;
   return asked(InstrumentationOf(kind)) ||
          (kind == SiteKind::kGoroutineStart && asked(profile::Instrumentation::kChannels));
 }
@@ -148,8 +166,7 @@ absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
 
   std::vector<Site> sites;
   for (const Site& site : profile.sites) {
-    if (site.kind == SiteKind::kClientConnection && !options.stitch_traces) continue;
-    if (IsProbed(site.kind) && IsWanted(site.kind, options.instrumentations)) sites.push_back(site);
+    if (IsWanted(site.kind, options)) sites.push_back(site);
   }
   RETURN_IF_ERROR(attachment->AttachSites(fd, sites));
   return attachment;

@@ -79,6 +79,8 @@ bpf_program* BpfObject::grpc_client_end() const { return skeleton_->progs.grpc_c
 bpf_program* BpfObject::client_start() const { return skeleton_->progs.client_start; }
 bpf_program* BpfObject::client_connection() const { return skeleton_->progs.client_connection; }
 bpf_program* BpfObject::client_end() const { return skeleton_->progs.client_end; }
+bpf_program* BpfObject::client_body() const { return skeleton_->progs.client_body; }
+bpf_program* BpfObject::server_first_byte() const { return skeleton_->progs.server_first_byte; }
 bpf_program* BpfObject::goroutine_start() const { return skeleton_->progs.goroutine_start; }
 bpf_program* BpfObject::timer_start() const { return skeleton_->progs.timer_start; }
 bpf_program* BpfObject::timer_stop() const { return skeleton_->progs.timer_stop; }
@@ -120,6 +122,8 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
                                  object->client_start(),
                                  object->client_connection(),
                                  object->client_end(),
+                                 object->client_body(),
+                                 object->server_first_byte(),
                                  object->goroutine_start(),
                                  object->timer_start(),
                                  object->timer_stop(),
@@ -133,6 +137,9 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
                                  object->channel_close()}) {
       bpf_program__set_expected_attach_type(program, kTraceUprobeMulti);
     }
+  }
+  for (bpf_map* map : {skeleton->maps.client_bodies, skeleton->maps.failed_bodies}) {
+    if (multi) bpf_map__set_map_flags(map, BPF_F_NO_PREALLOC);  // as below
   }
   for (bpf_map* map : {skeleton->maps.goroutine_origins, skeleton->maps.sent_elements,
                        skeleton->maps.timer_functions, skeleton->maps.select_receives}) {
@@ -153,6 +160,8 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
                    .sent_elements = bpf_map__fd(skeleton->maps.sent_elements),
                    .timer_functions = bpf_map__fd(skeleton->maps.timer_functions),
                    .select_receives = bpf_map__fd(skeleton->maps.select_receives),
+                   .client_bodies = bpf_map__fd(skeleton->maps.client_bodies),
+                   .failed_bodies = bpf_map__fd(skeleton->maps.failed_bodies),
                    .counters = bpf_map__fd(skeleton->maps.counters),
                    .events = bpf_map__fd(skeleton->maps.events)};
   return object;

@@ -31,6 +31,8 @@ struct BpfMaps {
   int sent_elements = -1;
   int timer_functions = -1;
   int select_receives = -1;
+  int client_bodies = -1;
+  int failed_bodies = -1;
   int counters = -1;
   int events = -1;
 };
@@ -66,6 +68,8 @@ class BpfObject {
   bpf_program* client_start() const;
   bpf_program* client_connection() const;
   bpf_program* client_end() const;
+  bpf_program* client_body() const;
+  bpf_program* server_first_byte() const;
   bpf_program* goroutine_start() const;
   bpf_program* timer_start() const;
   bpf_program* timer_stop() const;

@@ -45,6 +45,7 @@ uint32_t TgidOf(const up_context_key& key, const up_context_owner&) { return key
 uint32_t TgidOf(uint64_t, const up_outgoing_request& value) { return value.client.tgid; }
 uint32_t TgidOf(const up_in_flight_key& key, const up_origin&) { return key.tgid; }
 uint32_t TgidOf(const up_address_key& key, const up_origin&) { return key.tgid; }
+uint32_t TgidOf(const up_address_key& key, const up_http_event&) { return key.tgid; }
 
 const up_origin& OriginOf(const up_origin& origin) { return origin; }
 const up_origin& OriginOf(const up_timer_function& timer) { return timer.origin; }
@@ -65,7 +66,10 @@ size_t Remove(const BpfMaps& maps, const Predicate& wanted) {
   RemoveFrom<uint64_t, up_outgoing_request>(maps.outgoing_connections, wanted);
   RemoveHandoffs(
       maps, [&wanted](const auto& key, const auto& value) { return wanted(key, OriginOf(value)); });
-  return RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.server_requests, wanted) +
+  return RemoveFrom<up_address_key, up_client_body>(
+             maps.client_bodies,
+             [&wanted](const auto& key, const auto& value) { return wanted(key, value.event); }) +
+         RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.server_requests, wanted) +
          RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.client_requests, wanted) +
          RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.grpc_client_requests, wanted);
 }
@@ -75,7 +79,8 @@ constexpr auto kAny = [](const auto&, const auto&) { return true; };
 }  // namespace
 
 size_t InFlightRequests::Count() const {
-  return Collect<up_in_flight_key, up_in_flight_request>(maps_.server_requests, kAny).size() +
+  return Collect<up_address_key, up_client_body>(maps_.client_bodies, kAny).size() +
+         Collect<up_in_flight_key, up_in_flight_request>(maps_.server_requests, kAny).size() +
          Collect<up_in_flight_key, up_in_flight_request>(maps_.client_requests, kAny).size() +
          Collect<up_in_flight_key, up_in_flight_request>(maps_.grpc_client_requests, kAny).size();
 }
@@ -115,6 +120,8 @@ size_t InFlightRequests::RemoveSlot(uint32_t slot) const {
 }
 
 size_t InFlightRequests::RemoveExited(const std::function<bool(uint32_t tgid)>& exited) const {
+  RemoveFrom<up_in_flight_key, up_address_key>(
+      maps_.failed_bodies, [&exited](const auto& key, const auto&) { return exited(key.tgid); });
   return Remove(
       maps_, [&exited](const auto& key, const auto& value) { return exited(TgidOf(key, value)); });
 }

@@ -17,6 +17,8 @@ namespace uprobed::probe {
 struct AttachOptions {
   std::vector<profile::Instrumentation> instrumentations;
   bool capture_query = false;
+  bool server_first_byte = false;  // the server's sites tell when a response begins
+  bool client_body = false;        // a client's request ends with the body of its response
   bool stitch_traces = false;  // the client's sites tell which connection a request goes out on
   std::vector<uint32_t> scoped_pids;  // empty: every process of the binary
   // Called with the slot before the first site is live, so that no event comes unannounced.

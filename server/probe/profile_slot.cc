@@ -12,6 +12,7 @@
 #include "server/profile/error_methods.h"
 #include "server/profile/fields.h"
 #include "server/profile/http2_names.h"
+#include "server/profile/response_sites.h"
 #include "server/profile/runtime_sites.h"
 #include "server/profile/sites.h"
 
@@ -94,18 +95,37 @@ uint64_t AddressOf(const Profile& profile, std::string_view method) {
   return found == profile.error_methods.end() ? 0 : found->address;
 }
 
+uint64_t FunctionOf(const Site& site) { return site.virtual_address - site.function_offset; }
+
 void FillErrors(const Profile& profile, up_profile_slot& slot) {
   static_assert(profile::kErrorWrappers.size() <= UP_ERROR_WRAPPERS);
   const auto start = std::find_if(profile.sites.begin(), profile.sites.end(), [](const Site& site) {
     return site.kind == SiteKind::kClientStart;
   });
   if (start == profile.sites.end()) return;
-  slot.client_function = start->virtual_address - start->function_offset;
+  slot.client_function = FunctionOf(*start);
   slot.error_string_method = AddressOf(profile, profile::kErrorStringMethod);
   size_t index = 0;
   for (const profile::ErrorWrapper& wrapper : profile::kErrorWrappers) {
     slot.error_wrappers[index] = AddressOf(profile, wrapper.method);
     slot.wrapped_errors[index++] = wrapper.offset;
+  }
+}
+
+// By the address of its Close the kernel side knows of what kind a body is.
+void FillBodies(const Profile& profile, up_profile_slot& slot) {
+  slot.flags |= UP_SLOT_CLIENT_BODIES;
+  for (const Site& site : profile.sites) {
+    const auto* names = profile::Http2NamesWith(site.function);
+    const size_t implementation = names == nullptr ? 0 : names->implementation;
+    if (site.kind == SiteKind::kClientBodyClose) {
+      slot.body_close[UP_BODY_HTTP1] = FunctionOf(site);
+    } else if (site.kind == SiteKind::kHttp2ClientBodyClose) {
+      slot.body_close[UP_BODY_HTTP2 + implementation] = FunctionOf(site);
+    } else if (site.kind == SiteKind::kClientGzipBody) {
+      const size_t kind = names == nullptr ? UP_BODY_HTTP1_GZIP : UP_BODY_HTTP2_GZIP;
+      slot.body_close[kind + implementation] = FunctionOf(site);
+    }
   }
 }
 
@@ -126,6 +146,23 @@ uint64_t WordOf(const profile::ArgumentLocation& location) {
                  number < UP_WORD_STACK - 1
              ? 1 + static_cast<uint64_t>(number)
              : UP_WORD_NONE;
+}
+
+uint64_t ResponseBitsOf(SiteKind kind) {
+  switch (kind) {
+    case SiteKind::kHttp2ServerFirstByte:
+      return UP_COOKIE_FIRST_BYTE_HTTP2;
+    case SiteKind::kClientBodyRead:
+      return UP_COOKIE_BODY_READ;
+    case SiteKind::kClientBodyCause:
+      return UP_COOKIE_BODY_READ | UP_COOKIE_BODY_CAUSE;
+    case SiteKind::kHttp2ClientBodyRead:
+      return UP_COOKIE_BODY_READ | UP_COOKIE_BODY_HTTP2;
+    case SiteKind::kHttp2ClientBodyClose:
+      return UP_COOKIE_BODY_HTTP2;
+    default:
+      return 0;
+  }
 }
 
 }  // namespace
@@ -153,6 +190,7 @@ up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& opt
     slot.offset[field.index] = static_cast<uint16_t>(found->second.offset);
   }
   FillErrors(profile, slot);
+  if (options.client_body && profile::KnowsClientBodies(profile)) FillBodies(profile, slot);
   return slot;
 }
 
@@ -173,11 +211,12 @@ uint64_t MakeSiteCookie(const Site& site, uint32_t slot) {
   if (profile::IsCloseOfChannel(site)) {
     cookie |= WordOf(site.arguments.front()) << UP_COOKIE_CHANNEL_SHIFT;
   }
-  if (const auto* names = profile::FindHttp2Names(site.function)) {
+  if (const auto* names = profile::Http2NamesWith(site.function)) {
     cookie |= uint64_t{names->implementation} << UP_COOKIE_HTTP2_SHIFT;
   }
   if (site.kind == SiteKind::kHttp2ServerAbort) cookie |= UP_COOKIE_COMPARES_ABORT;
   if (site.kind == SiteKind::kSelectReceiveDirect) cookie |= UP_COOKIE_SELECT;
+  cookie |= ResponseBitsOf(site.kind);
   if (site.kind == SiteKind::kGrpcClientFailed) cookie |= UP_COOKIE_RETURNED_ERROR;
   for (const profile::ArgumentLocation& argument : site.arguments) {
     if (!profile::IsSaved(argument)) continue;

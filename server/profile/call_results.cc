@@ -91,17 +91,21 @@ std::optional<size_t> TestOfFirstResult(const ControlFlow& flow, size_t call, Ca
   std::optional<RegisterNumber> holder;
   if (abi == CallAbi::kAmd64Registers) holder = kRax;
   std::optional<RegisterNumber> tested;
+  bool compared = false;
   size_t node = call;
   for (int step = 0; step < kMaxStraightLine && flow.successors(node).size() == 1; ++step) {
     node = flow.successors(node).front();
     const elf::Instruction& instruction = flow.at(node);
     if (instruction.flow == elf::Flow::kConditional) {
       if (!CanTestWord(instruction, abi, kX0)) return std::nullopt;
-      const bool holds = abi == CallAbi::kArm64Registers || (tested && tested == holder);
+      const bool holds =
+          abi == CallAbi::kArm64Registers || compared || (tested && tested == holder);
       return holds ? std::optional(node) : std::nullopt;
     }
     if (instruction.flow != elf::Flow::kNext) return std::nullopt;
     tested = TestedForZero(instruction);
+    compared =
+        abi == CallAbi::kAmd64Stack && ComparesStackWordWithZero(instruction, kFirstResultOnStack);
     if (abi == CallAbi::kAmd64Registers && Writes(instruction, "rax")) return std::nullopt;
     if (abi == CallAbi::kArm64Registers && Writes(instruction, "x0")) return std::nullopt;
     if (abi == CallAbi::kAmd64Stack && !tested) {

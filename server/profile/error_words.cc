@@ -48,13 +48,6 @@ ErrorHolders BehindCall(CallAbi abi) {
           WordHolders(Architecture::kAmd64, {}, {kDataOnStack})};
 }
 
-// `cmpq $0, offset(%rsp)` (Intel SDM volume 2, CMP: REX.W 83 /7 ib, with a SIB byte for rsp and a
-// displacement of 8 bits).
-bool ComparesWithZero(const elf::Instruction& instruction, int32_t offset) {
-  const std::vector<uint8_t> wanted = {0x48, 0x83, 0x7c, 0x24, static_cast<uint8_t>(offset), 0};
-  return instruction.bytes == wanted;
-}
-
 // Whether `jump` asks whether the error is nil, `before` being the instruction before it.
 bool TestsError(const elf::Instruction& before, const elf::Instruction& jump,
                 const WordHolders& type, CallAbi abi) {
@@ -64,7 +57,7 @@ bool TestsError(const elf::Instruction& before, const elf::Instruction& jump,
   }
   const std::optional<RegisterNumber> tested = TestedForZero(before);
   if (tested) return type.Has(*tested);
-  return abi == CallAbi::kAmd64Stack && ComparesWithZero(before, kTypeOnStack);
+  return abi == CallAbi::kAmd64Stack && ComparesStackWordWithZero(before, kTypeOnStack);
 }
 
 std::optional<ArgumentLocation> AnyOf(const WordHolders& holders, elf::Architecture architecture,

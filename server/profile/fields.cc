@@ -111,6 +111,18 @@ constexpr std::array<FieldSpec, UP_FIELD_COUNT> kFields = {{
     {UP_FIELD_GRPC_CALL_HDR_HOST, kGrpcCallHdr, "Host", kGrpcClient, Need::kIfPresent},
     {UP_FIELD_GRPC_CALL_HDR_METHOD, kGrpcCallHdr, "Method", kGrpcClient, Need::kAlways},
     {UP_FIELD_GRPC_STATUS_CODE, kGrpcStatus, "Code", kGrpcServer, Need::kAlways},
+    {UP_FIELD_CHUNK_WRITER_RES, "net/http.chunkWriter", "res", kServer, Need::kIfPresent},
+    {UP_FIELD_CLIENT_RESPONSE_BODY, kClientResponse, "Body", kClient, Need::kIfPresent},
+    {UP_FIELD_BODY_EOF_SIGNAL_FN, "net/http.bodyEOFSignal", "fn", kClient, Need::kIfPresent},
+    {UP_FIELD_GZIP_READER_BODY, "net/http.gzipReader", "body", kClient, Need::kIfPresent},
+    {UP_FIELD_HTTP2_BUNDLED_GZIP_BODY, "net/http.http2gzipReader", "body", kClient,
+     Need::kIfPresent},
+    {UP_FIELD_HTTP2_INTERNAL_GZIP_BODY, "net/http/internal/http2.gzipReader", "body", kClient,
+     Need::kIfPresent},
+    {UP_FIELD_HTTP2_BUNDLED_PIPE_ERROR, "net/http.http2clientStream", "bufPipe.err", kClient,
+     Need::kIfPresent},
+    {UP_FIELD_HTTP2_INTERNAL_PIPE_ERROR, "net/http/internal/http2.clientStream", "bufPipe.err",
+     kClient, Need::kIfPresent},
 }};
 
 }  // namespace

@@ -13,11 +13,21 @@ constexpr std::string_view kFunctionInside = ".func";
 
 constexpr std::array<Http2Names, UP_HTTP2_COUNT> kHttp2Names = {{
     {UP_HTTP2_BUNDLED, "net/http.(*http2serverConn).runHandler",
-     "net/http.(*http2responseWriter).handlerDone", UP_FIELD_HTTP2_BUNDLED_RWS, true},
+     "net/http.(*http2responseWriter).handlerDone", UP_FIELD_HTTP2_BUNDLED_RWS, true,
+     "net/http.(*http2serverConn).writeHeaders", "net/http.(*http2clientStream).copyTrailers-fm",
+     "net/http.http2transportResponseBody.Close", "net/http.(*http2gzipReader).Close"},
     {UP_HTTP2_INTERNAL, "net/http/internal/http2.(*serverConn).runHandler",
-     "net/http/internal/http2.(*responseWriter).handlerDone", UP_FIELD_HTTP2_INTERNAL_RWS, false},
+     "net/http/internal/http2.(*responseWriter).handlerDone", UP_FIELD_HTTP2_INTERNAL_RWS, false,
+     "net/http/internal/http2.(*serverConn).writeHeaders",
+     "net/http/internal/http2.(*clientStream).copyTrailers-fm",
+     "net/http/internal/http2.transportResponseBody.Close",
+     "net/http/internal/http2.(*gzipReader).Close"},
     {UP_HTTP2_MODULE, "golang.org/x/net/http2.(*serverConn).runHandler",
-     "golang.org/x/net/http2.(*responseWriter).handlerDone", UP_FIELD_HTTP2_MODULE_RWS, true},
+     "golang.org/x/net/http2.(*responseWriter).handlerDone", UP_FIELD_HTTP2_MODULE_RWS, true,
+     "golang.org/x/net/http2.(*serverConn).writeHeaders",
+     "golang.org/x/net/http2.(*clientStream).copyTrailers-fm",
+     "golang.org/x/net/http2.transportResponseBody.Close",
+     "golang.org/x/net/http2.(*gzipReader).Close"},
 }};
 
 }  // namespace
@@ -29,6 +39,17 @@ const Http2Names* FindHttp2Names(std::string_view function) {
     if (!function.starts_with(names.run_function)) continue;
     function.remove_prefix(names.run_function.size());
     return function.empty() || function.starts_with(kFunctionInside) ? &names : nullptr;
+  }
+  return nullptr;
+}
+
+const Http2Names* Http2NamesWith(std::string_view function) {
+  if (const Http2Names* names = FindHttp2Names(function)) return names;
+  for (const Http2Names& names : kHttp2Names) {
+    for (const std::string_view each : {names.write_headers_function, names.body_read_function,
+                                        names.body_close_function, names.gzip_close_function}) {
+      if (function == each) return &names;
+    }
   }
   return nullptr;
 }

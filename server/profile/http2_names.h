@@ -26,6 +26,13 @@ struct Http2Names {
   up_field first_field;  // of its group of UP_HTTP2_FIELDS
   // Whether runHandler gets the *http.Request. It is made behind it since Go 1.27.
   bool has_request;
+  // Writes the header of a response.
+  std::string_view write_headers_function;
+  // Of the client: the method value that is called where the end of a body is read; Close of a
+  // body, and of one that is decompressed.
+  std::string_view body_read_function;
+  std::string_view body_close_function;
+  std::string_view gzip_close_function;
 };
 
 std::span<const Http2Names> AllHttp2Names();
@@ -33,6 +40,10 @@ std::span<const Http2Names> AllHttp2Names();
 // The implementation whose runHandler, or a function without a name in it, is called `function`;
 // nullptr where there is none.
 const Http2Names* FindHttp2Names(std::string_view function);
+
+// The implementation that `function` is named in, be it its runHandler or another; nullptr where
+// there is none.
+const Http2Names* Http2NamesWith(std::string_view function);
 
 // Whether `fields` has those that the requests of this implementation are read by.
 bool KnowsFieldsOf(const Http2Names& names, const std::map<std::string, FieldOffset>& fields);

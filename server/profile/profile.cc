@@ -12,7 +12,7 @@ namespace {
 template <typename T, size_t N>
 using Names = std::array<std::pair<T, std::string_view>, N>;
 
-constexpr Names<SiteKind, 35> kSiteKinds = {
+constexpr Names<SiteKind, 43> kSiteKinds = {
     {{SiteKind::kServerStart, "server_start"},
      {SiteKind::kServerEnd, "server_end"},
      {SiteKind::kClientStart, "client_start"},
@@ -47,7 +47,15 @@ constexpr Names<SiteKind, 35> kSiteKinds = {
      {SiteKind::kGrpcClientEnd, "grpc_client_end"},
      {SiteKind::kGrpcClientFinish, "grpc_client_finish"},
      {SiteKind::kGrpcClientFailed, "grpc_client_failed"},
-     {SiteKind::kGrpcStatusError, "grpc_status_error"}}};
+     {SiteKind::kGrpcStatusError, "grpc_status_error"},
+     {SiteKind::kServerFirstByte, "server_first_byte"},
+     {SiteKind::kHttp2ServerFirstByte, "http2_server_first_byte"},
+     {SiteKind::kClientBodyRead, "client_body_read"},
+     {SiteKind::kClientBodyCause, "client_body_cause"},
+     {SiteKind::kClientBodyClose, "client_body_close"},
+     {SiteKind::kHttp2ClientBodyRead, "http2_client_body_read"},
+     {SiteKind::kHttp2ClientBodyClose, "http2_client_body_close"},
+     {SiteKind::kClientGzipBody, "client_gzip_body"}}};
 constexpr Names<CostClass, 2> kCostClasses = {
     {{CostClass::kEmulated, "emulated"}, {CostClass::kSingleStepped, "single_stepped"}}};
 constexpr Names<Source, 6> kSources = {{{Source::kSymtab, "symtab"},
@@ -119,6 +127,8 @@ Instrumentation InstrumentationOf(SiteKind kind) {
     case SiteKind::kHttp2ServerGoexit:
     case SiteKind::kHttp2ServerPanic:
     case SiteKind::kHttp2ServerAbort:
+    case SiteKind::kServerFirstByte:
+    case SiteKind::kHttp2ServerFirstByte:
       return Instrumentation::kHttpServer;
     case SiteKind::kGoroutineStart:
     case SiteKind::kTimerStart:
@@ -150,12 +160,20 @@ Instrumentation InstrumentationOf(SiteKind kind) {
     case SiteKind::kClientExchangeError:
     case SiteKind::kClientBranch:
     case SiteKind::kClientConnection:
+    case SiteKind::kClientBodyRead:
+    case SiteKind::kClientBodyCause:
+    case SiteKind::kClientBodyClose:
+    case SiteKind::kHttp2ClientBodyRead:
+    case SiteKind::kHttp2ClientBodyClose:
+    case SiteKind::kClientGzipBody:
       break;
   }
   return Instrumentation::kHttpClient;
 }
 
-bool IsProbed(SiteKind kind) { return kind != SiteKind::kGrpcStatusError; }
+bool IsProbed(SiteKind kind) {
+  return kind != SiteKind::kGrpcStatusError && kind != SiteKind::kClientGzipBody;
+}
 
 bool IsBranch(SiteKind kind) {
   return kind == SiteKind::kClientBranch || kind == SiteKind::kServerRecover ||

@@ -71,6 +71,17 @@ enum class SiteKind : uint8_t {
   kGrpcClientFailed,  // the jump behind an attempt that failed: without an error it is retried
   // Never probed: by the address of (*status.Error).Error errors are known to be such.
   kGrpcStatusError,
+  kServerFirstByte,       // net/http writes the header of a response
+  kHttp2ServerFirstByte,  // HTTP/2 does
+  // The body of a client's response: reading it has ended, in whatever error; the jump behind the
+  // question why it failed; it is closed.
+  kClientBodyRead,
+  kClientBodyCause,
+  kClientBodyClose,
+  kHttp2ClientBodyRead,  // only where it was read to its end
+  kHttp2ClientBodyClose,
+  // Never probed: by the address of its Close a body is known to be one that is decompressed.
+  kClientGzipBody,
 };
 
 // How dear a hit is: whether the kernel runs the replaced instruction inside the same trap.
@@ -179,7 +190,7 @@ struct Absence {
 
 // The resolver's rules change with releases of the daemon: a stored profile of an older revision is
 // resolved anew.
-inline constexpr int kResolverRevision = 6;
+inline constexpr int kResolverRevision = 7;
 
 struct Profile {
   BinaryIdentity identity;

@@ -18,6 +18,7 @@
 #include "server/profile/http2_names.h"
 #include "server/profile/known_offsets.h"
 #include "server/profile/offsets.h"
+#include "server/profile/response_sites.h"
 #include "server/profile/runtime_sites.h"
 #include "server/profile/sites.h"
 
@@ -216,6 +217,12 @@ absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& 
   }
   if (profile.Has(Instrumentation::kHttpServer)) {
     RETURN_IF_ERROR(AddHttp2Sites(file, functions, abi, &profile));
+    ASSIGN_OR_RETURN(const std::vector<Site> sites, FindFirstByteSites(file, functions, abi));
+    profile.sites.insert(profile.sites.end(), sites.begin(), sites.end());
+  }
+  if (profile.Has(Instrumentation::kHttpClient)) {
+    ASSIGN_OR_RETURN(const std::vector<Site> sites, FindClientBodySites(file, functions, abi));
+    profile.sites.insert(profile.sites.end(), sites.begin(), sites.end());
   }
 
   RETURN_IF_ERROR(AddSites(Instrumentation::kGoroutines, FindGoroutineSites(file, functions, abi),

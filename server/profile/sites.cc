@@ -7,6 +7,7 @@
 #include "server/base/errors.h"
 #include "server/profile/grpc_names.h"
 #include "server/profile/prologue.h"
+#include "server/profile/response_sites.h"
 #include "server/profile/runtime_sites.h"
 #include "server/profile/site_code.h"
 
@@ -73,6 +74,7 @@ bool LiesIn(SiteKind kind, std::string_view function) {
       break;
   }
   if (IsRuntimeSite(kind)) return RuntimeSiteLiesIn(kind, function);
+  if (IsResponseSite(kind)) return ResponseSiteLiesIn(kind, function);
   const bool server = InstrumentationOf(kind) == Instrumentation::kHttpServer;
   return function == (server ? kServeFunction : kRoundTripFunction);
 }
@@ -150,6 +152,19 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
       return {OnStack(kSavedStream, 0), at("error_type", 1, 1), at("error", 2, 2)};
     case SiteKind::kGrpcClientFailed:  // returned (error), behind four words of arguments
       return {OnStack(kSavedStream, 0), at("error_type", 0, 4), at("error", 1, 5)};
+    case SiteKind::kServerFirstByte:  // (cw *chunkWriter) writeHeader(p []byte), in it
+      return {at("writer", 0, 1)};
+    case SiteKind::kClientBodyRead:  // func(err error), in it
+      return {at("error_type", 0, 1), at("error", 1, 2)};
+    case SiteKind::kClientBodyCause:  // returned (error), behind the receiver
+      return {at("error_type", 0, 1), at("error", 1, 2)};
+    case SiteKind::kClientBodyClose:  // (es *bodyEOFSignal) Close(), in it
+      return {at("body", 0, 1)};
+    case SiteKind::kHttp2ClientBodyClose:  // (b transportResponseBody) Close(), in it
+      return {at("stream", 0, 1)};
+    case SiteKind::kHttp2ServerFirstByte:
+    case SiteKind::kHttp2ClientBodyRead:
+    case SiteKind::kClientGzipBody:
     case SiteKind::kGrpcStatusError:
       return {};
   }

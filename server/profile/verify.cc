@@ -21,6 +21,7 @@
 #include "server/profile/jump_conditions.h"
 #include "server/profile/offsets.h"
 #include "server/profile/resolver.h"
+#include "server/profile/response_sites.h"
 #include "server/profile/runtime_sites.h"
 #include "server/profile/sites.h"
 #include "server/profile/word_holders.h"
@@ -108,6 +109,7 @@ absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& si
       return InvalidSite(site, "is not a direct call");
     case SiteKind::kClientResult:
     case SiteKind::kGrpcClientFailed:
+    case SiteKind::kClientBodyCause:
       if (ZeroTestOf(architecture, site.bytes)) return absl::OkStatus();
       return InvalidSite(site, "is not a test for equality");
     case SiteKind::kServerRecover:
@@ -129,6 +131,13 @@ absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& si
     case SiteKind::kGrpcServerEnd:
     case SiteKind::kGrpcStatusError:
     case SiteKind::kClientExchangeError:
+    case SiteKind::kServerFirstByte:
+    case SiteKind::kHttp2ServerFirstByte:
+    case SiteKind::kClientBodyRead:
+    case SiteKind::kClientBodyClose:
+    case SiteKind::kHttp2ClientBodyRead:
+    case SiteKind::kHttp2ClientBodyClose:
+    case SiteKind::kClientGzipBody:
       return absl::OkStatus();
   }
   return InvalidSite(site, "is of an unknown kind");
@@ -233,6 +242,7 @@ absl::Status CheckSites(elf::Architecture architecture, const Profile& profile) 
   if (const auto flaw = Http2Flaw(profile)) return Invalid(*flaw);
   if (const auto flaw = RuntimeFlaw(profile)) return Invalid(*flaw);
   if (const auto flaw = GrpcFlaw(profile)) return Invalid(*flaw);
+  if (const auto flaw = ResponseFlaw(profile)) return Invalid(*flaw);
   return absl::OkStatus();
 }
 

@@ -109,6 +109,12 @@ std::optional<RegisterNumber> TestedForZero(const elf::Instruction& instruction)
   return first + (high ? 8 : 0);
 }
 
+// Intel SDM volume 2, CMP: REX.W 83 /7 ib, with a SIB byte for rsp and a displacement of 8 bits.
+bool ComparesStackWordWithZero(const elf::Instruction& instruction, int32_t offset) {
+  const std::vector<uint8_t> wanted = {0x48, 0x83, 0x7c, 0x24, static_cast<uint8_t>(offset), 0};
+  return instruction.bytes == wanted;
+}
+
 WordHolders::WordHolders(elf::Architecture architecture, std::set<RegisterNumber> registers,
                          std::set<int32_t> offsets)
     : architecture_(architecture), registers_(std::move(registers)), offsets_(std::move(offsets)) {}

@@ -27,6 +27,9 @@ bool Writes(const elf::Instruction& instruction, std::string_view register_name)
 // The register that amd64's `test r, r` tests; nullopt for any other instruction.
 std::optional<RegisterNumber> TestedForZero(const elf::Instruction& instruction);
 
+// Whether it is amd64's `cmpq $0, offset(%rsp)`.
+bool ComparesStackWordWithZero(const elf::Instruction& instruction, int32_t offset);
+
 // Which registers and places of the frame hold one word, along a line of instructions: what puts it
 // away and takes it back is followed.
 class WordHolders {

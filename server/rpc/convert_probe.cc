@@ -31,11 +31,13 @@ constexpr char kCaptureQueryField[] = "spec.capture_query";
 constexpr char kStitchTracesField[] = "spec.stitch_traces";
 constexpr char kCausalityGoroutinesField[] = "spec.causality.goroutines";
 constexpr char kCausalityChannelsField[] = "spec.causality.channels";
+constexpr char kServerFirstByteField[] = "spec.timing.server_first_byte";
+constexpr char kClientBodyField[] = "spec.timing.client_body";
 constexpr char kAllowSuspectField[] = "spec.allow_suspect_profile";
 constexpr char kServiceNameField[] = "spec.service_name";
 constexpr char kLabelsField[] = "labels";
 
-constexpr std::array<std::pair<up_counter, const char*>, 18> kHits{{
+constexpr std::array<std::pair<up_counter, const char*>, 20> kHits{{
     {UP_COUNTER_HITS_CLIENT_CONNECTION, "client_connection"},
     {UP_COUNTER_HITS_SERVER_START, "server_start"},
     {UP_COUNTER_HITS_SERVER_END, "server_end"},
@@ -54,6 +56,8 @@ constexpr std::array<std::pair<up_counter, const char*>, 18> kHits{{
     {UP_COUNTER_HITS_GRPC_SERVER_END, "grpc_server_end"},
     {UP_COUNTER_HITS_GRPC_CLIENT_START, "grpc_client_start"},
     {UP_COUNTER_HITS_GRPC_CLIENT_END, "grpc_client_end"},
+    {UP_COUNTER_HITS_SERVER_FIRST_BYTE, "server_first_byte"},
+    {UP_COUNTER_HITS_CLIENT_BODY, "client_body"},
 }};
 constexpr std::array<std::pair<up_counter, const char*>, 5> kLosses{{
     {UP_COUNTER_LOST_RING_FULL, "ring_full"},
@@ -96,6 +100,8 @@ void FillSpec(const store::ProbeSpec& from, v1::ProbeSpec& to) {
   to.set_allow_suspect_profile(from.allow_suspect_profile);
   to.mutable_causality()->set_goroutines(from.causality_goroutines);
   to.mutable_causality()->set_channels(from.causality_channels);
+  to.mutable_timing()->set_server_first_byte(from.server_first_byte);
+  to.mutable_timing()->set_client_body(from.client_body);
   to.set_service_name(ToUtf8(from.service_name));
 }
 
@@ -175,6 +181,8 @@ absl::StatusOr<store::ProbeRecord> FreeFields(const v1::Probe& probe) {
   record.spec.stitch_traces = probe.spec().stitch_traces();
   record.spec.causality_goroutines = probe.spec().causality().goroutines();
   record.spec.causality_channels = probe.spec().causality().channels();
+  record.spec.server_first_byte = probe.spec().timing().server_first_byte();
+  record.spec.client_body = probe.spec().timing().client_body();
   record.spec.allow_suspect_profile = probe.spec().allow_suspect_profile();
   if (probe.spec().service_name().size() > kMaxServiceNameBytes) {
     return FieldError("SERVICE_NAME_INVALID", "probe.spec.service_name",
@@ -310,7 +318,9 @@ const std::set<std::string>& UpdatableFields() {
                                                          kServiceNameField,
                                                          kLabelsField,
                                                          kCausalityGoroutinesField,
-                                                         kCausalityChannelsField};
+                                                         kCausalityChannelsField,
+                                                         kServerFirstByteField,
+                                                         kClientBodyField};
   return fields;
 }
 
@@ -335,6 +345,10 @@ absl::StatusOr<store::ProbeRecord> ApplyChange(const v1::Probe& change,
   if (fields.contains(kCausalityChannelsField)) {
     spec.causality_channels = wanted.spec.causality_channels;
   }
+  if (fields.contains(kServerFirstByteField)) {
+    spec.server_first_byte = wanted.spec.server_first_byte;
+  }
+  if (fields.contains(kClientBodyField)) spec.client_body = wanted.spec.client_body;
   if (fields.contains(kAllowSuspectField)) {
     spec.allow_suspect_profile = wanted.spec.allow_suspect_profile;
   }

@@ -67,6 +67,9 @@ void FillSpan(const span::Span& from, v1::Span& to) {
   to.set_kind(from.kind == span::Kind::kServer ? v1::Span::KIND_SERVER : v1::Span::KIND_CLIENT);
   *to.mutable_start_time() = ToTimestamp(from.start_unix_ns);
   *to.mutable_end_time() = ToTimestamp(from.end_unix_ns);
+  if (from.first_byte_unix_ns != 0) {
+    *to.mutable_first_byte_time() = ToTimestamp(from.first_byte_unix_ns);
+  }
   span::VisitAttributes(from, [&to](std::string_view key, const span::AttributeValue& value) {
     FillAttribute(key, value, *to.add_attributes());
   });

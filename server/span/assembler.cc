@@ -206,6 +206,13 @@ ParentSource ParentSourceOf(uint32_t flags) {
   return (flags & UP_FLAG_REMOTE_PARENT) != 0 ? ParentSource::kTraceparent : ParentSource::kNone;
 }
 
+// How the body of a client's response ended; a failure is an error of the request.
+std::string BodyEndOf(uint32_t flags) {
+  if ((flags & UP_FLAG_ERROR) != 0) return "";
+  if ((flags & UP_FLAG_BODY_READ) != 0) return "read";
+  return (flags & UP_FLAG_BODY_CLOSED) != 0 ? "closed" : "";
+}
+
 void SetIdentity(Span& span, const up_http_event& event) {
   static_assert(sizeof(span.trace_id) == sizeof(event.trace_id));
   static_assert(sizeof(span.span_id) == sizeof(event.span_id));
@@ -238,6 +245,7 @@ Span Assemble(const up_http_event& event, const EventSource& source, const WallC
                   : Kind::kClient;
   span.start_unix_ns = clock.ToUnixNanos(event.start_ns);
   span.end_unix_ns = clock.ToUnixNanos(event.end_ns);
+  if (event.first_byte_ns != 0) span.first_byte_unix_ns = clock.ToUnixNanos(event.first_byte_ns);
   SetIdentity(span, event);
   SetSource(span, event, source);
   if (IsGrpc(event)) {
@@ -256,6 +264,7 @@ Span Assemble(const up_http_event& event, const EventSource& source, const WallC
   span.response_body_size = std::max<int64_t>(event.response_size, -1);
   span.error_type = ErrorTypeOf(span, event, strings, source.error_methods.get());
   span.hijacked = (event.flags & UP_FLAG_HIJACKED) != 0;
+  span.body_end = BodyEndOf(event.flags);
   return span;
 }
 

@@ -59,6 +59,7 @@ constexpr Attribute kAttributes[] = {
     {"network.protocol.version", Text<&Span::protocol_version>},
     {"http.request.body.size", Size<&Span::request_body_size>, true},
     {"http.response.body.size", Size<&Span::response_body_size>, true},
+    {"uprobed.response.body.end", Text<&Span::body_end>},
     {"error.type", Text<&Span::error_type>},
     {"uprobed.connection.hijacked", Hijacked},
 };

@@ -59,6 +59,10 @@ absl::StatusOr<up_http_event> DecodeHttpEvent(std::span<const std::byte> record)
     return Malformed(
         fmt::format("a record ends {} ns before it starts", event.start_ns - event.end_ns));
   }
+  if (event.first_byte_ns != 0 &&
+      (event.first_byte_ns < event.start_ns || event.first_byte_ns > event.end_ns)) {
+    return Malformed("the first byte of a record's response is outside of the request");
+  }
   if (event.end_ns > kLatestNs) {
     return Malformed(fmt::format("a record ends {} ns after boot", event.end_ns));
   }

@@ -34,6 +34,7 @@ struct Span {
   uint8_t trace_flags = 0;
   int64_t start_unix_ns = 0;
   int64_t end_unix_ns = 0;
+  int64_t first_byte_unix_ns = 0;  // of the response; 0: not known
 
   // Resource
   std::string probe;  // "probes/shop"
@@ -60,6 +61,7 @@ struct Span {
   int64_t request_body_size = -1;
   int64_t response_body_size = -1;
   std::string error_type;  // "500", "panic", "NOT_FOUND", "_OTHER"; empty: no error
+  std::string body_end;    // client: "read", "closed"; empty: the span ends with the header
   bool hijacked = false;   // server: the handler took the connection over
   bool refused = false;    // server: no request of anybody's, answered by net/http itself
 

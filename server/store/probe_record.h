@@ -20,6 +20,8 @@ struct ProbeSpec {
   bool enabled = true;
   bool capture_query = false;
   bool stitch_traces = false;
+  bool server_first_byte = false;
+  bool client_body = false;
   // Calls on other goroutines are children of the request that started these, or that what they
   // received from a channel belongs to.
   bool causality_goroutines = false;

@@ -108,11 +108,16 @@ class Handoff(harness.E2eTest):
 
     def check_edges(self, path, scenario):
         """The calls are those of the function that served, though it had ended."""
-        count = sum(int(edge["count"])
-                    for edge in self.client("topology", "-o", "json").json()["edges"]
-                    if edge["caller"] == path.name and edge["calleeFunction"].startswith("/answer/")
-                    and edge["callerFunction"].startswith(f"/alone/{scenario}/"))
-        self.assertEqual(count, REQUESTS, scenario)
+        def count():
+            return sum(int(edge["count"])
+                       for edge in self.client("topology", "-o", "json").json()["edges"]
+                       if edge["caller"] == path.name
+                       and edge["calleeFunction"].startswith("/answer/")
+                       and edge["callerFunction"].startswith(f"/alone/{scenario}/"))
+
+        # A call whose caller or callee is not there yet is no edge yet.
+        harness.wait_until(lambda: count() >= REQUESTS, f"the edges of {scenario}")
+        self.assertEqual(count(), REQUESTS, scenario)
 
     def begin(self, path, causality):
         self.release = re.search(r"go1\.\d+\.\d+", path.name).group(0)

@@ -36,11 +36,11 @@ void SetError(v1::Probe& probe, grpc::StatusCode code, const std::string& reason
 TEST(Attach, SendsAllThatWasAskedFor) {
   FakeDaemon daemon;
   daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
-  const CommandResult result =
-      RunCommand(daemon, {"attach", "--label", "team=a", "--instrumentation",
-                          "http_server,http_client", "/srv/shop", "--name", "probes/shop",
-                          "--service", "Shop", "--capture-query", "--stitch-traces",
-                          "--allow-suspect-profile", "--wait-for-binary", "--label", "tier=1"});
+  const CommandResult result = RunCommand(
+      daemon, {"attach", "--label", "team=a", "--instrumentation", "http_server,http_client",
+               "/srv/shop", "--name", "probes/shop", "--service", "Shop", "--capture-query",
+               "--stitch-traces", "--timing", "first-byte,body", "--allow-suspect-profile",
+               "--wait-for-binary", "--label", "tier=1"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.out, "probes/shop is ACTIVE: 6 sites, 1 process\n");
   const v1::CreateProbeRequest& request = daemon.script.create_probe;
@@ -52,6 +52,8 @@ TEST(Attach, SendsAllThatWasAskedFor) {
   EXPECT_EQ(spec.service_name(), "Shop");
   EXPECT_TRUE(spec.capture_query());
   EXPECT_TRUE(spec.stitch_traces());
+  EXPECT_TRUE(spec.timing().server_first_byte());
+  EXPECT_TRUE(spec.timing().client_body());
   EXPECT_TRUE(spec.allow_suspect_profile());
   EXPECT_TRUE(spec.enabled());
   EXPECT_THAT(spec.instrumentations(),
@@ -151,6 +153,26 @@ TEST(Probe, IsEnabledAndDisabledByTheSameMask) {
   EXPECT_TRUE(daemon.script.update_probe.probe().spec().has_enabled());
   EXPECT_FALSE(daemon.script.update_probe.probe().spec().enabled());
   EXPECT_THAT(daemon.script.update_probe.update_mask().paths(), ElementsAre("spec.enabled"));
+}
+
+TEST(ProbeUpdate, ChangesOnlyWhatIsNamed) {
+  FakeDaemon daemon;
+
+  EXPECT_EQ(RunCommand(daemon, {"probe", "update", "shop", "--timing", "body"}).exit_code, 0);
+  EXPECT_THAT(daemon.script.update_probe.update_mask().paths(), ElementsAre("spec.timing"));
+  EXPECT_TRUE(daemon.script.update_probe.probe().spec().timing().client_body());
+  EXPECT_FALSE(daemon.script.update_probe.probe().spec().timing().server_first_byte());
+
+  EXPECT_EQ(RunCommand(daemon,
+                       {"probe", "update", "shop", "--timing", "none", "--causality", "goroutines"})
+                .exit_code,
+            0);
+  EXPECT_THAT(daemon.script.update_probe.update_mask().paths(),
+              ElementsAre("spec.causality", "spec.timing"));
+  EXPECT_FALSE(daemon.script.update_probe.probe().spec().timing().client_body());
+
+  EXPECT_EQ(RunCommand(daemon, {"probe", "update", "shop"}).exit_code, 2);
+  EXPECT_EQ(RunCommand(daemon, {"probe", "update", "shop", "--timing", "last-byte"}).exit_code, 2);
 }
 
 TEST(Probes, ListsEveryPage) {

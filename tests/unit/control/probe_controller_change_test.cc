@@ -76,6 +76,19 @@ TEST_F(ChangeTest, AttachesAnewToStitchTraces) {
   EXPECT_TRUE(backend_.live().begin()->second.options.stitch_traces);
 }
 
+TEST_F(ChangeTest, AttachesAnewToTellMoreOfResponses) {
+  record_.spec.server_first_byte = true;
+  ASSERT_TRUE(Update().ok());
+  ASSERT_EQ(backend_.live().size(), 1u);
+  EXPECT_TRUE(backend_.live().begin()->second.options.server_first_byte);
+  EXPECT_FALSE(backend_.live().begin()->second.options.client_body);
+
+  record_.spec.client_body = true;
+  ASSERT_TRUE(Update().ok());
+  ASSERT_EQ(backend_.live().size(), 1u);
+  EXPECT_TRUE(backend_.live().begin()->second.options.client_body);
+}
+
 TEST_F(ChangeTest, AttachesAnewToFindParents) {
   record_.spec.causality_channels = true;
 

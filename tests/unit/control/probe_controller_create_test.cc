@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "server/control/proc_file.h"
+#include "server/profile/response_sites.h"
 #include "tests/unit/control/controller_fixture.h"
 
 namespace uprobed::control {
@@ -204,6 +205,43 @@ TEST_F(CreateTest, IsDegradedWhereTracesAreToBeStitchedToWhatIsNotObserved) {
   ASSERT_TRUE(probe.ok()) << probe.status();
   EXPECT_EQ(probe->status.state, ProbeState::kDegraded);
   EXPECT_EQ(ReasonOf(probe->status.error), "STITCHING_UNAVAILABLE");
+}
+
+TEST_F(CreateTest, IsDegradedWithoutWhatTellsMoreOfResponses) {
+  const auto without = [this](const std::string& name, auto ask, auto change) -> std::string {
+    const std::string path = Binary(name);
+    absl::StatusOr<ResolvedProfile> resolved = catalog_->ResolveTarget(path, 0, false);
+    change(resolved->profile);
+    EXPECT_TRUE(store_->PutProfile(resolved->profile, path, false, 1).ok());
+    store::ProbeRecord record = Record(name, path);
+    ask(record.spec);
+    const absl::StatusOr<Probe> probe = Create(record);
+    EXPECT_TRUE(probe.ok()) << probe.status();
+    EXPECT_TRUE(controller_->Delete(name, "", false).ok());
+    if (!probe.ok()) return ReasonOf(probe.status());
+    return probe->status.error.ok() ? "OK" : ReasonOf(probe->status.error);
+  };
+  const auto first_byte = [](store::ProbeSpec& spec) { spec.server_first_byte = true; };
+  const auto body = [](store::ProbeSpec& spec) { spec.client_body = true; };
+  const auto nothing = [](profile::Profile&) {};
+  const auto no_response_sites = [](profile::Profile& p) {
+    std::erase_if(p.sites, [](const auto& site) { return profile::IsResponseSite(site.kind); });
+  };
+  EXPECT_EQ(without("first", first_byte, nothing), "OK");
+  EXPECT_EQ(without("body", body, nothing), "OK");
+  EXPECT_EQ(without("first-siteless", first_byte, no_response_sites), "TIMING_UNAVAILABLE");
+  EXPECT_EQ(without("body-siteless", body, no_response_sites), "TIMING_UNAVAILABLE");
+  EXPECT_EQ(without("first-fieldless", first_byte,
+                    [](profile::Profile& p) { p.fields.erase("net/http.chunkWriter.res"); }),
+            "TIMING_UNAVAILABLE");
+  EXPECT_EQ(without("body-fieldless", body,
+                    [](profile::Profile& p) { p.fields.erase("net/http.Response.Body"); }),
+            "TIMING_UNAVAILABLE");
+  const auto client_only = [&first_byte](store::ProbeSpec& spec) {
+    first_byte(spec);
+    spec.instrumentations = {Instrumentation::kHttpClient};
+  };
+  EXPECT_EQ(without("unobserved", client_only, nothing), "TIMING_UNAVAILABLE");
 }
 
 TEST_F(CreateTest, IsDegradedWithoutWhatShouldFindParents) {

@@ -242,6 +242,54 @@ TEST(MakeSiteCookie, OfHttp2SaysWhichImplementationItIs) {
             2 | uint64_t{UP_HTTP2_INTERNAL} << UP_COOKIE_HTTP2_SHIFT | UP_COOKIE_COMPARES_ABORT);
 }
 
+TEST(MakeProfileSlot, KnowsBodiesByWhereTheirCloseIs) {
+  Profile profile;
+  profile.fields["net/http.Response.Body"].offset = 64;
+  profile.fields["net/http.bodyEOFSignal.fn"].offset = 48;
+  uint64_t address = 0x1000;
+  for (const auto& [kind, function] : std::vector<std::pair<SiteKind, std::string>>{
+           {SiteKind::kClientBodyRead, "net/http.(*persistConn).readLoop.func4"},
+           {SiteKind::kClientBodyClose, "net/http.(*bodyEOFSignal).Close"},
+           {SiteKind::kClientGzipBody, "net/http.(*gzipReader).Close"},
+           {SiteKind::kHttp2ClientBodyClose, "golang.org/x/net/http2.transportResponseBody.Close"},
+           {SiteKind::kClientGzipBody, "net/http/internal/http2.(*gzipReader).Close"}}) {
+    Site site = MakeSite(kind, "push rbp", {});
+    site.function = function;
+    site.virtual_address = address + 4;
+    site.function_offset = 4;
+    profile.sites.push_back(site);
+    address += 0x1000;
+  }
+  AttachOptions options;
+  options.client_body = true;
+
+  const up_profile_slot slot = MakeProfileSlot(profile, options);
+
+  EXPECT_EQ(slot.flags, static_cast<uint32_t>(UP_SLOT_CLIENT_BODIES));
+  EXPECT_THAT(slot.body_close, ElementsAre(0x2000, 0x3000, 0, 0, 0x4000, 0, 0x5000, 0));
+  profile.fields.clear();
+  EXPECT_EQ(MakeProfileSlot(profile, options).flags, 0U);
+}
+
+TEST(MakeSiteCookie, OfResponsesSaysWhatTheHitMeans) {
+  Site site = MakeSite(SiteKind::kClientBodyRead, "push rbp", {});
+  EXPECT_EQ(MakeSiteCookie(site, 2), 2 | UP_COOKIE_BODY_READ);
+  site.kind = SiteKind::kClientBodyCause;
+  EXPECT_EQ(MakeSiteCookie(site, 2), 2 | UP_COOKIE_BODY_READ | UP_COOKIE_BODY_CAUSE);
+  site.kind = SiteKind::kClientBodyClose;
+  EXPECT_EQ(MakeSiteCookie(site, 2), 2U);
+  const uint64_t internal = uint64_t{UP_HTTP2_INTERNAL} << UP_COOKIE_HTTP2_SHIFT;
+  site.kind = SiteKind::kHttp2ClientBodyRead;
+  site.function = "net/http/internal/http2.(*clientStream).copyTrailers-fm";
+  EXPECT_EQ(MakeSiteCookie(site, 2), 2 | internal | UP_COOKIE_BODY_READ | UP_COOKIE_BODY_HTTP2);
+  site.kind = SiteKind::kHttp2ClientBodyClose;
+  site.function = "net/http/internal/http2.transportResponseBody.Close";
+  EXPECT_EQ(MakeSiteCookie(site, 2), 2 | internal | UP_COOKIE_BODY_HTTP2);
+  site.kind = SiteKind::kHttp2ServerFirstByte;
+  site.function = "net/http/internal/http2.(*serverConn).writeHeaders";
+  EXPECT_EQ(MakeSiteCookie(site, 2), 2 | internal | UP_COOKIE_FIRST_BYTE_HTTP2);
+}
+
 TEST(MakeSiteCookie, OfTheStartThatProtocolsShareSaysThatItMayRepeat) {
   Site start = MakeSite(SiteKind::kServerStart, "push rbp", {"request", "response"});
   start.bytes = {0x55};

@@ -8,6 +8,7 @@
 #include "server/profile/coverage.h"
 #include "server/profile/fields.h"
 #include "server/profile/go_version.h"
+#include "server/profile/response_sites.h"
 #include "server/profile/sites.h"
 #include "tests/unit/profile/resolved.h"
 
@@ -71,6 +72,12 @@ TEST_P(Targets, HaveServerAndClientWithEverySiteEmulated) {
     EXPECT_EQ(Count(*profile, SiteKind::kClientResult), 1u);
     EXPECT_EQ(Count(*profile, SiteKind::kClientConnection), 1u);
     EXPECT_TRUE(KnowsConnections(profile->fields));
+    EXPECT_TRUE(KnowsFirstByte(*profile));
+    EXPECT_TRUE(KnowsClientBodies(*profile));
+    EXPECT_EQ(Count(*profile, SiteKind::kHttp2ServerFirstByte), 1u);
+    EXPECT_EQ(Count(*profile, SiteKind::kHttp2ClientBodyRead), 1u);
+    EXPECT_EQ(Count(*profile, SiteKind::kHttp2ClientBodyClose), 1u);
+    EXPECT_EQ(Count(*profile, SiteKind::kClientGzipBody), 2u);
     for (const Site& site : profile->sites) {
       EXPECT_EQ(site.cost, CostClass::kEmulated) << site.instruction;
     }

@@ -36,6 +36,7 @@ TEST(ProbeFromProto, TakesEachFieldThatACallerChooses) {
   probe.mutable_spec()->set_allow_suspect_profile(true);
   probe.mutable_spec()->set_stitch_traces(true);
   probe.mutable_spec()->mutable_causality()->set_channels(true);
+  probe.mutable_spec()->mutable_timing()->set_client_body(true);
   probe.mutable_spec()->set_service_name("till");
   (*probe.mutable_labels())["team"] = "shop";
 
@@ -50,6 +51,8 @@ TEST(ProbeFromProto, TakesEachFieldThatACallerChooses) {
   EXPECT_TRUE(record->spec.stitch_traces);
   EXPECT_FALSE(record->spec.causality_goroutines);
   EXPECT_TRUE(record->spec.causality_channels);
+  EXPECT_FALSE(record->spec.server_first_byte);
+  EXPECT_TRUE(record->spec.client_body);
   EXPECT_EQ(record->spec.service_name, "till");
   EXPECT_THAT(record->labels, ElementsAre(Pair("team", "shop")));
 }
@@ -120,16 +123,17 @@ TEST(ProbeToProto, TellsCountersByName) {
   const v1::ProbeCounters counters = ToProto(probe).status().counters();
 
   EXPECT_EQ(counters.spans(), 7U);
-  EXPECT_THAT(counters.hits(),
-              UnorderedElementsAre(
-                  Pair("server_start", 100), Pair("server_end", 101), Pair("client_start", 102),
-                  Pair("client_end", 103), Pair("server_recover", 113), Pair("server_refused", 114),
-                  Pair("http2_server_start", 115), Pair("http2_server_end", 116),
-                  Pair("http2_server_unfinished", 117), Pair("client_connection", 118),
-                  Pair("goroutine_start", 119), Pair("timer", 120), Pair("channel_send", 121),
-                  Pair("channel_receive", 122), Pair("grpc_server_start", 126),
-                  Pair("grpc_server_end", 127), Pair("grpc_client_start", 128),
-                  Pair("grpc_client_end", 129)));
+  EXPECT_THAT(
+      counters.hits(),
+      UnorderedElementsAre(
+          Pair("server_start", 100), Pair("server_end", 101), Pair("client_start", 102),
+          Pair("client_end", 103), Pair("server_recover", 113), Pair("server_refused", 114),
+          Pair("http2_server_start", 115), Pair("http2_server_end", 116),
+          Pair("http2_server_unfinished", 117), Pair("client_connection", 118),
+          Pair("goroutine_start", 119), Pair("timer", 120), Pair("channel_send", 121),
+          Pair("channel_receive", 122), Pair("server_first_byte", 131), Pair("client_body", 132),
+          Pair("grpc_server_start", 126), Pair("grpc_server_end", 127),
+          Pair("grpc_client_start", 128), Pair("grpc_client_end", 129)));
   EXPECT_THAT(counters.losses(), UnorderedElementsAre(Pair("ring_full", 105), Pair("map_full", 106),
                                                       Pair("no_start", 107), Pair("abandoned", 108),
                                                       Pair("read_fault", 109)));

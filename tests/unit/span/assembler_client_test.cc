@@ -85,6 +85,23 @@ TEST(ClientAssembler, CountsErrorsFrom400AndOfGo) {
   EXPECT_EQ(AssembleClient(event).error_type, "_OTHER");
 }
 
+TEST(ClientAssembler, TellsHowTheBodyEnded) {
+  up_http_event event = ClientEvent();
+  EXPECT_EQ(AssembleClient(event).body_end, "");
+  EXPECT_EQ(AssembleClient(event).first_byte_unix_ns, 0);
+  event.first_byte_ns = event.start_ns + 1;
+  event.flags = UP_FLAG_BODY_READ;
+  EXPECT_EQ(AssembleClient(event).body_end, "read");
+  EXPECT_EQ(AssembleClient(event).first_byte_unix_ns, AssembleClient(event).start_unix_ns + 1);
+  event.flags = UP_FLAG_BODY_CLOSED;
+  EXPECT_EQ(AssembleClient(event).body_end, "closed");
+  EXPECT_EQ(AssembleClient(event).error_type, "");
+  event.flags = UP_FLAG_BODY_READ | UP_FLAG_ERROR;
+  EXPECT_EQ(AssembleClient(event).body_end, "");
+  EXPECT_EQ(AssembleClient(event).error_type, "_OTHER");
+  EXPECT_EQ(AssembleClient(event).status_code, 201u);
+}
+
 TEST(ClientAssembler, KnowsServerSpanOfItsGoroutineAsParent) {
   up_http_event event = ClientEvent();
   event.flags = UP_FLAG_LOCAL_PARENT;

@@ -34,6 +34,7 @@ Span FullSpan() {
   span.request_body_size = 0;
   span.response_body_size = 12;
   span.error_type = "500";
+  span.body_end = "read";
   span.hijacked = true;
   return span;
 }
@@ -60,15 +61,15 @@ std::vector<std::string> Attributes(const Span& span) {
 }
 
 TEST(Attributes, FollowSemanticConventionsInOrder) {
-  EXPECT_THAT(
-      Attributes(FullSpan()),
-      ElementsAre("http.request.method=_OTHER", "http.request.method_original=PROPFIND",
-                  "http.response.status_code=500", "http.route=/items/{id}", "url.scheme=http",
-                  "url.path=/items/7", "url.query=q=1", "url.full=http://shop/items/7",
-                  "server.address=shop", "server.port=80", "network.peer.address=10.0.0.9",
-                  "network.peer.port=4711", "network.protocol.version=1.1",
-                  "http.request.body.size=0", "http.response.body.size=12", "error.type=500",
-                  "uprobed.connection.hijacked=true"));
+  EXPECT_THAT(Attributes(FullSpan()),
+              ElementsAre("http.request.method=_OTHER", "http.request.method_original=PROPFIND",
+                          "http.response.status_code=500", "http.route=/items/{id}",
+                          "url.scheme=http", "url.path=/items/7", "url.query=q=1",
+                          "url.full=http://shop/items/7", "server.address=shop", "server.port=80",
+                          "network.peer.address=10.0.0.9", "network.peer.port=4711",
+                          "network.protocol.version=1.1", "http.request.body.size=0",
+                          "http.response.body.size=12", "uprobed.response.body.end=read",
+                          "error.type=500", "uprobed.connection.hijacked=true"));
 }
 
 TEST(Attributes, OfAnRpcFollowSemanticConventionsInOrder) {

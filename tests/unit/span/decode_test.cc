@@ -62,6 +62,18 @@ TEST(Decode, RefusesTimesThatWallClockCannotHold) {
   ExpectMalformed(Decode(event));
 }
 
+TEST(Decode, RefusesAFirstByteOutsideOfTheRequest) {
+  up_http_event event = ServerEvent();
+  for (const uint64_t inside : {event.start_ns, event.end_ns}) {
+    event.first_byte_ns = inside;
+    EXPECT_TRUE(Decode(event).ok());
+  }
+  for (const uint64_t outside : {event.start_ns - 1, event.end_ns + 1}) {
+    event.first_byte_ns = outside;
+    ExpectMalformed(Decode(event));
+  }
+}
+
 TEST(Decode, TakesRequestThatEndsAsItStarts) {
   up_http_event event = ServerEvent();
   event.end_ns = event.start_ns;

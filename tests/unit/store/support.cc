@@ -119,6 +119,8 @@ ProbeRecord FullProbe(const std::string& id) {
                    .enabled = false,
                    .capture_query = true,
                    .stitch_traces = true,
+                   .server_first_byte = true,
+                   .client_body = true,
                    .causality_goroutines = true,
                    .causality_channels = true,
                    .allow_suspect_profile = true,
