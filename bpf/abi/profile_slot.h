@@ -94,7 +94,14 @@ enum up_field {
   UP_FIELD_HTTP2_INTERNAL_GZIP_BODY = 74,
   UP_FIELD_HTTP2_BUNDLED_PIPE_ERROR = 75, /* clientStream.bufPipe.err: what reading ends in */
   UP_FIELD_HTTP2_INTERNAL_PIPE_ERROR = 76,
-  UP_FIELD_COUNT = 77,
+  /* net/http/internal/http2.responseWriterState.req, a request by value. */
+  UP_FIELD_HTTP2_REQUEST_METHOD = 77,
+  UP_FIELD_HTTP2_REQUEST_HOST = 78,
+  UP_FIELD_HTTP2_REQUEST_REQUEST_URI = 79,
+  UP_FIELD_HTTP2_REQUEST_REMOTE_ADDR = 80,
+  UP_FIELD_HTTP2_REQUEST_CONTENT_LENGTH = 81,
+  UP_FIELD_HTTP2_REQUEST_TLS = 82,
+  UP_FIELD_COUNT = 83,
 };
 
 #define UP_FIELDS_OF_WORD 64
@@ -145,7 +152,7 @@ struct up_profile_slot {
   uint32_t flags;
   uint32_t map_kind;
   uint16_t offset[UP_FIELD_COUNT];
-  uint16_t reserved[3];
+  uint16_t reserved[1];
   /* Addresses as linked, 0 where the binary does not have them. */
   uint64_t client_function;     /* net/http.(*Transport).roundTrip */
   uint64_t error_string_method; /* errors.(*errorString).Error */
@@ -155,8 +162,8 @@ struct up_profile_slot {
   uint64_t body_close[UP_BODY_COUNT]; /* their Close methods */
 };
 UP_ABI_OFFSET(struct up_profile_slot, offset, 40);
-UP_ABI_OFFSET(struct up_profile_slot, client_function, 200);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 360);
+UP_ABI_OFFSET(struct up_profile_slot, client_function, 208);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 368);
 
 /* Key of the scope map: a process that a scoped slot observes. */
 struct up_scope_key {

@@ -49,7 +49,7 @@ var goFields = membersByStruct{
 	// A package of its own since Go 1.27; there req is held by value and no *net/http.Request.
 	"net/http/internal/http2.responseWriter": {"rws"},
 	"net/http/internal/http2.responseWriterState": {"stream", "req.Method", "req.URL",
-		"req.Header", "req.Host", "req.RequestURI", "status", "wroteHeader", "wroteBytes"},
+		"req.Header", "req.Host", "req.RequestURI", "req.RemoteAddr", "req.ContentLength", "req.TLS", "status", "wroteHeader", "wroteBytes"},
 	"net/http/internal/http2.stream":           {"id"},
 	"net/http/internal/http2.serverConn":       {"conn"},
 	"net/http/internal/http2.MetaHeadersFrame": {"Fields"},

@@ -123,6 +123,13 @@ constexpr std::array<FieldSpec, UP_FIELD_COUNT> kFields = {{
      Need::kIfPresent},
     {UP_FIELD_HTTP2_INTERNAL_PIPE_ERROR, "net/http/internal/http2.clientStream", "bufPipe.err",
      kClient, Need::kIfPresent},
+    {UP_FIELD_HTTP2_REQUEST_METHOD, kInternalState, "req.Method", kServer, Need::kHttp2},
+    {UP_FIELD_HTTP2_REQUEST_HOST, kInternalState, "req.Host", kServer, Need::kHttp2},
+    {UP_FIELD_HTTP2_REQUEST_REQUEST_URI, kInternalState, "req.RequestURI", kServer, Need::kHttp2},
+    {UP_FIELD_HTTP2_REQUEST_REMOTE_ADDR, kInternalState, "req.RemoteAddr", kServer, Need::kHttp2},
+    {UP_FIELD_HTTP2_REQUEST_CONTENT_LENGTH, kInternalState, "req.ContentLength", kServer,
+     Need::kHttp2},
+    {UP_FIELD_HTTP2_REQUEST_TLS, kInternalState, "req.TLS", kServer, Need::kHttp2},
 }};
 
 }  // namespace

@@ -55,9 +55,15 @@ const Http2Names* Http2NamesWith(std::string_view function) {
 }
 
 bool KnowsFieldsOf(const Http2Names& names, const std::map<std::string, FieldOffset>& fields) {
-  const auto group = AllFields().subspan(names.first_field, UP_HTTP2_FIELDS);
-  return std::all_of(group.begin(), group.end(), [&fields](const FieldSpec& field) {
-    return fields.contains(FieldKey(field));
+  // "net/http.(*http2serverConn).runHandler": its structs are in net/http, and begin with "http2".
+  const std::string_view package = names.run_function.substr(0, names.run_function.find(".("));
+  const std::string prefix = names.implementation == UP_HTTP2_BUNDLED
+                                 ? fmt::format("{}.http2", package)
+                                 : fmt::format("{}.", package);
+  const auto all = AllFields();
+  return std::all_of(all.begin(), all.end(), [&](const FieldSpec& field) {
+    return field.need != Need::kHttp2 || !field.struct_name.starts_with(prefix) ||
+           fields.contains(FieldKey(field));
   });
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/ioutil"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -94,12 +95,25 @@ func (b *bodies) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "cancelled", "closed":
 		<-r.Context().Done()
 	case "aborted":
+		collect()
 		time.Sleep(pause)
 		panic(http.ErrAbortHandler)
 	default:
+		collect()
 		time.Sleep(pause)
 		io.WriteString(out, "data: last\n\n")
 	}
+}
+
+// collect makes something else of what nobody refers to any more, as a handler's request is that has
+// been read.
+func collect() {
+	runtime.GC()
+	junk := make([]*http.Request, 512)
+	for i := range junk {
+		junk[i] = &http.Request{Method: "JUNK", RequestURI: "/junk"}
+	}
+	runtime.KeepAlive(junk)
 }
 
 // listenForBodies serves HTTP/1, and with TLS HTTP/2.
@@ -194,15 +208,20 @@ func (b *bodies) run(requests int) []*bodyOutcome {
 	return outcomes
 }
 
-// leave asks for bodies that are neither read nor closed.
+// left are responses whose bodies are neither read nor closed, but not collected either.
+var left []*http.Response
+
+// leave asks for such.
 func (b *bodies) leave(requests int) {
 	for i := 0; i < requests; i++ {
-		path := "/bodies/read/http/" + unique()
+		path := "/bodies/left/http/" + unique()
 		b.mutex.Lock()
 		b.outcomes[path] = &bodyOutcome{Path: path}
 		b.mutex.Unlock()
-		if _, err := (&http.Transport{}).RoundTrip(newRequest("http://" + b.plain + path)); err != nil {
+		response, err := (&http.Transport{}).RoundTrip(newRequest("http://" + b.plain + path))
+		if err != nil {
 			fail(err)
 		}
+		left = append(left, response)
 	}
 }

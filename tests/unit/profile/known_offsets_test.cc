@@ -73,7 +73,7 @@ TEST(KnownOffsets, AreThoseOfTheFieldsThatTheProgramsReadAndOfHttp2) {
 
   EXPECT_EQ(known, fields);
   EXPECT_THAT(http2, ::testing::IsSupersetOf(fields_of_http2));
-  EXPECT_EQ(http2.size(), 26u);
+  EXPECT_EQ(http2.size(), 29u);
 }
 
 TEST(KnownOffsets, FollowHttp2IntoAPackageOfItsOwn) {
