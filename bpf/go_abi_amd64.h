@@ -72,6 +72,7 @@ static __always_inline uint64_t go_word(const struct up_profile_slot* profile,
 /* Words of the arguments at a call, and in the prologue of the callee. */
 #define GO_CALL_WORD_0(profile, regs) go_word(profile, regs, (regs)->ax, 0)
 #define GO_CALL_WORD_1(profile, regs) go_word(profile, regs, (regs)->bx, 1)
+#define GO_CALL_WORD_2(profile, regs) go_word(profile, regs, (regs)->cx, 2)
 #define GO_PROLOGUE_WORD_0(profile, regs) go_word(profile, regs, (regs)->ax, 1)
 #define GO_PROLOGUE_WORD_1(profile, regs) go_word(profile, regs, (regs)->bx, 2)
 /* In the prologue of gRPC's (*Server).handleStream: the receiver, the transport (two words), the

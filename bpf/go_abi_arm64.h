@@ -52,6 +52,7 @@
 /* Words of the arguments at a call, and in the prologue of the callee. */
 #define GO_CALL_WORD_0(profile, regs) ((void)(profile), (regs)->regs[0])
 #define GO_CALL_WORD_1(profile, regs) ((void)(profile), (regs)->regs[1])
+#define GO_CALL_WORD_2(profile, regs) ((void)(profile), (regs)->regs[2])
 #define GO_PROLOGUE_WORD_0(profile, regs) ((void)(profile), (regs)->regs[0])
 #define GO_PROLOGUE_WORD_1(profile, regs) ((void)(profile), (regs)->regs[1])
 /* In the prologue of gRPC's (*Server).handleStream: the receiver, the transport (two words), the

@@ -93,7 +93,8 @@ static __always_inline void read_internal_request(const struct up_profile_slot* 
     event->request_size = value;
   if (read_field(profile, UP_FIELD_HTTP2_REQUEST_TLS, state, &value) && value)
     event->flags |= UP_FLAG_TLS;
-  if (is_same_request(profile, request,
+  if ((event->flags & UP_FLAG_ROUTER_ROUTE) ||
+      is_same_request(profile, request,
                       field_address(profile, UP_FIELD_HTTP2_REQUEST_REQUEST_URI, state)))
     read_route(profile, request, event);
   else
@@ -149,7 +150,7 @@ static __always_inline void on_http2_server_end(struct pt_regs* regs) {
   if (response != request->response) {
     count(hit.counters, UP_COUNTER_LOST_ABANDONED);
     count(hit.counters, UP_COUNTER_LOST_NO_START);
-    bpf_map_delete_elem(&server_requests, &hit.key);
+    forget_request(&hit, &server_requests, request);
     return;
   }
   uint64_t address = request->request;

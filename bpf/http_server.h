@@ -56,6 +56,8 @@ static __always_inline void on_server_start(struct pt_regs* regs) {
 static __always_inline void read_route(const struct up_profile_slot* profile, uint64_t request,
                                        struct up_http_event* event) {
   uint64_t pattern;
+  /* What a router knows is more than the pattern by which a ServeMux has called it. */
+  if (event->flags & UP_FLAG_ROUTER_ROUTE) return;
   if (has_field(profile, UP_FIELD_REQUEST_PATTERN)) {
     copy_string_field(profile, UP_FIELD_REQUEST_PATTERN, request, event, UP_STRING_ROUTE,
                       event->route, UP_ROUTE_MAX);

@@ -54,7 +54,7 @@ static __always_inline void on_server_recover(struct pt_regs* regs) {
   uint64_t response = request->response;
   if (is_preface(hit.profile, address)) {
     count(hit.counters, UP_COUNTER_OUT_OF_SCOPE);
-    bpf_map_delete_elem(&server_requests, &hit.key);
+    forget_request(&hit, &server_requests, request);
     return;
   }
   struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);

@@ -15,6 +15,10 @@ static __always_inline void forget_connection(const struct up_in_flight_request*
     bpf_map_delete_elem(&outgoing_connections, &key);
 }
 
+static __always_inline bool is_routed(const struct hit* hit, const void* requests) {
+  return requests == (const void*)&server_requests && (hit->profile->flags & UP_SLOT_ROUTES);
+}
+
 /* Forgets a request, and the way from its context or its connection to it. */
 static __always_inline void forget_request(const struct hit* hit, void* requests,
                                            const struct up_in_flight_request* request) {
@@ -22,6 +26,8 @@ static __always_inline void forget_request(const struct hit* hit, void* requests
   /* Either may have been removed by the daemon meanwhile, which is all that can fail. */
   if (context.context) bpf_map_delete_elem(&server_contexts, &context);
   if (requests == (void*)&client_requests) forget_connection(request);
+  /* Most probes ask for no routes, and not every request has one. */
+  if (is_routed(hit, requests)) bpf_map_delete_elem(&server_routes, &hit->key);
   bpf_map_delete_elem(requests, &hit->key);
 }
 
@@ -95,11 +101,28 @@ static __always_inline struct up_http_event* make_event(const struct hit* hit,
   return event;
 }
 
+/* Copies the template by which a router has found the handler of the request. */
+static __always_inline void copy_route(const struct hit* hit,
+                                       const struct up_in_flight_request* request,
+                                       struct up_http_event* event) {
+  const struct up_route* route = bpf_map_lookup_elem(&server_routes, &hit->key);
+  if (!route || *(const uint64_t*)route->span_id != *(const uint64_t*)request->span_id) return;
+  event->flags |= UP_FLAG_ROUTER_ROUTE;
+  event->lengths[UP_STRING_ROUTE] = route->length;
+  if (route->flags & UP_ROUTE_TRUNCATED) event->truncated |= 1 << UP_STRING_ROUTE;
+  if (route->flags & UP_ROUTE_UNREAD) {
+    event->unread |= 1 << UP_STRING_ROUTE;
+    event->flags |= UP_FLAG_READ_FAULT;
+  }
+  __builtin_memcpy(event->route, route->text, UP_ROUTE_MAX);
+}
+
 /* The same for one that was remembered, which is then forgotten. */
 static __always_inline struct up_http_event* end_request(const struct hit* hit, void* requests,
                                                          const struct up_in_flight_request* request,
                                                          uint32_t kind) {
   struct up_http_event* event = make_event(hit, request, kind);
+  if (event && is_routed(hit, requests)) copy_route(hit, request, event);
   forget_request(hit, requests, request);
   return event;
 }

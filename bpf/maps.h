@@ -61,6 +61,14 @@ struct {
   __type(value, struct up_context_owner);
 } server_contexts SEC(".maps");
 
+/* Routes of requests being served: at most one for each, so there is room for them. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, UP_IN_FLIGHT_MAX);
+  __type(key, struct up_in_flight_key);
+  __type(value, struct up_route);
+} server_routes SEC(".maps");
+
 /* Requests being made, by the connection that they go out on: at most one for each, so there is
  * room for them. The key is a hash of the connection, which the value repeats. */
 struct {

@@ -14,6 +14,7 @@
 #include "bpf/http_server_ends.h"
 #include "bpf/preemption.h"
 #include "bpf/server_first_byte.h"
+#include "bpf/server_route.h"
 
 SEC("uprobe")
 int server_start(struct pt_regs* regs) {
@@ -36,6 +37,12 @@ int server_recover(struct pt_regs* regs) {
 SEC("uprobe")
 int server_refused(struct pt_regs* regs) {
   WITHOUT_PREEMPTION(on_server_refused(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int server_route(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_server_route(regs));
   return 0;
 }
 

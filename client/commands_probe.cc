@@ -23,6 +23,7 @@ struct AttachOptions {
   std::string service;
   bool capture_query = false;
   bool stitch_traces = false;
+  bool framework_routes = false;
   bool allow_suspect_profile = false;
   bool dry_run = false;
   bool wait_for_binary = false;
@@ -50,6 +51,7 @@ absl::StatusOr<v1::CreateProbeRequest> MakeCreateRequest(const AttachOptions& op
   spec.set_service_name(options.service);
   spec.set_capture_query(options.capture_query);
   spec.set_stitch_traces(options.stitch_traces);
+  spec.set_framework_routes(options.framework_routes);
   spec.set_allow_suspect_profile(options.allow_suspect_profile);
   request.set_probe_id(ShortName(options.id));
   request.set_validate_only(options.dry_run);
@@ -262,6 +264,9 @@ void AddAttach(CLI::App& app, Command& chosen) {
   attach->add_flag("--stitch-traces", options->stitch_traces,
                    "Join the traces of its requests with those of the programs on this machine "
                    "that serve them; a hit more for each");
+  attach->add_flag("--framework-routes", options->framework_routes,
+                   "Report the routes of gin, chi, echo and gorilla/mux; a hit more for each "
+                   "request that one of them serves");
   attach->add_flag("--allow-suspect-profile", options->allow_suspect_profile,
                    "Attach even where the sources of the struct offsets disagree");
   attach->add_flag("--wait-for-binary", options->wait_for_binary,

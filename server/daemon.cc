@@ -161,6 +161,7 @@ metrics::SelfMetricsSources Daemon::MakeMetricsSources() {
           .event_loop = [this] { return event_loop_.stats(); },
           .requests_in_flight = [this] { return backend_.InFlight(); },
           .contexts_in_flight = [this] { return backend_.ContextsInFlight(); },
+          .routes_in_flight = [this] { return backend_.RoutesInFlight(); },
           .connections_in_flight = [this] { return backend_.ConnectionsInFlight(); },
           .handoffs_in_flight = [this] { return backend_.HandoffsInFlight(); }};
 }

@@ -44,7 +44,9 @@ enum up_counter {
   UP_COUNTER_HITS_SERVER_FIRST_BYTE = 31,
   UP_COUNTER_HITS_CLIENT_BODY = 32,
   UP_COUNTER_BODY_MAP_FULL = 33, /* a client's span ended with the header, for want of room */
-  UP_COUNTER_COUNT = 34,
+  UP_COUNTER_HITS_SERVER_ROUTE = 34,
+  UP_COUNTER_ROUTE_MAP_FULL = 35, /* a route found no room in its map: the span goes without */
+  UP_COUNTER_COUNT = 36,
 };
 
 struct up_counters {

@@ -61,6 +61,8 @@
 /* client: the body of the response was read to its end; it was closed before that */
 #define UP_FLAG_BODY_READ 0x20000
 #define UP_FLAG_BODY_CLOSED 0x40000
+/* server: the route is the template of a router, not Request.Pattern */
+#define UP_FLAG_ROUTER_ROUTE 0x80000
 
 struct up_http_event {
   uint32_t kind;

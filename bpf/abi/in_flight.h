@@ -47,6 +47,22 @@ UP_ABI_OFFSET(struct up_in_flight_request, slot, 32);
 UP_ABI_OFFSET(struct up_in_flight_request, trace_id, 40);
 UP_ABI_ASSERT(sizeof(struct up_in_flight_request) == 104);
 
+/* The template by which a router has found the handler of a request being served. Key: that of the
+ * request. */
+struct up_route {
+  uint8_t span_id[UP_SPAN_ID_SIZE]; /* of the request */
+  uint32_t slot;
+  uint16_t length; /* bytes in use of the text */
+  uint8_t flags;   /* UP_ROUTE_* */
+  uint8_t reserved;
+  char text[UP_ROUTE_MAX];
+};
+UP_ABI_OFFSET(struct up_route, text, 16);
+UP_ABI_ASSERT(sizeof(struct up_route) == 144);
+
+#define UP_ROUTE_TRUNCATED 0x1 /* the template is longer */
+#define UP_ROUTE_UNREAD 0x2    /* it could not be read */
+
 /* The context.Context of a request being served leads to it, as long as it is being served. */
 struct up_context_key {
   uint64_t context; /* data word of the interface */

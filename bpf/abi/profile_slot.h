@@ -101,7 +101,14 @@ enum up_field {
   UP_FIELD_HTTP2_REQUEST_REMOTE_ADDR = 80,
   UP_FIELD_HTTP2_REQUEST_CONTENT_LENGTH = 81,
   UP_FIELD_HTTP2_REQUEST_TLS = 82,
-  UP_FIELD_COUNT = 83,
+  /* What routers know of the request that they route. */
+  UP_FIELD_GIN_CONTEXT_FULL_PATH = 83,       /* github.com/gin-gonic/gin: string */
+  UP_FIELD_CHI_CONTEXT_ROUTE_PATTERNS = 84,  /* github.com/go-chi/chi/v5: []string */
+  UP_FIELD_CHI1_CONTEXT_ROUTE_PATTERNS = 85, /* github.com/go-chi/chi, before it was v5 */
+  UP_FIELD_ECHO_CONTEXT_PATH = 86,           /* github.com/labstack/echo/v4: string */
+  UP_FIELD_GORILLA_ROUTE_PATH = 87,          /* github.com/gorilla/mux: *routeRegexp of a Route */
+  UP_FIELD_GORILLA_REGEXP_TEMPLATE = 88,     /* string */
+  UP_FIELD_COUNT = 89,
 };
 
 #define UP_FIELDS_OF_WORD 64
@@ -132,6 +139,7 @@ UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
 #define UP_SLOT_GOROUTINES 0x8     /* goroutines belong to the request that started them */
 #define UP_SLOT_CHANNELS 0x10      /* what is sent belongs to the request being served */
 #define UP_SLOT_CLIENT_BODIES 0x20 /* client requests end with the bodies of their responses */
+#define UP_SLOT_ROUTES 0x40        /* routers tell the route of the request being served */
 
 /* Error types that wrap another error; more are not unwrapped. */
 #define UP_ERROR_WRAPPERS 8
@@ -152,7 +160,7 @@ struct up_profile_slot {
   uint32_t flags;
   uint32_t map_kind;
   uint16_t offset[UP_FIELD_COUNT];
-  uint16_t reserved[1];
+  uint16_t reserved[3];
   /* Addresses as linked, 0 where the binary does not have them. */
   uint64_t client_function;     /* net/http.(*Transport).roundTrip */
   uint64_t error_string_method; /* errors.(*errorString).Error */
@@ -162,8 +170,8 @@ struct up_profile_slot {
   uint64_t body_close[UP_BODY_COUNT]; /* their Close methods */
 };
 UP_ABI_OFFSET(struct up_profile_slot, offset, 40);
-UP_ABI_OFFSET(struct up_profile_slot, client_function, 208);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 368);
+UP_ABI_OFFSET(struct up_profile_slot, client_function, 224);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 384);
 
 /* Key of the scope map: a process that a scoped slot observes. */
 struct up_scope_key {

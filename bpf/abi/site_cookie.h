@@ -57,6 +57,17 @@
 #define UP_COOKIE_ERROR_DATA_SHIFT 55
 #define UP_COOKIE_WORD_MASK 0x7fULL
 
+/* Which router's site it is, as UP_ROUTER_*. */
+#define UP_COOKIE_ROUTER_SHIFT 48
+#define UP_COOKIE_ROUTER_MASK 0x7ULL
+/* Routers that lend a context to the request: it is the third word of the arguments. */
+#define UP_ROUTER_GIN 0
+#define UP_ROUTER_CHI 1
+#define UP_ROUTER_CHI1 2
+#define UP_ROUTER_ECHO 3
+/* A router that attaches the route to the request: it is the second word of the arguments. */
+#define UP_ROUTER_GORILLA 4
+
 /* Where the channel is that is being closed, as UP_WORD_*; else the lock of one that is closed is
  * an argument. */
 #define UP_COOKIE_CHANNEL_SHIFT 48

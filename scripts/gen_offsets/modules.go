@@ -16,6 +16,21 @@ var netSubject []byte
 //go:embed subjects/grpc.txt
 var grpcSubject []byte
 
+//go:embed subjects/gin.txt
+var ginSubject []byte
+
+//go:embed subjects/chi.txt
+var chiSubject []byte
+
+//go:embed subjects/chi1.txt
+var chi1Subject []byte
+
+//go:embed subjects/echo.txt
+var echoSubject []byte
+
+//go:embed subjects/gorilla.txt
+var gorillaSubject []byte
+
 // subject is a module whose versions are measured, and the program that is built with each.
 type subject struct {
 	path   string
@@ -46,6 +61,22 @@ var subjects = []subject{
 		"google.golang.org/grpc/internal/status.Error":          {"s", "e"},
 		"google.golang.org/grpc.ClientConn":                     {"target"},
 		"google.golang.org/grpc.clientStream":                   {"callHdr", "ctx"},
+	}},
+	{"github.com/gin-gonic/gin", 1, release{6, 0}, ginSubject, membersByStruct{
+		"github.com/gin-gonic/gin.Context": {"fullPath"},
+	}},
+	{"github.com/go-chi/chi/v5", 5, release{0, 0}, chiSubject, membersByStruct{
+		"github.com/go-chi/chi/v5.Context": {"RoutePatterns"},
+	}},
+	{"github.com/go-chi/chi", 1, release{5, 0}, chi1Subject, membersByStruct{
+		"github.com/go-chi/chi.Context": {"RoutePatterns"},
+	}},
+	{"github.com/labstack/echo/v4", 4, release{1, 0}, echoSubject, membersByStruct{
+		"github.com/labstack/echo/v4.context": {"path"},
+	}},
+	{"github.com/gorilla/mux", 1, release{7, 0}, gorillaSubject, membersByStruct{
+		"github.com/gorilla/mux.Route":       {"routeConf.regexp.path"},
+		"github.com/gorilla/mux.routeRegexp": {"template"},
 	}},
 }
 
@@ -136,6 +167,12 @@ const (
 	messageStateSize = 8
 )
 
+// readWriteMutex has had one size in every release of Go since 1.0 (src/sync/rwmutex.go).
+const (
+	readWriteMutex     = "sync.RWMutex"
+	readWriteMutexSize = 24
+)
+
 // own accepts a field only if its offset depends on nothing but the version of `module`: a struct of
 // another module or of Go that stands before it by value could have another size in another
 // program.
@@ -160,7 +197,8 @@ func foreignStruct(typ dwarf.Type, module string) string {
 		name := t.StructName
 		switch {
 		case name == "string" || strings.HasPrefix(name, "[]") || name == "runtime.iface" ||
-			name == "runtime.eface" || (name == messageState && t.ByteSize == messageStateSize):
+			name == "runtime.eface" || (name == messageState && t.ByteSize == messageStateSize) ||
+			(name == readWriteMutex && t.ByteSize == readWriteMutexSize):
 			return ""
 		case !strings.HasPrefix(name, module+"/") && !strings.HasPrefix(name, module+".") &&
 			!strings.HasPrefix(name, "struct {"):

@@ -32,6 +32,7 @@ struct AttachedBinary {
   bool stitch_traces = false;                              // as attached
   bool server_first_byte = false;                          // as attached
   bool client_body = false;                                // as attached
+  bool framework_routes = false;                           // as attached
   std::unique_ptr<probe::Attachment> attachment;
 };
 

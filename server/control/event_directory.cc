@@ -71,7 +71,8 @@ std::optional<span::EventSource> EventDirectory::Find(uint32_t slot, uint32_t pi
                            .binary_path = std::move(binding.binary_path),
                            .network_namespace = known->network_namespace,
                            .capture_query = binding.capture_query,
-                           .error_methods = std::move(binding.error_methods)};
+                           .error_methods = std::move(binding.error_methods),
+                           .derived_routes = std::move(binding.derived_routes)};
 }
 
 EventDirectory::Process EventDirectory::ReadProcess(uint32_t pid, uint64_t now_monotonic_ns,

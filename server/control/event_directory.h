@@ -29,6 +29,7 @@ class EventDirectory {
     std::string service_name;  // of the spec; empty: by process
     bool capture_query = false;
     std::shared_ptr<const span::ErrorMethods> error_methods{};
+    std::shared_ptr<span::DerivedRoutes> derived_routes{};
   };
   // `proc_root` is "/proc"; tests give their own.
   explicit EventDirectory(std::string proc_root = "/proc") : proc_root_(std::move(proc_root)) {}

@@ -169,12 +169,14 @@ absl::Status Reconciler::Attach(const store::ProbeRecord& record, AttachedBinary
   binary.stitch_traces = record.spec.stitch_traces;
   binary.server_first_byte = record.spec.server_first_byte;
   binary.client_body = record.spec.client_body;
+  binary.framework_routes = record.spec.framework_routes;
   probe::AttachOptions options;
   options.instrumentations = binary.instrumentations;
   options.capture_query = binary.capture_query;
   options.stitch_traces = binary.stitch_traces;
   options.server_first_byte = binary.server_first_byte;
   options.client_body = binary.client_body;
+  options.framework_routes = binary.framework_routes;
   if (record.spec.pid != 0) options.scoped_pids = {record.spec.pid};
   options.on_slot = [&](uint32_t slot) { Bind(record, binary.profile, slot); };
   ASSIGN_OR_RETURN(binary.attachment, backend_.Attach(binary.fd.get(), binary.profile, options));
@@ -195,7 +197,8 @@ void Reconciler::ApplyOptions(const store::ProbeRecord& record, Runtime& runtime
                record.spec.capture_query != binary.capture_query ||
                record.spec.stitch_traces != binary.stitch_traces ||
                record.spec.server_first_byte != binary.server_first_byte ||
-               record.spec.client_body != binary.client_body;
+               record.spec.client_body != binary.client_body ||
+               record.spec.framework_routes != binary.framework_routes;
       });
   for (AttachedBinary& binary : changed) {
     binary.attachment.reset();
@@ -228,7 +231,8 @@ void Reconciler::Bind(const store::ProbeRecord& record, const profile::Profile& 
                    .binary_path = record.spec.binary_path,
                    .service_name = record.spec.service_name,
                    .capture_query = record.spec.capture_query,
-                   .error_methods = std::move(error_methods)},
+                   .error_methods = std::move(error_methods),
+                   .derived_routes = std::make_shared<span::DerivedRoutes>()},
                   corroborated);
 }
 

@@ -11,6 +11,7 @@
 #include "server/elf/architecture.h"
 #include "server/profile/fields.h"
 #include "server/profile/response_sites.h"
+#include "server/profile/router_names.h"
 
 namespace uprobed::control {
 namespace {
@@ -127,6 +128,25 @@ absl::Status CheckTiming(const store::ProbeSpec& spec, const profile::Profile& p
   return absl::OkStatus();
 }
 
+// A program with none of the routers, or none beside those that are understood, lacks nothing: the
+// option is for whole fleets, and ServeMux tells its patterns anyway.
+absl::Status CheckRoutes(const profile::Profile& profile) {
+  const auto unknown =
+      std::find_if(profile.sites.begin(), profile.sites.end(), [&profile](const auto& site) {
+        return site.kind == profile::SiteKind::kServerRoute &&
+               !profile::KnowsRoute(site, profile.fields);
+      });
+  if (unknown == profile.sites.end()) return absl::OkStatus();
+  const std::string router(profile::FindRouter(unknown->function)->name);
+  return MakeError(absl::StatusCode::kFailedPrecondition, "ROUTES_UNAVAILABLE",
+                   fmt::format("the routes of {0} are not known: neither DWARF nor the table says "
+                               "where this version of it keeps them; all else is observed, build "
+                               "with DWARF (without -ldflags=-w) or take framework_routes back to "
+                               "make the probe active",
+                               router),
+                   {{"router", router}});
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Instrumentation>> WantedOf(const store::ProbeSpec& spec,
@@ -157,6 +177,7 @@ absl::Status MissingError(const store::ProbeSpec& spec, const profile::Profile& 
     if (!profile.Has(instrumentation)) return AbsenceError(profile, instrumentation);
   }
   if (spec.stitch_traces) RETURN_IF_ERROR(CheckStitching(spec, profile));
+  if (spec.framework_routes) RETURN_IF_ERROR(CheckRoutes(profile));
   return CheckTiming(spec, profile);
 }
 

@@ -17,8 +17,8 @@ namespace uprobed::control {
 absl::StatusOr<std::vector<profile::Instrumentation>> WantedOf(const store::ProbeSpec& spec,
                                                                const profile::Profile& profile);
 
-// Why an instrumentation that `spec` names, or what it wants traces to be stitched by, is missing
-// in the binary; OK where nothing is.
+// Why an instrumentation that `spec` names, or what it wants traces to be stitched or routes to
+// be told by, is missing in the binary; OK where nothing is.
 absl::Status MissingError(const store::ProbeSpec& spec, const profile::Profile& profile);
 
 }  // namespace uprobed::control

@@ -30,6 +30,7 @@ constexpr CounterLabel kSites[] = {
     {"client_end", UP_COUNTER_HITS_CLIENT_END},
     {"server_recover", UP_COUNTER_HITS_SERVER_RECOVER},
     {"server_refused", UP_COUNTER_HITS_SERVER_REFUSED},
+    {"server_route", UP_COUNTER_HITS_SERVER_ROUTE},
     {"http2_server_start", UP_COUNTER_HITS_HTTP2_SERVER_START},
     {"http2_server_end", UP_COUNTER_HITS_HTTP2_SERVER_END},
     {"http2_server_unfinished", UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED},
@@ -131,6 +132,11 @@ std::vector<MetricFamily> CollectProbes(const std::vector<Probe>& probes) {
                 MakeCounter("uprobed_client_bodies_untracked_total",
                             "Client spans that ended with the response's header, because too many "
                             "bodies were being read."),
+                probes),
+      OfCounter(UP_COUNTER_ROUTE_MAP_FULL,
+                MakeCounter("uprobed_routes_lost_total",
+                            "Routes that a router has told and the kernel had no room for: their "
+                            "spans have none."),
                 probes),
       OfCounter(UP_COUNTER_FIELD_UNREAD,
                 MakeCounter("uprobed_fields_unread_total",

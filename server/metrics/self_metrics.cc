@@ -96,6 +96,8 @@ Families SelfMetrics::Collect() const {
   AddGauge(families, "uprobed_request_contexts_in_flight",
            "Contexts that lead from calls on other goroutines to requests being served.",
            sources_.contexts_in_flight());
+  AddGauge(families, "uprobed_request_routes_in_flight",
+           "Routes that a router has told of requests being served.", sources_.routes_in_flight());
   AddGauge(families, "uprobed_outgoing_connections_in_flight",
            "Connections that lead from requests to be served to those that were made for them.",
            sources_.connections_in_flight());

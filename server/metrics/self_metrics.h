@@ -28,6 +28,7 @@ struct SelfMetricsSources {
   std::function<EventLoopStats()> event_loop;
   std::function<size_t()> requests_in_flight;
   std::function<size_t()> contexts_in_flight;
+  std::function<size_t()> routes_in_flight;
   std::function<size_t()> connections_in_flight;
   std::function<size_t()> handoffs_in_flight;
 };

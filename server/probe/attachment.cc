@@ -16,6 +16,7 @@
 #include "server/probe/in_flight.h"
 #include "server/probe/profile_slot.h"
 #include "server/profile/response_sites.h"
+#include "server/profile/router_names.h"
 
 namespace uprobed::probe {
 namespace {
@@ -46,6 +47,8 @@ bpf_program* ProgramOf(const BpfObject& object, SiteKind kind) {
       return object.server_recover();
     case SiteKind::kServerRefused:
       return object.server_refused();
+    case SiteKind::kServerRoute:
+      return object.server_route();
     case SiteKind::kHttp2ServerStart:
       return object.http2_server_start();
     case SiteKind::kHttp2ServerEnd:
@@ -125,6 +128,7 @@ bool IsWanted(SiteKind kind, const AttachOptions& options) {
       kind == SiteKind::kServerFirstByte || kind == SiteKind::kHttp2ServerFirstByte;
   if (!profile::IsProbed(kind)) return false;
   if (kind == SiteKind::kClientConnection && !options.stitch_traces) return false;
+  if (kind == SiteKind::kServerRoute && !options.framework_routes) return false;
   if (first_byte && !options.server_first_byte) return false;
   if (profile::IsResponseSite(kind) && !first_byte && !options.client_body) return false;
   return asked(InstrumentationOf(kind)) ||
@@ -166,7 +170,9 @@ absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
 
   std::vector<Site> sites;
   for (const Site& site : profile.sites) {
-    if (IsWanted(site.kind, options)) sites.push_back(site);
+    const bool unknown_route =
+        site.kind == SiteKind::kServerRoute && !profile::KnowsRoute(site, profile.fields);
+    if (IsWanted(site.kind, options) && !unknown_route) sites.push_back(site);
   }
   RETURN_IF_ERROR(attachment->AttachSites(fd, sites));
   return attachment;

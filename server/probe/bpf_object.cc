@@ -55,6 +55,16 @@ void SetPidNamespace(uprobed_bpf& skeleton) {
   skeleton.rodata->pid_namespace_inode = own.st_ino;
 }
 
+// Without entries these maps take no memory then, for most probes do not ask for them. A kernel
+// that has uprobe_multi (6.6) has an allocator that programs may call anywhere (6.1).
+void LeaveUnallocated(uprobed_bpf& skeleton) {
+  for (bpf_map* map :
+       {skeleton.maps.goroutine_origins, skeleton.maps.sent_elements, skeleton.maps.timer_functions,
+        skeleton.maps.select_receives, skeleton.maps.server_routes}) {
+    bpf_map__set_map_flags(map, BPF_F_NO_PREALLOC);
+  }
+}
+
 }  // namespace
 
 BpfObject::BpfObject(uprobed_bpf* skeleton, bool uprobe_multi, bool reads_kernel)
@@ -66,6 +76,7 @@ bpf_program* BpfObject::server_start() const { return skeleton_->progs.server_st
 bpf_program* BpfObject::server_end() const { return skeleton_->progs.server_end; }
 bpf_program* BpfObject::server_recover() const { return skeleton_->progs.server_recover; }
 bpf_program* BpfObject::server_refused() const { return skeleton_->progs.server_refused; }
+bpf_program* BpfObject::server_route() const { return skeleton_->progs.server_route; }
 bpf_program* BpfObject::http2_server_start() const { return skeleton_->progs.http2_server_start; }
 bpf_program* BpfObject::http2_server_end() const { return skeleton_->progs.http2_server_end; }
 bpf_program* BpfObject::http2_server_unfinished() const {
@@ -111,6 +122,7 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
                                  object->server_end(),
                                  object->server_recover(),
                                  object->server_refused(),
+                                 object->server_route(),
                                  object->http2_server_start(),
                                  object->http2_server_end(),
                                  object->http2_server_unfinished(),
@@ -143,11 +155,9 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
   }
   for (bpf_map* map : {skeleton->maps.goroutine_origins, skeleton->maps.sent_elements,
                        skeleton->maps.timer_functions, skeleton->maps.select_receives}) {
-    // Without entries these take no memory, for most probes do not ask for them. A kernel that has
-    // uprobe_multi (6.6) has an allocator that programs may call anywhere (6.1).
-    if (multi) bpf_map__set_map_flags(map, BPF_F_NO_PREALLOC);
     if (options.handoffs_max != 0) bpf_map__set_max_entries(map, options.handoffs_max);
   }
+  if (multi) LeaveUnallocated(*skeleton);
   if (const int error = uprobed_bpf::load(skeleton); error != 0) return LoadError(-error);
   object->maps_ = {.profile_slots = bpf_map__fd(skeleton->maps.profile_slots),
                    .scoped_processes = bpf_map__fd(skeleton->maps.scoped_processes),
@@ -155,6 +165,7 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
                    .client_requests = bpf_map__fd(skeleton->maps.client_requests),
                    .grpc_client_requests = bpf_map__fd(skeleton->maps.grpc_client_requests),
                    .server_contexts = bpf_map__fd(skeleton->maps.server_contexts),
+                   .server_routes = bpf_map__fd(skeleton->maps.server_routes),
                    .outgoing_connections = bpf_map__fd(skeleton->maps.outgoing_connections),
                    .goroutine_origins = bpf_map__fd(skeleton->maps.goroutine_origins),
                    .sent_elements = bpf_map__fd(skeleton->maps.sent_elements),

@@ -26,6 +26,7 @@ struct BpfMaps {
   int client_requests = -1;
   int grpc_client_requests = -1;
   int server_contexts = -1;
+  int server_routes = -1;
   int outgoing_connections = -1;
   int goroutine_origins = -1;
   int sent_elements = -1;
@@ -57,6 +58,7 @@ class BpfObject {
   bpf_program* server_end() const;
   bpf_program* server_recover() const;
   bpf_program* server_refused() const;
+  bpf_program* server_route() const;
   bpf_program* http2_server_start() const;
   bpf_program* http2_server_end() const;
   bpf_program* http2_server_unfinished() const;

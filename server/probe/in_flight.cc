@@ -42,6 +42,7 @@ size_t RemoveFrom(int map, const Predicate& wanted) {
 
 uint32_t TgidOf(const up_in_flight_key& key, const up_in_flight_request&) { return key.tgid; }
 uint32_t TgidOf(const up_context_key& key, const up_context_owner&) { return key.tgid; }
+uint32_t TgidOf(const up_in_flight_key& key, const up_route&) { return key.tgid; }
 uint32_t TgidOf(uint64_t, const up_outgoing_request& value) { return value.client.tgid; }
 uint32_t TgidOf(const up_in_flight_key& key, const up_origin&) { return key.tgid; }
 uint32_t TgidOf(const up_address_key& key, const up_origin&) { return key.tgid; }
@@ -63,6 +64,7 @@ size_t RemoveHandoffs(const BpfMaps& maps, const Predicate& wanted) {
 template <typename Predicate>
 size_t Remove(const BpfMaps& maps, const Predicate& wanted) {
   RemoveFrom<up_context_key, up_context_owner>(maps.server_contexts, wanted);
+  RemoveFrom<up_in_flight_key, up_route>(maps.server_routes, wanted);
   RemoveFrom<uint64_t, up_outgoing_request>(maps.outgoing_connections, wanted);
   RemoveHandoffs(
       maps, [&wanted](const auto& key, const auto& value) { return wanted(key, OriginOf(value)); });
@@ -87,6 +89,10 @@ size_t InFlightRequests::Count() const {
 
 size_t InFlightRequests::CountContexts() const {
   return Collect<up_context_key, up_context_owner>(maps_.server_contexts, kAny).size();
+}
+
+size_t InFlightRequests::CountRoutes() const {
+  return Collect<up_in_flight_key, up_route>(maps_.server_routes, kAny).size();
 }
 
 size_t InFlightRequests::CountConnections() const {

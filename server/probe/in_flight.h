@@ -18,6 +18,8 @@ class InFlightRequests {
   size_t Count() const;
   // The contexts that lead to requests being served: one each, at most.
   size_t CountContexts() const;
+  // The routes of requests being served: one each, at most.
+  size_t CountRoutes() const;
   // The connections that lead to requests being made: one each, at most.
   size_t CountConnections() const;
   // What was handed from one goroutine to another and not taken, and who works for which request.

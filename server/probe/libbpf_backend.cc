@@ -86,6 +86,10 @@ size_t LibbpfBackend::ContextsInFlight() const {
   return object_.ok() ? InFlightRequests((*object_)->maps()).CountContexts() : 0;
 }
 
+size_t LibbpfBackend::RoutesInFlight() const {
+  return object_.ok() ? InFlightRequests((*object_)->maps()).CountRoutes() : 0;
+}
+
 size_t LibbpfBackend::ConnectionsInFlight() const {
   return object_.ok() ? InFlightRequests((*object_)->maps()).CountConnections() : 0;
 }

@@ -34,6 +34,8 @@ class LibbpfBackend : public ProbeBackend {
   size_t ContextsInFlight() const;
   // Connections of requests being made that lead to them.
   size_t ConnectionsInFlight() const;
+  // Routes of requests being served.
+  size_t RoutesInFlight() const;
   // Work that was handed from one goroutine to another.
   size_t HandoffsInFlight() const;
   // Forgets what was handed over long ago, by the monotonic clock; returns the number.

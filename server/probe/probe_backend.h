@@ -19,7 +19,8 @@ struct AttachOptions {
   bool capture_query = false;
   bool server_first_byte = false;  // the server's sites tell when a response begins
   bool client_body = false;        // a client's request ends with the body of its response
-  bool stitch_traces = false;  // the client's sites tell which connection a request goes out on
+  bool stitch_traces = false;      // the client's sites tell which connection a request goes out on
+  bool framework_routes = false;   // routers tell the route of each request
   std::vector<uint32_t> scoped_pids;  // empty: every process of the binary
   // Called with the slot before the first site is live, so that no event comes unannounced.
   std::function<void(uint32_t slot)> on_slot;

@@ -13,6 +13,7 @@
 #include "server/profile/fields.h"
 #include "server/profile/http2_names.h"
 #include "server/profile/response_sites.h"
+#include "server/profile/router_names.h"
 #include "server/profile/runtime_sites.h"
 #include "server/profile/sites.h"
 
@@ -81,6 +82,14 @@ bool NeedsContexts(const Profile& profile, const AttachOptions& options) {
           Observes(profile, options, SiteKind::kGrpcServerStart)) &&
          (Observes(profile, options, SiteKind::kClientStart) ||
           Observes(profile, options, SiteKind::kGrpcClientStart));
+}
+
+// Without a router there is nothing to look for when a request ends.
+bool TellsRoutes(const Profile& profile, const AttachOptions& options) {
+  return options.framework_routes &&
+         std::any_of(profile.sites.begin(), profile.sites.end(), [&profile](const Site& site) {
+           return site.kind == SiteKind::kServerRoute && profile::KnowsRoute(site, profile.fields);
+         });
 }
 
 bool IsContext(up_field field) {
@@ -173,6 +182,7 @@ up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& opt
   if (options.capture_query) slot.flags |= UP_SLOT_CAPTURE_QUERY;
   if (Wants(options, profile::Instrumentation::kGoroutines)) slot.flags |= UP_SLOT_GOROUTINES;
   if (Wants(options, profile::Instrumentation::kChannels)) slot.flags |= UP_SLOT_CHANNELS;
+  if (TellsRoutes(profile, options)) slot.flags |= UP_SLOT_ROUTES;
   if (std::any_of(profile.sites.begin(), profile.sites.end(), HasArgumentsOnStack)) {
     slot.flags |= UP_SLOT_STACK_ABI;
   }
@@ -213,6 +223,9 @@ uint64_t MakeSiteCookie(const Site& site, uint32_t slot) {
   }
   if (const auto* names = profile::Http2NamesWith(site.function)) {
     cookie |= uint64_t{names->implementation} << UP_COOKIE_HTTP2_SHIFT;
+  }
+  if (const profile::Router* router = profile::FindRouter(site.function)) {
+    cookie |= uint64_t{router->number} << UP_COOKIE_ROUTER_SHIFT;
   }
   if (site.kind == SiteKind::kHttp2ServerAbort) cookie |= UP_COOKIE_COMPARES_ABORT;
   if (site.kind == SiteKind::kSelectReceiveDirect) cookie |= UP_COOKIE_SELECT;

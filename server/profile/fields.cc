@@ -130,6 +130,18 @@ constexpr std::array<FieldSpec, UP_FIELD_COUNT> kFields = {{
     {UP_FIELD_HTTP2_REQUEST_CONTENT_LENGTH, kInternalState, "req.ContentLength", kServer,
      Need::kHttp2},
     {UP_FIELD_HTTP2_REQUEST_TLS, kInternalState, "req.TLS", kServer, Need::kHttp2},
+    {UP_FIELD_GIN_CONTEXT_FULL_PATH, "github.com/gin-gonic/gin.Context", "fullPath", kServer,
+     Need::kIfPresent},
+    {UP_FIELD_CHI_CONTEXT_ROUTE_PATTERNS, "github.com/go-chi/chi/v5.Context", "RoutePatterns",
+     kServer, Need::kIfPresent},
+    {UP_FIELD_CHI1_CONTEXT_ROUTE_PATTERNS, "github.com/go-chi/chi.Context", "RoutePatterns",
+     kServer, Need::kIfPresent},
+    {UP_FIELD_ECHO_CONTEXT_PATH, "github.com/labstack/echo/v4.context", "path", kServer,
+     Need::kIfPresent},
+    {UP_FIELD_GORILLA_ROUTE_PATH, "github.com/gorilla/mux.Route", "routeConf.regexp.path", kServer,
+     Need::kIfPresent},
+    {UP_FIELD_GORILLA_REGEXP_TEMPLATE, "github.com/gorilla/mux.routeRegexp", "template", kServer,
+     Need::kIfPresent},
 }};
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace {
 template <typename T, size_t N>
 using Names = std::array<std::pair<T, std::string_view>, N>;
 
-constexpr Names<SiteKind, 43> kSiteKinds = {
+constexpr Names<SiteKind, 44> kSiteKinds = {
     {{SiteKind::kServerStart, "server_start"},
      {SiteKind::kServerEnd, "server_end"},
      {SiteKind::kClientStart, "client_start"},
@@ -55,7 +55,8 @@ constexpr Names<SiteKind, 43> kSiteKinds = {
      {SiteKind::kClientBodyClose, "client_body_close"},
      {SiteKind::kHttp2ClientBodyRead, "http2_client_body_read"},
      {SiteKind::kHttp2ClientBodyClose, "http2_client_body_close"},
-     {SiteKind::kClientGzipBody, "client_gzip_body"}}};
+     {SiteKind::kClientGzipBody, "client_gzip_body"},
+     {SiteKind::kServerRoute, "server_route"}}};
 constexpr Names<CostClass, 2> kCostClasses = {
     {{CostClass::kEmulated, "emulated"}, {CostClass::kSingleStepped, "single_stepped"}}};
 constexpr Names<Source, 6> kSources = {{{Source::kSymtab, "symtab"},
@@ -122,6 +123,7 @@ Instrumentation InstrumentationOf(SiteKind kind) {
     case SiteKind::kServerEnd:
     case SiteKind::kServerRecover:
     case SiteKind::kServerRefused:
+    case SiteKind::kServerRoute:
     case SiteKind::kHttp2ServerStart:
     case SiteKind::kHttp2ServerEnd:
     case SiteKind::kHttp2ServerGoexit:

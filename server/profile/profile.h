@@ -69,6 +69,7 @@ enum class SiteKind : uint8_t {
   kGrpcClientEnd,     // it finishes a stream that has no attempt, or one that could not begin
   kGrpcClientFinish,  // it finishes the last attempt of a stream
   kGrpcClientFailed,  // the jump behind an attempt that failed: without an error it is retried
+  kServerRoute,       // a router knows the template of the request's route
   // Never probed: by the address of (*status.Error).Error errors are known to be such.
   kGrpcStatusError,
   kServerFirstByte,       // net/http writes the header of a response

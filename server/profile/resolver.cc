@@ -219,6 +219,8 @@ absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& 
     RETURN_IF_ERROR(AddHttp2Sites(file, functions, abi, &profile));
     ASSIGN_OR_RETURN(const std::vector<Site> sites, FindFirstByteSites(file, functions, abi));
     profile.sites.insert(profile.sites.end(), sites.begin(), sites.end());
+    ASSIGN_OR_RETURN(const std::vector<Site> routes, FindRouteSites(file, functions, abi));
+    profile.sites.insert(profile.sites.end(), routes.begin(), routes.end());
   }
   if (profile.Has(Instrumentation::kHttpClient)) {
     ASSIGN_OR_RETURN(const std::vector<Site> sites, FindClientBodySites(file, functions, abi));

@@ -8,6 +8,7 @@
 #include "server/profile/grpc_names.h"
 #include "server/profile/prologue.h"
 #include "server/profile/response_sites.h"
+#include "server/profile/router_names.h"
 #include "server/profile/runtime_sites.h"
 #include "server/profile/site_code.h"
 
@@ -36,6 +37,18 @@ ArgumentLocation OnStack(std::string name, int32_t offset) {
   return location;
 }
 
+ArgumentLocation AtWord(CallAbi abi, const char* name, size_t word, int32_t word_on_stack) {
+  switch (abi) {
+    case CallAbi::kAmd64Registers:
+      return InRegister(name, kAmd64Words.at(word));
+    case CallAbi::kArm64Registers:
+      return InRegister(name, fmt::format("x{}", word));
+    case CallAbi::kAmd64Stack:
+      break;
+  }
+  return OnStack(name, word_on_stack * kStackWordBytes);
+}
+
 // The functions without a name in (*conn).serve, of which one is deferred and recovers from panics.
 constexpr std::string_view kDeferredFunctions = "net/http.(*conn).serve.func";
 constexpr int kMaxDeferredFunctions = 4;
@@ -61,6 +74,8 @@ bool LiesIn(SiteKind kind, std::string_view function) {
     }
     case SiteKind::kClientConnection:
       return function == kExchangeFunction;
+    case SiteKind::kServerRoute:
+      return FindRouter(function) != nullptr;
     case SiteKind::kGrpcServerStart:
     case SiteKind::kGrpcServerEnd:
     case SiteKind::kGrpcServerGone:
@@ -81,15 +96,7 @@ bool LiesIn(SiteKind kind, std::string_view function) {
 
 std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
   const auto at = [abi](const char* name, size_t word, int32_t word_on_stack) {
-    switch (abi) {
-      case CallAbi::kAmd64Registers:
-        return InRegister(name, kAmd64Words.at(word));
-      case CallAbi::kArm64Registers:
-        return InRegister(name, fmt::format("x{}", word));
-      case CallAbi::kAmd64Stack:
-        break;
-    }
-    return OnStack(name, word_on_stack * kStackWordBytes);
+    return AtWord(abi, name, word, word_on_stack);
   };
   switch (kind) {
     case SiteKind::kServerStart:  // serverHandler.ServeHTTP(rw ResponseWriter, req *Request)
@@ -138,6 +145,8 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
       return {at("cases", 0, 0), at("count", 1, 1)};
     case SiteKind::kServerRefused:  // Fprintf(w Writer, format string, a ...any), WriteString
       return {at("text", 2, 2), at("values", 4, 4)};
+    case SiteKind::kServerRoute:  // RouteArguments
+      return {};
     case SiteKind::kGrpcServerStart:  // (s *Server) handleStream(t ServerTransport, stream), in it
       return {at("stream", 3, 4)};
     case SiteKind::kGrpcServerEnd:  // (t *http2Server) writeStatus(s, st *status.Status), in it
@@ -171,6 +180,17 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
   return {};
 }
 
+std::vector<ArgumentLocation> RouteArguments(std::string_view function, CallAbi abi) {
+  const Router* router = FindRouter(function);
+  if (router == nullptr) return {};
+  return {AtWord(abi, "route", router->word, static_cast<int32_t>(router->word))};
+}
+
+std::vector<ArgumentLocation> ArgumentsOf(const Site& site, CallAbi abi) {
+  return site.kind == SiteKind::kServerRoute ? RouteArguments(site.function, abi)
+                                             : ArgumentsOf(site.kind, abi);
+}
+
 bool IsSaved(const ArgumentLocation& argument) { return argument.name == kSavedStream; }
 
 absl::StatusOr<std::vector<Site>> FindServerSites(const elf::ElfFile& file,
@@ -186,6 +206,23 @@ absl::StatusOr<std::vector<Site>> FindServerSites(const elf::ElfFile& file,
     ASSIGN_OR_RETURN(const std::vector<Site> ends,
                      MakeSites(file, *deferred, PlanRecoverSites(*deferred, abi)));
     sites.insert(sites.end(), ends.begin(), ends.end());
+  }
+  return sites;
+}
+
+absl::StatusOr<std::vector<Site>> FindRouteSites(const elf::ElfFile& file,
+                                                 const elf::GoFunctions& functions, CallAbi abi) {
+  std::vector<Site> sites;
+  for (const Router& router : AllRouters()) {
+    const absl::StatusOr<ControlFlow> flow = ReadFunction(file, functions, router.function);
+    // What is not there, or not understood, tells no routes: requests are observed all the same.
+    if (!flow.ok() || !CheckGoroutine(*flow, abi).ok()) continue;
+    std::vector<SitePlan> plans;
+    for (const size_t call : flow->CallsTo(std::string(router.callee))) {
+      plans.push_back({SiteKind::kServerRoute, call, false, RouteArguments(router.function, abi)});
+    }
+    ASSIGN_OR_RETURN(const std::vector<Site> found, MakeSites(file, *flow, plans));
+    sites.insert(sites.end(), found.begin(), found.end());
   }
   return sites;
 }

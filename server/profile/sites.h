@@ -42,6 +42,11 @@ struct SitePlan {
 // or none.
 std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi);
 
+// The same of a kServerRoute, whose router `function` tells.
+std::vector<ArgumentLocation> RouteArguments(std::string_view function, CallAbi abi);
+// One or the other.
+std::vector<ArgumentLocation> ArgumentsOf(const Site& site, CallAbi abi);
+
 // Where a function has put away what the kernel side needs: always on the stack, however Go passes
 // arguments, at an offset of that function's own.
 inline constexpr char kSavedStream[] = "saved_stream";
@@ -60,6 +65,10 @@ absl::StatusOr<std::vector<Site>> FindClientSites(const elf::ElfFile& file,
 absl::StatusOr<std::vector<Site>> FindHttp2Sites(const elf::ElfFile& file,
                                                  const elf::GoFunctions& functions, CallAbi abi,
                                                  const Http2Names& names);
+
+// The sites of the routers that the binary has, whether their fields are known or not.
+absl::StatusOr<std::vector<Site>> FindRouteSites(const elf::ElfFile& file,
+                                                 const elf::GoFunctions& functions, CallAbi abi);
 
 // The sites of google.golang.org/grpc's server and client, with that of kGrpcStatusError.
 absl::StatusOr<std::vector<Site>> FindGrpcServerSites(const elf::ElfFile& file,

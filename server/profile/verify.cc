@@ -88,6 +88,7 @@ absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& si
       [[fallthrough]];
     case SiteKind::kServerEnd:
     case SiteKind::kServerRefused:
+    case SiteKind::kServerRoute:
     case SiteKind::kHttp2ServerEnd:
     case SiteKind::kHttp2ServerPanic:
     case SiteKind::kHttp2ServerAbort:
@@ -160,10 +161,10 @@ bool HasKnownArguments(elf::Architecture architecture, Site site) {
            RegisterFromName(architecture, site.arguments[0].register_name).has_value();
   }
   if (architecture == elf::Architecture::kArm64) {
-    return site.arguments == ArgumentsOf(site.kind, CallAbi::kArm64Registers);
+    return site.arguments == ArgumentsOf(site, CallAbi::kArm64Registers);
   }
-  return site.arguments == ArgumentsOf(site.kind, CallAbi::kAmd64Registers) ||
-         site.arguments == ArgumentsOf(site.kind, CallAbi::kAmd64Stack);
+  return site.arguments == ArgumentsOf(site, CallAbi::kAmd64Registers) ||
+         site.arguments == ArgumentsOf(site, CallAbi::kAmd64Stack);
 }
 
 absl::Status CheckSite(elf::Architecture architecture, const Profile& profile, const Site& site) {

@@ -29,6 +29,7 @@ constexpr char kEnabledField[] = "spec.enabled";
 constexpr char kInstrumentationsField[] = "spec.instrumentations";
 constexpr char kCaptureQueryField[] = "spec.capture_query";
 constexpr char kStitchTracesField[] = "spec.stitch_traces";
+constexpr char kFrameworkRoutesField[] = "spec.framework_routes";
 constexpr char kCausalityGoroutinesField[] = "spec.causality.goroutines";
 constexpr char kCausalityChannelsField[] = "spec.causality.channels";
 constexpr char kServerFirstByteField[] = "spec.timing.server_first_byte";
@@ -37,7 +38,7 @@ constexpr char kAllowSuspectField[] = "spec.allow_suspect_profile";
 constexpr char kServiceNameField[] = "spec.service_name";
 constexpr char kLabelsField[] = "labels";
 
-constexpr std::array<std::pair<up_counter, const char*>, 20> kHits{{
+constexpr std::array<std::pair<up_counter, const char*>, 21> kHits{{
     {UP_COUNTER_HITS_CLIENT_CONNECTION, "client_connection"},
     {UP_COUNTER_HITS_SERVER_START, "server_start"},
     {UP_COUNTER_HITS_SERVER_END, "server_end"},
@@ -45,6 +46,7 @@ constexpr std::array<std::pair<up_counter, const char*>, 20> kHits{{
     {UP_COUNTER_HITS_CLIENT_END, "client_end"},
     {UP_COUNTER_HITS_SERVER_RECOVER, "server_recover"},
     {UP_COUNTER_HITS_SERVER_REFUSED, "server_refused"},
+    {UP_COUNTER_HITS_SERVER_ROUTE, "server_route"},
     {UP_COUNTER_HITS_HTTP2_SERVER_START, "http2_server_start"},
     {UP_COUNTER_HITS_HTTP2_SERVER_END, "http2_server_end"},
     {UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED, "http2_server_unfinished"},
@@ -97,6 +99,7 @@ void FillSpec(const store::ProbeSpec& from, v1::ProbeSpec& to) {
   to.set_enabled(from.enabled);
   to.set_capture_query(from.capture_query);
   to.set_stitch_traces(from.stitch_traces);
+  to.set_framework_routes(from.framework_routes);
   to.set_allow_suspect_profile(from.allow_suspect_profile);
   to.mutable_causality()->set_goroutines(from.causality_goroutines);
   to.mutable_causality()->set_channels(from.causality_channels);
@@ -179,6 +182,7 @@ absl::StatusOr<store::ProbeRecord> FreeFields(const v1::Probe& probe) {
   record.spec.enabled = !probe.spec().has_enabled() || probe.spec().enabled();
   record.spec.capture_query = probe.spec().capture_query();
   record.spec.stitch_traces = probe.spec().stitch_traces();
+  record.spec.framework_routes = probe.spec().framework_routes();
   record.spec.causality_goroutines = probe.spec().causality().goroutines();
   record.spec.causality_channels = probe.spec().causality().channels();
   record.spec.server_first_byte = probe.spec().timing().server_first_byte();
@@ -314,6 +318,7 @@ const std::set<std::string>& UpdatableFields() {
                                                          kInstrumentationsField,
                                                          kCaptureQueryField,
                                                          kStitchTracesField,
+                                                         kFrameworkRoutesField,
                                                          kAllowSuspectField,
                                                          kServiceNameField,
                                                          kLabelsField,
@@ -338,6 +343,9 @@ absl::StatusOr<store::ProbeRecord> ApplyChange(const v1::Probe& change,
     spec.instrumentations = std::move(wanted.spec.instrumentations);
   }
   if (fields.contains(kStitchTracesField)) spec.stitch_traces = wanted.spec.stitch_traces;
+  if (fields.contains(kFrameworkRoutesField)) {
+    spec.framework_routes = wanted.spec.framework_routes;
+  }
   if (fields.contains(kCaptureQueryField)) spec.capture_query = wanted.spec.capture_query;
   if (fields.contains(kCausalityGoroutinesField)) {
     spec.causality_goroutines = wanted.spec.causality_goroutines;

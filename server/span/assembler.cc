@@ -64,8 +64,10 @@ void SetMethod(Span& span, const EventStrings& strings) {
   AddTruncated(span, strings.truncated(UP_STRING_METHOD), "http.request.method_original");
 }
 
-void SetRoute(Span& span, const EventStrings& strings) {
-  span.route = SanitizeText(RouteOfPattern(strings.route()));
+void SetRoute(Span& span, const up_http_event& event, const EventStrings& strings) {
+  span.route = (event.flags & UP_FLAG_ROUTER_ROUTE) != 0
+                   ? SanitizeText(RouteOfTemplate(strings.route()))
+                   : SanitizeText(RouteOfPattern(strings.route()));
   AddTruncated(span, strings.truncated(UP_STRING_ROUTE), "http.route");
 }
 
@@ -125,7 +127,7 @@ void SetRequest(Span& span, const up_http_event& event, const EventStrings& stri
                 bool capture_query) {
   SetMethod(span, strings);
   if (span.kind == Kind::kServer) {
-    SetRoute(span, strings);
+    SetRoute(span, event, strings);
     SetServerUrl(span, event, strings, capture_query);
   } else {
     SetClientUrl(span, strings, capture_query);
@@ -235,6 +237,15 @@ void SetSource(Span& span, const up_http_event& event, const EventSource& source
   span.goroutine = event.goroutine;
 }
 
+// Not of what the program has no handler for: such paths are anybody's choice.
+bool MayDeriveRoute(const Span& span) {
+  constexpr uint32_t kNotFound = 404;
+  constexpr uint32_t kMethodNotAllowed = 405;
+  return span.kind == Kind::kServer && span.route.empty() && span.path.starts_with('/') &&
+         span.status_code != kNotFound && span.status_code != kMethodNotAllowed &&
+         span.truncated.find("url.path") == std::string::npos;
+}
+
 }  // namespace
 
 Span Assemble(const up_http_event& event, const EventSource& source, const WallClock& clock) {
@@ -260,6 +271,9 @@ Span Assemble(const up_http_event& event, const EventSource& source, const WallC
     SetRequest(span, event, strings, source.capture_query);
   }
   span.status_code = StatusOf(event);
+  if (source.derived_routes && MayDeriveRoute(span)) {
+    span.derived_route = source.derived_routes->Of(span.path);
+  }
   span.request_body_size = std::max<int64_t>(event.request_size, -1);
   span.response_body_size = std::max<int64_t>(event.response_size, -1);
   span.error_type = ErrorTypeOf(span, event, strings, source.error_methods.get());

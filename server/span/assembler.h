@@ -6,6 +6,7 @@
 
 #include "bpf/abi/http_event.h"
 #include "server/base/clock.h"
+#include "server/span/derived_routes.h"
 #include "server/span/error_type.h"
 #include "server/span/span.h"
 
@@ -19,11 +20,13 @@ struct EventSource {
   uint64_t network_namespace = 0;
   bool capture_query = false;
   std::shared_ptr<const ErrorMethods> error_methods{};  // null: none is known
+  std::shared_ptr<DerivedRoutes> derived_routes{};      // of the binary; null: none is derived
 };
 
 // Makes the span of one decoded event: wall-clock times, method normalised, target split into path
 // and query, host into address and port, pattern into route, status into error.type (server: 5xx;
-// client: 4xx and 5xx; a Go error: its type). Pure: no state, no I/O.
+// client: 4xx and 5xx; a Go error: its type). No I/O, and no state but what the source knows of
+// derived routes.
 Span Assemble(const up_http_event& event, const EventSource& source, const WallClock& clock);
 
 }  // namespace uprobed::span

@@ -62,6 +62,7 @@ constexpr Attribute kAttributes[] = {
     {"uprobed.response.body.end", Text<&Span::body_end>},
     {"error.type", Text<&Span::error_type>},
     {"uprobed.connection.hijacked", Hijacked},
+    {"uprobed.http.route.derived", Text<&Span::derived_route>},
 };
 
 constexpr Attribute kResource[] = {
@@ -131,10 +132,9 @@ std::string SpanName(const Span& span) {
   if (span.is_rpc()) return span.rpc_full_method().substr(1);
   const bool known = !span.method.empty() && span.method != "_OTHER";
   const std::string_view method = known ? std::string_view(span.method) : "HTTP";
-  if (span.kind == Kind::kServer && !span.route.empty()) {
-    return fmt::format("{} {}", method, span.route);
-  }
-  return std::string(method);
+  const std::string& route = span.route.empty() ? span.derived_route : span.route;
+  return span.kind == Kind::kServer && !route.empty() ? fmt::format("{} {}", method, route)
+                                                      : std::string(method);
 }
 
 std::string ToHex(const TraceId& id) { return Hex(id); }

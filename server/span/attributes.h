@@ -39,8 +39,8 @@ std::span<const AttributeInfo> KnownAttributes();
 // Whether any span could ever have this key: tells a typing error in a filter from an absent value.
 bool IsKnownAttribute(std::string_view key);
 
-// The span's name after OpenTelemetry: "{method} {route}" for a server with a route, else
-// "{method}", where the method is "HTTP" if OpenTelemetry does not know it.
+// The span's name after OpenTelemetry: "{method} {route}" for a server with a route, derived or
+// not, else "{method}", where the method is "HTTP" if OpenTelemetry does not know it.
 std::string SpanName(const Span& span);
 
 std::string ToHex(const TraceId& id);

@@ -93,6 +93,21 @@ std::string_view RouteOfPattern(std::string_view pattern) {
   return slash == std::string_view::npos ? std::string_view() : pattern.substr(slash);
 }
 
+std::string RouteOfTemplate(std::string_view text) {
+  constexpr std::string_view kMounted = "/*/";
+  std::string route;
+  bool mounted = false;
+  for (size_t at = text.find(kMounted); at != std::string_view::npos; at = text.find(kMounted)) {
+    route += text.substr(0, at);
+    text.remove_prefix(at + kMounted.size() - 1);  // the slash may begin the next
+    mounted = true;
+  }
+  route += text;
+  // The root of a router that is mounted: chi serves both, with and without the slash.
+  if (mounted && route.size() > 1 && route.ends_with('/')) route.pop_back();
+  return route;
+}
+
 std::string EscapePath(std::string_view path) {
   if (path == "*" || std::all_of(path.begin(), path.end(), IsPathCharacter)) {
     return std::string(path);

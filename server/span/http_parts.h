@@ -32,6 +32,10 @@ RequestTarget ParseRequestTarget(std::string_view target);
 // The path of a ServeMux pattern "[METHOD ][HOST]/path"; empty where it has none.
 std::string_view RouteOfPattern(std::string_view pattern);
 
+// The template of a router: as it is, but for the "*" by which one of chi's routers has called the
+// next, which is not a part of the route.
+std::string RouteOfTemplate(std::string_view text);
+
 // A decoded path (URL.Path) as it goes over the wire, escaped as Go's URL.EscapedPath does.
 std::string EscapePath(std::string_view path);
 

@@ -10,6 +10,8 @@ constexpr size_t kMaxSegments = 8;
 constexpr size_t kMinHexLength = 8;
 // ULID, KSUID, base64 of 16 bytes and what object stores hand out are longer.
 constexpr size_t kMinOpaqueLength = 20;
+// Of orders, dates and postcodes: a version or a year has less.
+constexpr std::ptrdiff_t kMinDigits = 5;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsHex(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
@@ -22,7 +24,9 @@ bool IsIdentifier(std::string_view segment) {
       std::all_of(segment.begin(), segment.end(), [](char c) { return IsHex(c) || c == '-'; });
   if (hex && segment.size() >= kMinHexLength && segment.front() != '-') return true;
   // A dot makes it a file, or a name.
-  return segment.size() >= kMinOpaqueLength && segment.find('.') == std::string_view::npos;
+  if (segment.find('.') != std::string_view::npos) return false;
+  return segment.size() >= kMinOpaqueLength ||
+         std::count_if(segment.begin(), segment.end(), IsDigit) >= kMinDigits;
 }
 
 }  // namespace

@@ -51,7 +51,10 @@ struct Span {
   std::string path;
   std::string query;     // only where the probe captures it
   std::string url_full;  // client: "http://stock:8080/reserve", without the query
-  std::string route;     // server, Go >= 1.22 ServeMux: "/items/{id}", without method and host
+  // server: "/items/{id}", of ServeMux (Go >= 1.22) without method and host, or of a router
+  std::string route;
+  // server, where no route is known: made of the path, and few (DerivedRoutes)
+  std::string derived_route;
   std::string server_address;  // host without port
   uint32_t server_port = 0;    // 0: not known
   std::string peer_address;    // server: network.peer.address

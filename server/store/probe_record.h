@@ -22,6 +22,7 @@ struct ProbeSpec {
   bool stitch_traces = false;
   bool server_first_byte = false;
   bool client_body = false;
+  bool framework_routes = false;  // of gin, chi, echo and gorilla/mux
   // Calls on other goroutines are children of the request that started these, or that what they
   // received from a channel belongs to.
   bool causality_goroutines = false;

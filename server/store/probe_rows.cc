@@ -49,14 +49,15 @@ absl::Status InsertAll(Database& database, const ProbeRecord& probe) {
           .Execute("INSERT INTO probes (id, uid, generation, binary_path, pid, pid_start_time,"
                    " boot_id, enabled, capture_query, service_name, create_time_unix_ns,"
                    " update_time_unix_ns, allow_suspect_profile, stitch_traces,"
-                   " causality_goroutines, causality_channels, server_first_byte, client_body)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   " causality_goroutines, causality_channels, server_first_byte, client_body,"
+                   " framework_routes)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                    {probe.id, probe.uid, probe.generation, spec.binary_path, spec.pid,
                     static_cast<int64_t>(spec.pid_start_time), spec.boot_id, spec.enabled,
                     spec.capture_query, spec.service_name, probe.create_time_unix_ns,
                     probe.update_time_unix_ns, spec.allow_suspect_profile, spec.stitch_traces,
                     spec.causality_goroutines, spec.causality_channels, spec.server_first_byte,
-                    spec.client_body})
+                    spec.client_body, spec.framework_routes})
           .status());
   int64_t position = 0;
   for (const Instrumentation instrumentation : spec.instrumentations) {
@@ -81,7 +82,7 @@ absl::Status ReadHeads(Database& database, std::map<std::string, ProbeRecord>& p
       "SELECT id, uid, generation, binary_path, pid, pid_start_time, boot_id, enabled,"
       " capture_query, service_name, create_time_unix_ns, update_time_unix_ns,"
       " allow_suspect_profile, stitch_traces, causality_goroutines, causality_channels,"
-      " server_first_byte, client_body FROM probes",
+      " server_first_byte, client_body, framework_routes FROM probes",
       {}, [&](const Row& row) {
         RowDecoder decoder(row, "probes/" + row.Text(0));
         ProbeRecord& probe = probes[decoder.Text(0)];
@@ -103,6 +104,7 @@ absl::Status ReadHeads(Database& database, std::map<std::string, ProbeRecord>& p
         probe.spec.causality_channels = decoder.Flag(15);
         probe.spec.server_first_byte = decoder.Flag(16);
         probe.spec.client_body = decoder.Flag(17);
+        probe.spec.framework_routes = decoder.Flag(18);
         return decoder.status();
       });
 }

@@ -19,6 +19,12 @@ class Hits(harness.E2eTest):
         self.cleanup.callback(harness.end, process)
         return process.stdout.readline().strip().removeprefix("listening on ")
 
+    def start_router(self, router):
+        process = subprocess.Popen([router], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                   text=True)
+        self.cleanup.callback(harness.end, process)
+        return process.stdout.readline().strip().removeprefix("listening on ")
+
     def hits(self, what, binary, url, options=(), generator=()):
         """Hits of one request, and how many of the sites are single-stepped."""
         probe = self.attach(binary, "--name", "cost", *options)
@@ -51,6 +57,15 @@ class Hits(harness.E2eTest):
         self.assertLessEqual(by_default, 6 + 3 * MORE)
         self.assertLess(self.hits("the same, server only", harness.hello(), calling, server_only),
                         4 + 2 * MORE)
+        routers = sorted(path for path in harness.TARGETS.glob("routes-*-stripped")
+                         if "nested" not in path.name)
+        for router in routers:
+            url = f"http://{self.start_router(router)}/users/4711"
+            for option, most in (((), 2), (("--framework-routes",), 3)):
+                what = " ".join((router.name, "server", *option))
+                hits = self.hits(what, router, url, option)
+                self.assertGreaterEqual(hits, most, what)
+                self.assertLessEqual(hits, most + MORE, what)
         for option in (("--stitch-traces",), ("--causality", "goroutines"),
                        ("--causality", "channels"), ("--causality", "goroutines,channels")):
             more = self.hits("the same, " + " ".join(option), harness.hello(), calling, option)

@@ -83,7 +83,7 @@ class KernelTest : public ::testing::Test {
   // Resolves `path` and attaches server and client, and what else is given.
   std::unique_ptr<probe::Attachment> Attach(
       const std::string& path, std::vector<uint32_t> scoped_pids = {},
-      const std::vector<profile::Instrumentation>& causality = {}) {
+      const std::vector<profile::Instrumentation>& causality = {}, bool framework_routes = false) {
     absl::StatusOr<elf::ElfFile> file = elf::ElfFile::Open(path);
     EXPECT_TRUE(file.ok()) << file.status();
     if (!file.ok()) return nullptr;
@@ -97,6 +97,7 @@ class KernelTest : public ::testing::Test {
                                     std::end(profile::kSpanInstrumentations));
     options.instrumentations.insert(options.instrumentations.end(), causality.begin(),
                                     causality.end());
+    options.framework_routes = framework_routes;
     options.scoped_pids = std::move(scoped_pids);
     auto error_methods = std::make_shared<span::ErrorMethods>();
     for (const profile::ErrorMethod& method : profile->error_methods) {

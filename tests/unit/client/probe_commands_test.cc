@@ -39,8 +39,8 @@ TEST(Attach, SendsAllThatWasAskedFor) {
   const CommandResult result = RunCommand(
       daemon, {"attach", "--label", "team=a", "--instrumentation", "http_server,http_client",
                "/srv/shop", "--name", "probes/shop", "--service", "Shop", "--capture-query",
-               "--stitch-traces", "--timing", "first-byte,body", "--allow-suspect-profile",
-               "--wait-for-binary", "--label", "tier=1"});
+               "--stitch-traces", "--framework-routes", "--timing", "first-byte,body",
+               "--allow-suspect-profile", "--wait-for-binary", "--label", "tier=1"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.out, "probes/shop is ACTIVE: 6 sites, 1 process\n");
   const v1::CreateProbeRequest& request = daemon.script.create_probe;
@@ -54,6 +54,7 @@ TEST(Attach, SendsAllThatWasAskedFor) {
   EXPECT_TRUE(spec.stitch_traces());
   EXPECT_TRUE(spec.timing().server_first_byte());
   EXPECT_TRUE(spec.timing().client_body());
+  EXPECT_TRUE(spec.framework_routes());
   EXPECT_TRUE(spec.allow_suspect_profile());
   EXPECT_TRUE(spec.enabled());
   EXPECT_THAT(spec.instrumentations(),

@@ -89,6 +89,19 @@ TEST_F(ChangeTest, AttachesAnewToTellMoreOfResponses) {
   EXPECT_TRUE(backend_.live().begin()->second.options.client_body);
 }
 
+TEST_F(ChangeTest, AttachesAnewForTheRoutesOfRouters) {
+  EXPECT_FALSE(backend_.live().begin()->second.options.framework_routes);
+  record_.spec.framework_routes = true;
+
+  const absl::StatusOr<Probe> probe = Update();
+
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  // A program without a router lacks nothing.
+  EXPECT_EQ(probe->status.state, ProbeState::kActive);
+  ASSERT_EQ(backend_.live().size(), 1u);
+  EXPECT_TRUE(backend_.live().begin()->second.options.framework_routes);
+}
+
 TEST_F(ChangeTest, AttachesAnewToFindParents) {
   record_.spec.causality_channels = true;
 

@@ -244,6 +244,30 @@ TEST_F(CreateTest, IsDegradedWithoutWhatTellsMoreOfResponses) {
   EXPECT_EQ(without("unobserved", client_only, nothing), "TIMING_UNAVAILABLE");
 }
 
+// One without any router is not: probe_controller_change_test.cc.
+TEST_F(CreateTest, IsDegradedWhereARouterKeepsItsRoutesSomewhereElse) {
+  const std::filesystem::path router = testing::TargetsDir() / "routes-gin-go1.16.15-stripped";
+  if (!std::filesystem::exists(router)) GTEST_SKIP() << "no router; run scripts/build_targets";
+  const auto reason = [&](const std::string& name, bool asked, bool known) -> std::string {
+    const std::string path = dir_.File(name);
+    std::filesystem::copy_file(router, path, std::filesystem::copy_options::overwrite_existing);
+    absl::StatusOr<ResolvedProfile> resolved = catalog_->ResolveTarget(path, 0, false);
+    if (!known) resolved->profile.fields.erase("github.com/gin-gonic/gin.Context.fullPath");
+    EXPECT_TRUE(store_->PutProfile(resolved->profile, path, false, 1).ok());
+    store::ProbeRecord record = Record(name, path);
+    record.spec.framework_routes = asked;
+    const absl::StatusOr<Probe> probe = Create(record);
+    EXPECT_TRUE(probe.ok()) << probe.status();
+    EXPECT_TRUE(controller_->Delete(name, "", false).ok());
+    if (!probe.ok()) return ReasonOf(probe.status());
+    return probe->status.error.ok() ? "OK" : ReasonOf(probe->status.error);
+  };
+
+  EXPECT_EQ(reason("known", true, true), "OK");
+  EXPECT_EQ(reason("unknown", true, false), "ROUTES_UNAVAILABLE");
+  EXPECT_EQ(reason("unasked", false, false), "OK");
+}
+
 TEST_F(CreateTest, IsDegradedWithoutWhatShouldFindParents) {
   const std::string shop = Binary("shop");
   StoreWithout(shop, Instrumentation::kChannels);

@@ -43,6 +43,23 @@ TEST(HttpMetrics, RecordsServerSpanWithOpenTelemetrysLabels) {
   EXPECT_DOUBLE_EQ(metric->histogram.sample_sum, 0.06);
 }
 
+// A derived route may be as good as a path, and paths are no labels.
+TEST(HttpMetrics, HaveNoDerivedRoutes) {
+  HttpMetrics metrics;
+  for (const char* derived : {"/users/{id}", "/about"}) {
+    span::Span span = ServerSpan();
+    span.route.clear();
+    span.derived_route = derived;
+    metrics.Record(span);
+  }
+
+  LabelMap labels = ServerLabels();
+  labels.erase("http_route");
+  const auto metric = FindMetric(metrics.Collect(), kServerDuration, labels);
+  ASSERT_TRUE(metric.has_value());
+  EXPECT_EQ(metric->histogram.sample_count, 2u);
+}
+
 TEST(HttpMetrics, RecordsClientSpanWithServerAddressAndError) {
   HttpMetrics metrics;
 

@@ -82,6 +82,7 @@ inline SelfMetricsSources SampleSources() {
               [] { return EventLoopStats{.events = 50, .decode_errors = 51, .unknown_slots = 52}; },
           .requests_in_flight = [] { return size_t{53}; },
           .contexts_in_flight = [] { return size_t{54}; },
+          .routes_in_flight = [] { return size_t{57}; },
           .connections_in_flight = [] { return size_t{55}; },
           .handoffs_in_flight = [] { return size_t{56}; }};
 }

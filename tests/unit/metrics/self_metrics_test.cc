@@ -28,6 +28,7 @@ TEST_F(SelfMetricsTest, SaysVersionAndStart) {
 TEST_F(SelfMetricsTest, CountsRequestsInFlight) {
   EXPECT_EQ(Value("uprobed_requests_in_flight"), 53);
   EXPECT_EQ(Value("uprobed_request_contexts_in_flight"), 54);
+  EXPECT_EQ(Value("uprobed_request_routes_in_flight"), 57);
   EXPECT_EQ(Value("uprobed_outgoing_connections_in_flight"), 55);
   EXPECT_EQ(Value("uprobed_handoffs_in_flight"), 56);
 }
@@ -60,6 +61,7 @@ TEST_F(SelfMetricsTest, CountsSpansAndLossesByCause) {
   EXPECT_EQ(OfProbe("uprobed_probe_repeated_starts_total"), 100 + UP_COUNTER_REPEATED_START);
   EXPECT_EQ(OfProbe("uprobed_probe_out_of_scope_hits_total"), 100 + UP_COUNTER_OUT_OF_SCOPE);
   EXPECT_EQ(OfProbe("uprobed_fields_unread_total"), 100 + UP_COUNTER_FIELD_UNREAD);
+  EXPECT_EQ(OfProbe("uprobed_routes_lost_total"), 100 + UP_COUNTER_ROUTE_MAP_FULL);
 }
 
 TEST_F(SelfMetricsTest, SaysWhatEventLoopAndStreamsDid) {

@@ -74,8 +74,8 @@ TEST_P(BpfObjects, HaveAProgramForEachKindOfSite) {
                   Key("http2_server_end"), Key("http2_server_start"),
                   Key("http2_server_unfinished"), Key("select_done"), Key("select_receive"),
                   Key("select_send"), Key("server_end"), Key("server_first_byte"),
-                  Key("server_recover"), Key("server_refused"), Key("server_start"),
-                  Key("timer_start"), Key("timer_stop")));
+                  Key("server_recover"), Key("server_refused"), Key("server_route"),
+                  Key("server_start"), Key("timer_start"), Key("timer_stop")));
   for (const auto& [name, program] : ProgramsOf(object.get())) {
     EXPECT_STREQ(bpf_program__section_name(program), "uprobe") << name;
     EXPECT_GT(bpf_program__insn_cnt(program), 10U) << name;
@@ -88,13 +88,14 @@ TEST_P(BpfObjects, ShareTheMapsWithTheDaemon) {
   ASSERT_NE(object, nullptr);
   ASSERT_NE(amd64, nullptr);
 
-  EXPECT_THAT(MapsOf(object.get()),
-              ElementsAre(Key("client_bodies"), Key("client_requests"), Key("counters"),
-                          Key("empty_client_body"), Key("events"), Key("failed_bodies"),
-                          Key("goroutine_origins"), Key("grpc_client_requests"),
-                          Key("outgoing_connections"), Key("profile_slots"),
-                          Key("scoped_processes"), Key("select_receives"), Key("sent_elements"),
-                          Key("server_contexts"), Key("server_requests"), Key("timer_functions")));
+  EXPECT_THAT(
+      MapsOf(object.get()),
+      ElementsAre(Key("client_bodies"), Key("client_requests"), Key("counters"),
+                  Key("empty_client_body"), Key("events"), Key("failed_bodies"),
+                  Key("goroutine_origins"), Key("grpc_client_requests"),
+                  Key("outgoing_connections"), Key("profile_slots"), Key("scoped_processes"),
+                  Key("select_receives"), Key("sent_elements"), Key("server_contexts"),
+                  Key("server_requests"), Key("server_routes"), Key("timer_functions")));
   EXPECT_EQ(MapsOf(object.get()), MapsOf(amd64.get()));
 }
 

@@ -299,5 +299,29 @@ TEST(MakeSiteCookie, OfTheStartThatProtocolsShareSaysThatItMayRepeat) {
   EXPECT_TRUE(MakeSiteCookie(start, 0) & UP_COOKIE_MAY_REPEAT);
 }
 
+TEST(MakeSiteCookie, OfARouterSaysWhichItIs) {
+  Site route = MakeSite(SiteKind::kServerRoute, "call 0x10", {"route"});
+  route.function = "github.com/labstack/echo/v4.(*Echo).ServeHTTP";
+  EXPECT_EQ(MakeSiteCookie(route, 2), 2 | uint64_t{UP_ROUTER_ECHO} << UP_COOKIE_ROUTER_SHIFT);
+  route.function = "github.com/gorilla/mux.(*Router).ServeHTTP";
+  EXPECT_EQ(MakeSiteCookie(route, 2), 2 | uint64_t{UP_ROUTER_GORILLA} << UP_COOKIE_ROUTER_SHIFT);
+}
+
+TEST(MakeProfileSlot, LooksForRoutesOnlyWhereARouterTellsThem) {
+  Profile profile;
+  profile.sites = {MakeSite(SiteKind::kServerRoute, "call 0x10", {"route"})};
+  profile.sites[0].function = "github.com/gin-gonic/gin.(*Engine).ServeHTTP";
+  AttachOptions options;
+  options.framework_routes = true;
+
+  EXPECT_EQ(MakeProfileSlot(profile, options).flags, 0U);
+  profile.fields["github.com/gin-gonic/gin.Context.fullPath"] = {
+      .offset = 112, .source = profile::Source::kDwarf, .others = {}};
+  EXPECT_EQ(MakeProfileSlot(profile, options).flags, uint32_t{UP_SLOT_ROUTES});
+  EXPECT_EQ(MakeProfileSlot(profile, {}).flags, 0U);
+  profile.sites.clear();
+  EXPECT_EQ(MakeProfileSlot(profile, options).flags, 0U);
+}
+
 }  // namespace
 }  // namespace uprobed::probe

@@ -38,6 +38,19 @@ TEST(KnownModuleOffsets, FollowFieldsThatMoved) {
   EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.77.0", kMethod), 16u);
 }
 
+TEST(KnownModuleOffsets, KnowWhereRoutersKeepTheTemplate) {
+  const std::string chi = "github.com/go-chi/chi/v5";
+  const std::string echo = "github.com/labstack/echo/v4";
+  EXPECT_EQ(KnownModuleOffset("github.com/gin-gonic/gin", "v1.9.1",
+                              "github.com/gin-gonic/gin.Context.fullPath"),
+            112u);
+  EXPECT_EQ(KnownModuleOffset(chi, "v5.0.0", chi + ".Context.RoutePatterns"), 48u);
+  EXPECT_EQ(KnownModuleOffset(chi, "v5.1.0", chi + ".Context.RoutePatterns"), 176u);
+  EXPECT_EQ(KnownModuleOffset(echo, "v4.11.4", echo + ".context.path"), 16u);
+  EXPECT_EQ(KnownModuleOffset(echo, "v4.13.3", echo + ".context.path"), 88u);
+  EXPECT_THAT(KnownModuleFields("github.com/gorilla/mux"), SizeIs(2));
+}
+
 TEST(KnownModuleOffsets, SayWhetherAStreamIsHeldByPointerOrByValue) {
   const std::string stream = "google.golang.org/grpc/internal/transport.ServerStream.Stream";
   EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.68.1", stream), std::nullopt);

@@ -254,5 +254,13 @@ TEST(Assembler, HasNoPathForConnect) {
   EXPECT_EQ(WithTarget("http://host/p?x").path, "/p");
 }
 
+TEST(Assembler, TakesTheTemplateOfARouterAsItIs) {
+  up_http_event event = ServerEvent();
+  event.flags |= UP_FLAG_ROUTER_ROUTE;
+  SetString(event, event.route, UP_STRING_ROUTE, "/api/*/items/{id:[0-9 ]+}");
+
+  EXPECT_EQ(AssembleServer(event).route, "/api/items/{id:[0-9 ]+}");
+}
+
 }  // namespace
 }  // namespace uprobed::span

@@ -113,6 +113,7 @@ TEST(Attributes, AreKnownWhateverTheSpan) {
 TEST(Attributes, HaveTheTypeThatTheListSays) {
   Span span = FullSpan();
   SetRpc(span);
+  span.derived_route = "/items/{id}";
 
   for (const AttributeInfo& info : KnownAttributes()) {
     const std::optional<AttributeValue> value = FindAttribute(span, info.key);

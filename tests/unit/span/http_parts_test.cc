@@ -99,5 +99,21 @@ TEST(DefaultPort, IsKnownForHttpAndHttps) {
   EXPECT_EQ(DefaultPort(""), 0u);
 }
 
+TEST(RouteOfTemplate, LeavesTemplatesAsTheyAre) {
+  for (const char* route : {"", "/", "/users/:id", "/users/{id}/", "/files/*", "/files/*path",
+                            "/{id:[0-9 ]+}", "/a/*b/c", "*"}) {
+    EXPECT_EQ(RouteOfTemplate(route), route);
+  }
+}
+
+TEST(RouteOfTemplate, JoinsThoseOfRoutersInRouters) {
+  EXPECT_EQ(RouteOfTemplate("/api/*/users/{id}"), "/api/users/{id}");
+  EXPECT_EQ(RouteOfTemplate("/api/v1/*/orders/{order}/*/{item}"), "/api/v1/orders/{order}/{item}");
+  EXPECT_EQ(RouteOfTemplate("/api/*/"), "/api");
+  EXPECT_EQ(RouteOfTemplate("/*/*/*/x"), "/x");
+  EXPECT_EQ(RouteOfTemplate("/*/"), "/");
+  EXPECT_EQ(RouteOfTemplate("/api/*"), "/api/*");
+}
+
 }  // namespace
 }  // namespace uprobed::span

@@ -121,6 +121,7 @@ ProbeRecord FullProbe(const std::string& id) {
                    .stitch_traces = true,
                    .server_first_byte = true,
                    .client_body = true,
+                   .framework_routes = true,
                    .causality_goroutines = true,
                    .causality_channels = true,
                    .allow_suspect_profile = true,

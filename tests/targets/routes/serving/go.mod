@@ -1,0 +1,3 @@
+module example.com/uprobed/routes/serving
+
+go 1.15
