@@ -65,7 +65,7 @@ static __always_inline struct up_http_event* keep_for_body(
   key.address = body_of(hit->profile, response, bias);
   if (!key.address) return 0;
   struct up_client_body* forgotten = bpf_map_lookup_elem(&client_bodies, &key);
-  if (forgotten) submit_copy(hit, &forgotten->event); /* neither read nor closed, but collected */
+  if (forgotten) submit_kept(hit, forgotten); /* neither read nor closed, but collected */
   const struct up_client_body* empty = bpf_map_lookup_elem(&empty_client_body, &zero);
   if (!empty || bpf_map_update_elem(&client_bodies, &key, empty, BPF_ANY)) {
     count(hit->counters, UP_COUNTER_BODY_MAP_FULL);
@@ -74,16 +74,17 @@ static __always_inline struct up_http_event* keep_for_body(
   struct up_client_body* body = bpf_map_lookup_elem(&client_bodies, &key);
   if (!body) return 0;
   body->load_bias = bias;
+  body->suppressed = request->suppressed;
   fill_event(hit, request, UP_EVENT_HTTP_CLIENT, &body->event);
   body->event.first_byte_ns = body->event.end_ns;
   return &body->event;
 }
 
 static __always_inline void end_body(const struct hit* hit, const struct up_address_key* key,
-                                     struct up_http_event* event, uint32_t flag) {
-  event->end_ns = bpf_ktime_get_ns();
-  event->flags |= flag;
-  submit_copy(hit, event);
+                                     struct up_client_body* body, uint32_t flag) {
+  body->event.end_ns = bpf_ktime_get_ns();
+  body->event.flags |= flag;
+  submit_kept(hit, body);
   bpf_map_delete_elem(&client_bodies, key);
 }
 
@@ -114,7 +115,7 @@ static __always_inline void on_body_cause(const struct hit* hit, const struct pt
   struct up_client_body* body = bpf_map_lookup_elem(&client_bodies, &key);
   if (!body) return;
   fail_body(hit, &error, body);
-  end_body(hit, &key, &body->event, UP_FLAG_BODY_READ);
+  end_body(hit, &key, body, UP_FLAG_BODY_READ);
 }
 
 static __always_inline bool read_pipe_error(const struct up_profile_slot* profile, uint64_t cookie,
@@ -144,7 +145,7 @@ static __always_inline void on_http1_body(const struct hit* hit, const struct pt
   if (read && fail_body(hit, &error, body) &&
       bpf_map_update_elem(&failed_bodies, &hit->key, &key, BPF_ANY) == 0)
     return; /* to on_body_cause */
-  end_body(hit, &key, &body->event, read ? UP_FLAG_BODY_READ : UP_FLAG_BODY_CLOSED);
+  end_body(hit, &key, body, read ? UP_FLAG_BODY_READ : UP_FLAG_BODY_CLOSED);
 }
 
 static __always_inline void on_http2_body(const struct hit* hit, const struct pt_regs* regs,
@@ -161,7 +162,7 @@ static __always_inline void on_http2_body(const struct hit* hit, const struct pt
   if (!read && read_pipe_error(hit->profile, cookie, key.address, &error) &&
       fail_body(hit, &error, body))
     read = true;
-  end_body(hit, &key, &body->event, read ? UP_FLAG_BODY_READ : UP_FLAG_BODY_CLOSED);
+  end_body(hit, &key, body, read ? UP_FLAG_BODY_READ : UP_FLAG_BODY_CLOSED);
 }
 
 static __always_inline void on_client_body(struct pt_regs* regs) {

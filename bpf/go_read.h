@@ -52,6 +52,12 @@ static __always_inline bool read_word(uint64_t address, uint64_t* value) {
   return bpf_probe_read_user(value, sizeof(*value), (const void*)address) == 0;
 }
 
+/* Where the header of the string in a field is; 0 where the profile does not have it. */
+static __always_inline uint64_t string_address(const struct up_profile_slot* profile,
+                                               enum up_field field, uint64_t base) {
+  return has_field(profile, field) ? field_address(profile, field, base) : 0;
+}
+
 static __always_inline void mark_unread(struct up_http_event* event, int string) {
   event->unread |= 1 << string;
   event->flags |= UP_FLAG_READ_FAULT;

@@ -8,6 +8,17 @@
 #include "bpf/grpc_status.h"
 #include "bpf/request_context.h"
 
+static __always_inline void limit_grpc_client_start(const struct hit* hit,
+                                                    struct up_in_flight_request* request) {
+  const struct up_profile_slot* profile = hit->profile;
+  uint64_t header;
+  if (!(profile->flags & UP_SLOT_LIMITED)) return;
+  if (!read_field(profile, UP_FIELD_GRPC_CLIENT_STREAM_CALL_HDR, request->request, &header))
+    header = 0;
+  limit_start(hit, request, UP_EVENT_GRPC_CLIENT, 0,
+              header ? string_address(profile, UP_FIELD_GRPC_CALL_HDR_METHOD, header) : 0);
+}
+
 static __always_inline void on_grpc_client_start(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
@@ -19,6 +30,7 @@ static __always_inline void on_grpc_client_start(struct pt_regs* regs) {
   request.slot = hit.slot;
   new_span_id(&request);
   inherit_trace(&hit, UP_FIELD_GRPC_CLIENT_STREAM_CTX, request.request, &request);
+  limit_grpc_client_start(&hit, &request);
   hit.key.goroutine = request.request;
   begin_request(&hit, &grpc_client_requests, cookie, &request);
 }

@@ -29,8 +29,10 @@ static __always_inline void on_grpc_server_start(struct pt_regs* regs) {
   request.slot = hit.slot;
   new_trace_id(&request);
   new_span_id(&request);
-  begin_server_request(&hit, cookie, UP_FIELD_GRPC_STREAM_CTX,
-                       grpc_stream_of(hit.profile, request.request), &request);
+  uint64_t stream = grpc_stream_of(hit.profile, request.request);
+  limit_start(&hit, &request, UP_EVENT_GRPC_SERVER, 0,
+              string_address(hit.profile, UP_FIELD_GRPC_STREAM_METHOD, stream));
+  begin_server_request(&hit, cookie, UP_FIELD_GRPC_STREAM_CTX, stream, &request);
 }
 
 static __always_inline void read_grpc_server_request(const struct up_profile_slot* profile,

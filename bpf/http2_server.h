@@ -40,6 +40,7 @@ static __always_inline void on_http2_server_start(struct pt_regs* regs) {
   new_trace_id(&request);
   new_span_id(&request);
   read_traceparent(hit.profile, &request);
+  limit_server_start(&hit, &request);
   begin_request(&hit, &server_requests, cookie, &request);
 }
 
@@ -76,18 +77,12 @@ static __always_inline bool is_same_request(const struct up_profile_slot* profil
 /* net/http/internal/http2 has a request of its own, and makes an *http.Request from it that is only
  * the handler's (src/net/http/http2.go, Go 1.27): it may be collected before the handler returns.
  * The pattern is nowhere else. */
-static __always_inline void read_internal_request(const struct up_profile_slot* profile,
-                                                  uint64_t state, uint64_t request,
-                                                  struct up_http_event* event) {
+static __always_inline void read_internal_request(const struct hit* hit, uint64_t state,
+                                                  uint64_t request, struct up_http_event* event) {
+  const struct up_profile_slot* profile = hit->profile;
   uint64_t value;
   copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_METHOD, state, event, UP_STRING_METHOD,
                     event->method, UP_METHOD_MAX);
-  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_HOST, state, event, UP_STRING_HOST, event->host,
-                    UP_HOST_MAX);
-  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_REQUEST_URI, state, event, UP_STRING_TARGET,
-                    event->target, UP_TARGET_MAX);
-  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_REMOTE_ADDR, state, event, UP_STRING_PEER,
-                    event->peer, UP_PEER_MAX);
   event->protocol_major = PROTO_MAJOR_HTTP2;
   if (read_field(profile, UP_FIELD_HTTP2_REQUEST_CONTENT_LENGTH, state, &value))
     event->request_size = value;
@@ -99,24 +94,30 @@ static __always_inline void read_internal_request(const struct up_profile_slot* 
     read_route(profile, request, event);
   else
     mark_unread(event, UP_STRING_ROUTE);
+  if (hit->is_suppressed) return;
+  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_HOST, state, event, UP_STRING_HOST, event->host,
+                    UP_HOST_MAX);
+  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_REQUEST_URI, state, event, UP_STRING_TARGET,
+                    event->target, UP_TARGET_MAX);
+  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_REMOTE_ADDR, state, event, UP_STRING_PEER,
+                    event->peer, UP_PEER_MAX);
 }
 
-static __always_inline void read_http2_request(const struct up_profile_slot* profile,
-                                               uint64_t cookie, uint64_t response, uint64_t request,
+static __always_inline void read_http2_request(const struct hit* hit, uint64_t cookie,
+                                               uint64_t response, uint64_t request,
                                                struct up_http_event* event) {
   uint64_t state;
   if (http2_implementation(cookie) != UP_HTTP2_INTERNAL)
-    read_server_request(profile, request, event);
-  else if (read_http2_field(profile, cookie, HTTP2_RWS, response, &state))
-    read_internal_request(profile, state, request, event);
+    read_server_request(hit, request, event);
+  else if (read_http2_field(hit->profile, cookie, HTTP2_RWS, response, &state))
+    read_internal_request(hit, state, request, event);
   else
     mark_unread(event, UP_STRING_TARGET);
 }
 
 /* runHandler has served what is for no handler of the program: headers that are too large. Only
  * where the start is elsewhere; there is a request else. */
-static __always_inline void on_http2_refused(const struct hit* hit, uint64_t cookie,
-                                             uint64_t response) {
+static __always_inline void on_http2_refused(struct hit* hit, uint64_t cookie, uint64_t response) {
   struct up_in_flight_request request = {};
   uint64_t state, status;
   if (http2_implementation(cookie) != UP_HTTP2_INTERNAL ||
@@ -130,6 +131,7 @@ static __always_inline void on_http2_refused(const struct hit* hit, uint64_t coo
   request.flags = UP_FLAG_REFUSED;
   new_trace_id(&request);
   new_span_id(&request);
+  limit_start(hit, &request, UP_EVENT_HTTP_SERVER, 0, 0);
   struct up_http_event* event = make_event(hit, &request, UP_EVENT_HTTP_SERVER);
   if (!event) return;
   event->status = status;
@@ -156,7 +158,7 @@ static __always_inline void on_http2_server_end(struct pt_regs* regs) {
   uint64_t address = request->request;
   struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);
   if (!event) return;
-  read_http2_request(hit.profile, cookie, response, address, event);
+  read_http2_request(&hit, cookie, response, address, event);
   read_http2_response(hit.profile, cookie, response, event);
   if (event->status == 0 && !(event->flags & UP_FLAG_READ_FAULT)) event->status = STATUS_OK;
   submit(&hit, event);
@@ -187,7 +189,7 @@ static __always_inline void on_http2_server_unfinished(struct pt_regs* regs) {
   uint64_t response = request->response;
   struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);
   if (!event) return;
-  read_http2_request(hit.profile, cookie, response, address, event);
+  read_http2_request(&hit, cookie, response, address, event);
   read_http2_response(hit.profile, cookie, response, event);
   event->flags |= flags;
   submit(&hit, event);

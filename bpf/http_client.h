@@ -14,6 +14,17 @@
 #include "bpf/request_context.h"
 #include "bpf/trace_context.h"
 
+static __always_inline void limit_client_start(const struct hit* hit,
+                                               struct up_in_flight_request* request) {
+  const struct up_profile_slot* profile = hit->profile;
+  uint64_t url;
+  if (!(profile->flags & UP_SLOT_LIMITED)) return;
+  if (!read_field(profile, UP_FIELD_REQUEST_URL, request->request, &url)) url = 0;
+  limit_start(hit, request, UP_EVENT_HTTP_CLIENT,
+              string_address(profile, UP_FIELD_REQUEST_METHOD, request->request),
+              url ? string_address(profile, UP_FIELD_URL_PATH, url) : 0);
+}
+
 static __always_inline void on_client_start(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
@@ -24,6 +35,7 @@ static __always_inline void on_client_start(struct pt_regs* regs) {
   request.slot = hit.slot;
   new_span_id(&request);
   inherit_trace(&hit, UP_FIELD_REQUEST_CTX, request.request, &request);
+  limit_client_start(&hit, &request);
   begin_request(&hit, &client_requests, cookie, &request);
 }
 
@@ -39,8 +51,9 @@ static __always_inline void on_client_connection(struct pt_regs* regs) {
       note_connection(hit.profile, GO_EXCHANGE_CONNECTION(hit.profile, regs), &hit.key, request);
 }
 
-static __always_inline void read_client_request(const struct up_profile_slot* profile,
-                                                uint64_t request, struct up_http_event* event) {
+static __always_inline void read_client_request(const struct hit* hit, uint64_t request,
+                                                struct up_http_event* event) {
+  const struct up_profile_slot* profile = hit->profile;
   uint64_t value;
   copy_string_field(profile, UP_FIELD_REQUEST_METHOD, request, event, UP_STRING_METHOD,
                     event->method, UP_METHOD_MAX);
@@ -55,6 +68,7 @@ static __always_inline void read_client_request(const struct up_profile_slot* pr
                     UP_SCHEME_MAX);
   copy_string_field(profile, UP_FIELD_URL_HOST, value, event, UP_STRING_HOST, event->host,
                     UP_HOST_MAX);
+  if (hit->is_suppressed) return;
   copy_string_field(profile, UP_FIELD_URL_PATH, value, event, UP_STRING_TARGET, event->target,
                     UP_TARGET_MAX);
   if (profile->flags & UP_SLOT_CAPTURE_QUERY)
@@ -121,15 +135,16 @@ static __always_inline void on_client_end(struct pt_regs* regs) {
     struct up_http_event* kept =
         keep_for_body(&hit, request, response, load_bias(hit.profile, regs, cookie));
     if (kept) {
+      hit.is_suppressed = request->suppressed;
       forget_request(&hit, &client_requests, request);
-      read_client_request(hit.profile, address, kept);
+      read_client_request(&hit, address, kept);
       read_client_response(hit.profile, response, kept);
       return;
     }
   }
   struct up_http_event* event = end_request(&hit, &client_requests, request, UP_EVENT_HTTP_CLIENT);
   if (!event) return;
-  read_client_request(hit.profile, address, event);
+  read_client_request(&hit, address, event);
   if (failed)
     report_error(hit.profile, &ended, event);
   else

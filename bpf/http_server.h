@@ -25,6 +25,15 @@ static __always_inline void read_traceparent(const struct up_profile_slot* profi
   adopt_traceparent(request, text);
 }
 
+static __always_inline void limit_server_start(const struct hit* hit,
+                                               struct up_in_flight_request* request) {
+  const struct up_profile_slot* profile = hit->profile;
+  if (profile->flags & UP_SLOT_LIMITED)
+    limit_start(hit, request, UP_EVENT_HTTP_SERVER,
+                string_address(profile, UP_FIELD_REQUEST_METHOD, request->request),
+                string_address(profile, UP_FIELD_REQUEST_REQUEST_URI, request->request));
+}
+
 /* From Go 1.27 on the start is in serverHandler.ServeHTTP itself, where the requests of HTTP/1 and
  * HTTP/2 come together, and those of HTTP/3 with them. */
 #define PROTO_MAJOR_HTTP2 2
@@ -50,6 +59,7 @@ static __always_inline void on_server_start(struct pt_regs* regs) {
   new_span_id(&request);
   read_traceparent(hit.profile, &request);
   if (!(request.flags & UP_FLAG_REMOTE_PARENT)) inherit_by_connection(hit.profile, &request);
+  limit_server_start(&hit, &request);
   begin_server_request(&hit, cookie, UP_FIELD_REQUEST_CTX, request.request, &request);
 }
 
@@ -67,17 +77,12 @@ static __always_inline void read_route(const struct up_profile_slot* profile, ui
   }
 }
 
-static __always_inline void read_server_request(const struct up_profile_slot* profile,
-                                                uint64_t request, struct up_http_event* event) {
+static __always_inline void read_server_request(const struct hit* hit, uint64_t request,
+                                                struct up_http_event* event) {
+  const struct up_profile_slot* profile = hit->profile;
   uint64_t value;
   copy_string_field(profile, UP_FIELD_REQUEST_METHOD, request, event, UP_STRING_METHOD,
                     event->method, UP_METHOD_MAX);
-  copy_string_field(profile, UP_FIELD_REQUEST_HOST, request, event, UP_STRING_HOST, event->host,
-                    UP_HOST_MAX);
-  copy_string_field(profile, UP_FIELD_REQUEST_REQUEST_URI, request, event, UP_STRING_TARGET,
-                    event->target, UP_TARGET_MAX);
-  copy_string_field(profile, UP_FIELD_REQUEST_REMOTE_ADDR, request, event, UP_STRING_PEER,
-                    event->peer, UP_PEER_MAX);
   read_route(profile, request, event);
   if (read_field(profile, UP_FIELD_REQUEST_PROTO_MAJOR, request, &value))
     event->protocol_major = value;
@@ -87,6 +92,13 @@ static __always_inline void read_server_request(const struct up_profile_slot* pr
     event->request_size = value;
   if (read_field(profile, UP_FIELD_REQUEST_TLS, request, &value) && value)
     event->flags |= UP_FLAG_TLS;
+  if (hit->is_suppressed) return;
+  copy_string_field(profile, UP_FIELD_REQUEST_HOST, request, event, UP_STRING_HOST, event->host,
+                    UP_HOST_MAX);
+  copy_string_field(profile, UP_FIELD_REQUEST_REQUEST_URI, request, event, UP_STRING_TARGET,
+                    event->target, UP_TARGET_MAX);
+  copy_string_field(profile, UP_FIELD_REQUEST_REMOTE_ADDR, request, event, UP_STRING_PEER,
+                    event->peer, UP_PEER_MAX);
 }
 
 static __always_inline void read_server_response(const struct up_profile_slot* profile,
@@ -130,7 +142,7 @@ static __always_inline void on_server_end(struct pt_regs* regs) {
   }
   struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);
   if (!event) return;
-  read_server_request(hit.profile, address, event);
+  read_server_request(&hit, address, event);
   read_server_response(hit.profile, response, event);
   submit(&hit, event);
 }

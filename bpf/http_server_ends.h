@@ -59,7 +59,7 @@ static __always_inline void on_server_recover(struct pt_regs* regs) {
   }
   struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);
   if (!event) return;
-  read_server_request(hit.profile, address, event);
+  read_server_request(&hit, address, event);
   read_server_response(hit.profile, response, event);
   event->flags |= UP_FLAG_UNFINISHED;
   if (takes_the_way(cookie, regs))
@@ -106,6 +106,7 @@ static __always_inline void on_server_refused(struct pt_regs* regs) {
   request.flags = UP_FLAG_REFUSED;
   new_trace_id(&request);
   new_span_id(&request);
+  limit_start(&hit, &request, UP_EVENT_HTTP_SERVER, 0, 0);
   uint32_t status = refusal_status(hit.profile, regs);
   struct up_http_event* event = make_event(&hit, &request, UP_EVENT_HTTP_SERVER);
   if (!event) return;

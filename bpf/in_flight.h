@@ -3,6 +3,8 @@
 #define UPROBED_BPF_IN_FLIGHT_H_
 
 #include "bpf/process.h"
+#include "bpf/request_metrics.h"
+#include "bpf/span_limits.h"
 
 /* Forgets which connection a client's request went out on. It is no longer noted where a server
  * has taken it up; and then the connection may be that of the next request already, which another
@@ -88,16 +90,34 @@ static __always_inline void fill_event(const struct hit* hit,
   __builtin_memcpy(event->parent_span_id, request->parent_span_id, UP_SPAN_ID_SIZE);
 }
 
-/* Reserves the record and writes what is known since the begin. NULL, and counted, where there is
- * no room. */
-static __always_inline struct up_http_event* make_event(const struct hit* hit,
+/* Room for the record of a request that ends: in the ring buffer, or outside of it where that is
+ * full or the record may not be meant for it. NULL, and counted, where there is none. */
+static __always_inline struct up_http_event* make_room(struct hit* hit,
+                                                       const struct up_in_flight_request* request) {
+  uint64_t cause = request->suppressed;
+  hit->scratch = 0;
+  hit->is_suppressed = false;
+  if (!cause && !(hit->profile->flags & UP_SLOT_LIMITED)) {
+    struct up_http_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+    if (event) return event;
+    cause = UP_COUNTER_LOST_RING_FULL;
+  }
+  struct scratch* scratch = take_scratch(cause);
+  if (!scratch) {
+    count(hit->counters, UP_COUNTER_LOST_PREEMPTED);
+    return 0;
+  }
+  hit->scratch = scratch;
+  hit->is_suppressed = cause;
+  return &scratch->event;
+}
+
+/* Makes the record of a request that ends, with what is known since its begin. */
+static __always_inline struct up_http_event* make_event(struct hit* hit,
                                                         const struct up_in_flight_request* request,
                                                         uint32_t kind) {
-  struct up_http_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-  if (event)
-    fill_event(hit, request, kind, event);
-  else
-    count(hit->counters, UP_COUNTER_LOST_RING_FULL);
+  struct up_http_event* event = make_room(hit, request);
+  if (event) fill_event(hit, request, kind, event);
   return event;
 }
 
@@ -118,7 +138,7 @@ static __always_inline void copy_route(const struct hit* hit,
 }
 
 /* The same for one that was remembered, which is then forgotten. */
-static __always_inline struct up_http_event* end_request(const struct hit* hit, void* requests,
+static __always_inline struct up_http_event* end_request(struct hit* hit, void* requests,
                                                          const struct up_in_flight_request* request,
                                                          uint32_t kind) {
   struct up_http_event* event = make_event(hit, request, kind);
@@ -128,7 +148,7 @@ static __always_inline struct up_http_event* end_request(const struct hit* hit, 
 }
 
 /* Wakes the reader only when enough is waiting. */
-static __always_inline uint64_t wakeup(void) {
+static __always_inline uint64_t wakeup_flags(void) {
   uint64_t waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
   return waiting >= wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
@@ -139,18 +159,53 @@ static __always_inline void count_submitted(const struct hit* hit,
   count(hit->counters, UP_COUNTER_EVENTS_SUBMITTED);
 }
 
-/* Hands the record over. */
-static __always_inline void submit(const struct hit* hit, struct up_http_event* event) {
-  count_submitted(hit, event);
-  bpf_ringbuf_submit(event, wakeup());
+/* Decides about a record that is not in the ring buffer: it goes there, or is counted by cause and
+ * added to the metrics. */
+static __noinline int conclude(const struct hit* hit, struct scratch* scratch) {
+  const struct up_http_event* event = &scratch->event;
+  uint64_t cause = scratch->cause;
+  if (!cause) cause = limit_end(hit, event);
+  if (!cause) {
+    if (bpf_ringbuf_output(&events, &scratch->event, sizeof(scratch->event), wakeup_flags()) == 0) {
+      count_submitted(hit, event);
+      release_scratch(scratch);
+      return true;
+    }
+    cause = UP_COUNTER_LOST_RING_FULL;
+  }
+  if (cause < UP_COUNTER_COUNT) count(hit->counters, cause);
+  add_to_metrics(hit, scratch);
+  release_scratch(scratch);
+  return false;
 }
 
-/* The same for a record that lies elsewhere. */
-static __always_inline void submit_copy(const struct hit* hit, struct up_http_event* event) {
-  if (bpf_ringbuf_output(&events, event, sizeof(*event), wakeup()))
-    count(hit->counters, UP_COUNTER_LOST_RING_FULL);
-  else
-    count_submitted(hit, event);
+/* Hands the record over. */
+static __always_inline void submit(const struct hit* hit, struct up_http_event* event) {
+  if (hit->scratch) {
+    conclude(hit, hit->scratch);
+    return;
+  }
+  count_submitted(hit, event);
+  bpf_ringbuf_submit(event, wakeup_flags());
+}
+
+/* The same for a record that was kept. */
+static __noinline int submit_kept(const struct hit* hit, struct up_client_body* body) {
+  uint64_t cause = body->suppressed;
+  if (!cause && !(hit->profile->flags & UP_SLOT_LIMITED)) {
+    if (bpf_ringbuf_output(&events, &body->event, sizeof(body->event), wakeup_flags()) == 0) {
+      count_submitted(hit, &body->event);
+      return true;
+    }
+    cause = UP_COUNTER_LOST_RING_FULL;
+  }
+  struct scratch* scratch = take_scratch(cause);
+  if (!scratch) {
+    count(hit->counters, UP_COUNTER_LOST_PREEMPTED);
+    return false;
+  }
+  __builtin_memcpy(&scratch->event, &body->event, sizeof(scratch->event));
+  return conclude(hit, scratch);
 }
 
 #endif /* UPROBED_BPF_IN_FLIGHT_H_ */

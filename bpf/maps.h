@@ -10,6 +10,7 @@
 #include "bpf/abi/http_event.h"
 #include "bpf/abi/in_flight.h"
 #include "bpf/abi/profile_slot.h"
+#include "bpf/abi/span_limits.h"
 
 /* All maps and settings. The daemon sets sizes and settings before it loads. */
 
@@ -20,6 +21,23 @@ struct {
   __type(key, uint32_t);
   __type(value, struct up_profile_slot);
 } profile_slots SEC(".maps");
+
+/* Which requests become spans. Key: slot. A hash, so that an entry is replaced and never half
+ * written; only slots with UP_SLOT_LIMITED have one. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, UP_MAX_SLOTS);
+  __type(key, uint32_t);
+  __type(value, struct up_span_limits);
+} span_limits SEC(".maps");
+
+/* When the next span of a slot is due, by CLOCK_MONOTONIC; what its rate goes by. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, UP_MAX_SLOTS);
+  __type(key, uint32_t);
+  __type(value, uint64_t);
+} span_rates SEC(".maps");
 
 /* Processes that slots with UP_SLOT_SCOPED observe. The value says nothing. */
 struct {

@@ -37,6 +37,8 @@ static __always_inline bool in_scope(const struct up_profile_slot* profile, uint
   return bpf_map_lookup_elem(&scoped_processes, &key) != 0;
 }
 
+struct scratch;
+
 /* What every program begins with. */
 struct hit {
   uint32_t slot;
@@ -44,6 +46,10 @@ struct hit {
   const struct up_profile_slot* profile;
   struct up_counters* counters;
   struct up_in_flight_key key;
+  /* Of a request that has ended: where its record is, unless that is in the ring buffer; and
+   * whether it is known to become no event, so that only what makes labels is read. */
+  struct scratch* scratch;
+  uint64_t is_suppressed;
 };
 
 static __always_inline bool begin_hit(struct hit* hit, const struct pt_regs* regs, uint64_t cookie,

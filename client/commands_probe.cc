@@ -8,6 +8,7 @@
 #include "client/failure.h"
 #include "client/parse.h"
 #include "client/render_probe.h"
+#include "client/span_limits_options.h"
 #include "client/target.h"
 #include "fmt/format.h"
 
@@ -28,6 +29,7 @@ struct AttachOptions {
   bool dry_run = false;
   bool wait_for_binary = false;
   std::vector<std::string> labels;
+  SpanLimitsOptions span_limits;
 };
 
 absl::StatusOr<v1::CreateProbeRequest> MakeCreateRequest(const AttachOptions& options) {
@@ -42,6 +44,12 @@ absl::StatusOr<v1::CreateProbeRequest> MakeCreateRequest(const AttachOptions& op
     return status;
   }
   if (absl::Status status = ParseTiming(options.timing, spec.mutable_timing()); !status.ok()) {
+    return status;
+  }
+  std::vector<std::string> limited;
+  if (absl::Status status =
+          ParseSpanLimits(options.span_limits, spec.mutable_span_limits(), &limited);
+      !status.ok()) {
     return status;
   }
   const auto labels = ParseLabels(options.labels);
@@ -136,21 +144,23 @@ struct UpdateOptions {
   std::string name;
   std::vector<std::string> causality;
   std::vector<std::string> timing;
+  SpanLimitsOptions span_limits;
 };
 
-ExitCode UpdateOptional(Session& session, const UpdateOptions& options) {
+ExitCode ChangeOptions(Session& session, const UpdateOptions& options) {
   v1::UpdateProbeRequest request;
   v1::ProbeSpec& spec = *request.mutable_probe()->mutable_spec();
-  if (!options.causality.empty()) {
-    const absl::Status parsed = ParseCausality(options.causality, spec.mutable_causality());
-    if (!parsed.ok()) return session.Fail(FromAbsl(parsed));
-    request.mutable_update_mask()->add_paths("spec.causality");
+  std::vector<std::string> paths;
+  if (!options.causality.empty()) paths.push_back("spec.causality");
+  if (!options.timing.empty()) paths.push_back("spec.timing");
+  absl::Status parsed = ParseCausality(options.causality, spec.mutable_causality());
+  parsed.Update(ParseTiming(options.timing, spec.mutable_timing()));
+  parsed.Update(ParseSpanLimits(options.span_limits, spec.mutable_span_limits(), &paths));
+  if (parsed.ok() && paths.empty()) {
+    parsed = absl::InvalidArgumentError("nothing is to be changed: give at least one option");
   }
-  if (!options.timing.empty()) {
-    const absl::Status parsed = ParseTiming(options.timing, spec.mutable_timing());
-    if (!parsed.ok()) return session.Fail(FromAbsl(parsed));
-    request.mutable_update_mask()->add_paths("spec.timing");
-  }
+  if (!parsed.ok()) return session.Fail(FromAbsl(parsed));
+  for (const std::string& path : paths) request.mutable_update_mask()->add_paths(path);
   return Update(session, options.name, std::move(request));
 }
 
@@ -271,6 +281,7 @@ void AddAttach(CLI::App& app, Command& chosen) {
                    "Attach even where the sources of the struct offsets disagree");
   attach->add_flag("--wait-for-binary", options->wait_for_binary,
                    "Accept a path that does not exist yet");
+  AddSpanLimitsOptions(*attach, options->span_limits);
   attach->add_flag("--dry-run", options->dry_run, "Check everything, change nothing");
   attach->callback([&chosen, options] {
     chosen = [options](Session& session) { return Attach(session, *options); };
@@ -298,18 +309,17 @@ void AddUpdate(CLI::App& group, Command& chosen) {
   const auto options = std::make_shared<UpdateOptions>();
   CLI::App* update = group.add_subcommand("update", "Change the options of a probe");
   update->add_option("NAME", options->name, "Name of the probe")->required();
-  CLI::Option_group* changes = update->add_option_group("changes");
-  changes
+  update
       ->add_option("--causality", options->causality,
                    "goroutines, channels, both with a comma, or none")
       ->delimiter(',')
       ->allow_extra_args(false);
-  changes->add_option("--timing", options->timing, "first-byte, body, both with a comma, or none")
+  update->add_option("--timing", options->timing, "first-byte, body, both with a comma, or none")
       ->delimiter(',')
       ->allow_extra_args(false);
-  changes->require_option(1, 0);
+  AddSpanLimitsOptions(*update, options->span_limits);
   update->callback([&chosen, options] {
-    chosen = [options](Session& session) { return UpdateOptional(session, *options); };
+    chosen = [options](Session& session) { return ChangeOptions(session, *options); };
   });
 }
 

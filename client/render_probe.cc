@@ -5,6 +5,7 @@
 #include "client/escape.h"
 #include "client/format.h"
 #include "client/parse.h"
+#include "client/span_limits_options.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 
@@ -148,6 +149,7 @@ void PrintProbe(Terminal& terminal, const v1::Probe& probe,
   details.Add("framework routes", spec.framework_routes() ? "yes" : "no");
   details.Add("causality", CausalityOf(spec));
   details.Add("timing", TimingOf(spec));
+  details.Add("spans limited to", DescribeSpanLimits(spec.span_limits()));
   details.Add("suspect profile", spec.allow_suspect_profile() ? "allowed" : "");
   details.Add("labels", JoinMap(probe.labels()));
   details.Add("profile", status.profile());
@@ -157,6 +159,7 @@ void PrintProbe(Terminal& terminal, const v1::Probe& probe,
   details.Add("spans", fmt::format("{}", status.counters().spans()));
   details.Add("hits", JoinMap(status.counters().hits()));
   details.Add("losses", JoinMap(status.counters().losses()));
+  details.Add("suppressed", JoinMap(status.counters().suppressed()));
   details.Add("generation",
               fmt::format("{} (observed {})", probe.generation(), status.observed_generation()));
   details.Add("etag", probe.etag());

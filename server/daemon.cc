@@ -15,6 +15,7 @@ namespace uprobed {
 namespace {
 
 constexpr std::chrono::seconds kShutdownGrace(2);
+constexpr uint64_t kEventlessPeriodNs = 1'000'000'000;
 constexpr char kMetricsOff[] = "off";
 
 probe::BpfObjectOptions MakeBpfOptions(const Config& config) {
@@ -59,7 +60,9 @@ Daemon::Daemon(Config config, UniqueFd lock, std::unique_ptr<store::Store> store
           [edges = edge_metrics_](prometheus::MetricFamily& series,
                                   prometheus::MetricFamily& overflowed) {
             edges->CollectUsage(series, overflowed);
-          })),
+          },
+          [this] { eventless_requests_.Collect(); })),
+      eventless_requests_(backend_, directory_, *http_metrics_),
       event_loop_(
           backend_, directory_,
           [this](const std::shared_ptr<const span::Span>& span) { OnSpan(span); },
@@ -140,6 +143,10 @@ void Daemon::OnSpan(const std::shared_ptr<const span::Span>& span) {
 void Daemon::OnTick(uint64_t now_ns) {
   topology_.Advance(static_cast<int64_t>(now_ns));
   edge_metrics_->Advance(static_cast<int64_t>(now_ns));
+  // Before the slots and processes that they are of can be others.
+  if (now_ns - eventless_read_ns_ < kEventlessPeriodNs) return;
+  eventless_read_ns_ = now_ns;
+  eventless_requests_.Collect();
 }
 
 control::NodeSources Daemon::MakeNodeSources() const {

@@ -15,6 +15,7 @@
 #include "server/control/probe_controller.h"
 #include "server/control/profile_catalog.h"
 #include "server/event_loop.h"
+#include "server/eventless_requests.h"
 #include "server/metrics/edge_metrics.h"
 #include "server/metrics/exporter.h"
 #include "server/metrics/http_metrics.h"
@@ -66,6 +67,8 @@ class Daemon {
   span::Topology topology_;
   stream::SpanHub hub_;
   const std::shared_ptr<metrics::HttpMetrics> http_metrics_;
+  EventlessRequests eventless_requests_;
+  uint64_t eventless_read_ns_ = 0;  // of the event loop's thread
   EventLoop event_loop_;
   control::ProbeController controller_;
   const std::shared_ptr<metrics::SelfMetrics> self_metrics_;

@@ -46,7 +46,14 @@ enum up_counter {
   UP_COUNTER_BODY_MAP_FULL = 33, /* a client's span ended with the header, for want of room */
   UP_COUNTER_HITS_SERVER_ROUTE = 34,
   UP_COUNTER_ROUTE_MAP_FULL = 35, /* a route found no room in its map: the span goes without */
-  UP_COUNTER_COUNT = 36,
+  /* Requests that became no span because the probe asks for it: no loss. */
+  UP_COUNTER_SUPPRESSED_FILTERED = 36,
+  UP_COUNTER_SUPPRESSED_SAMPLED = 37,
+  UP_COUNTER_SUPPRESSED_RATE_LIMITED = 38,
+  UP_COUNTER_LOST_PREEMPTED = 39, /* see bpf/scratch.h */
+  /* A request that became no event found no room among the metrics' labels. */
+  UP_COUNTER_METRICS_OVERFLOWED = 40,
+  UP_COUNTER_COUNT = 41,
 };
 
 struct up_counters {

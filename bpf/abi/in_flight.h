@@ -34,7 +34,8 @@ struct up_in_flight_request {
   uint8_t span_id[UP_SPAN_ID_SIZE];
   uint8_t parent_span_id[UP_SPAN_ID_SIZE];
   uint8_t trace_flags;
-  uint8_t reserved[7];
+  uint8_t suppressed; /* the counter of why it becomes no span; 0: it may */
+  uint8_t reserved[6];
   union {
     /* client: the error that the last exchange ended in, as in struct up_http_event; 0: none */
     uint64_t error_method;
@@ -158,10 +159,11 @@ UP_ABI_ASSERT(sizeof(struct up_timer_function) == 72);
 /* A client's request whose response has a body that is not consumed yet. */
 #define UP_CLIENT_BODIES_MAX 16384
 struct up_client_body {
-  uint64_t load_bias; /* how far the binary was loaded from where it was linked */
+  uint64_t load_bias;  /* how far the binary was loaded from where it was linked */
+  uint64_t suppressed; /* as of the request */
   struct up_http_event event;
 };
-UP_ABI_ASSERT(sizeof(struct up_client_body) == 872);
+UP_ABI_ASSERT(sizeof(struct up_client_body) == 880);
 
 /* What a select statement receives, until it is known which channels it could have received from.
  */

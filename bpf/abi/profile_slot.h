@@ -140,6 +140,7 @@ UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
 #define UP_SLOT_CHANNELS 0x10      /* what is sent belongs to the request being served */
 #define UP_SLOT_CLIENT_BODIES 0x20 /* client requests end with the bodies of their responses */
 #define UP_SLOT_ROUTES 0x40        /* routers tell the route of the request being served */
+#define UP_SLOT_LIMITED 0x80       /* not every request becomes a span: bpf/abi/span_limits.h */
 
 /* Error types that wrap another error; more are not unwrapped. */
 #define UP_ERROR_WRAPPERS 8

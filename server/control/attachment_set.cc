@@ -47,6 +47,18 @@ std::vector<probe::Attachment*> AttachmentSet::Matching(
   return matching;
 }
 
+absl::Status AttachmentSet::SetSpanLimits(const SpanLimits& limits) {
+  const absl::MutexLock lock(&mutex_);
+  absl::Status first_error;
+  for (AttachedBinary& binary : binaries_) {
+    if (binary.span_limits == limits) continue;
+    const absl::Status set = binary.attachment->SetSpanLimits(limits);
+    if (set.ok()) binary.span_limits = limits;
+    first_error.Update(set);
+  }
+  return first_error;
+}
+
 void AttachmentSet::SetVersion(const FileVersion& version) {
   const absl::MutexLock lock(&mutex_);
   for (AttachedBinary& binary : binaries_) {

@@ -33,6 +33,7 @@ struct AttachedBinary {
   bool server_first_byte = false;                          // as attached
   bool client_body = false;                                // as attached
   bool framework_routes = false;                           // as attached
+  SpanLimits span_limits;                                  // as set
   std::unique_ptr<probe::Attachment> attachment;
 };
 
@@ -51,6 +52,8 @@ class AttachmentSet {
   // Detaches and removes those for which `matches` is true; their counts stay.
   [[nodiscard]] std::vector<AttachedBinary> Take(
       const std::function<bool(const AttachedBinary&)>& matches);
+  // Limits the spans of all from now on; the first error, where what failed is as it was.
+  absl::Status SetSpanLimits(const SpanLimits& limits);
   // The file was written to, with the content it had.
   void SetVersion(const FileVersion& version);
 

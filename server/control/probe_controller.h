@@ -76,9 +76,8 @@ class ProbeController {
   absl::StatusOr<Probe> Get(const std::string& id) const;
   // Ordered by id, those behind `after_id`, at most `limit`.
   std::vector<Probe> List(const std::string& after_id, size_t limit) const;
-  // Replaces spec.enabled, instrumentations, capture_query, service_name, allow_suspect_profile and
-  // labels by those of
-  // `record`. `etag` empty: any. The target never changes.
+  // Replaces all of the spec but its target, which never changes, and the labels by those of
+  // `record`. `etag` empty: any.
   absl::StatusOr<Probe> Update(const store::ProbeRecord& record, const std::string& etag,
                                bool validate_only);
   absl::Status Delete(const std::string& id, const std::string& etag, bool allow_missing);

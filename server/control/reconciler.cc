@@ -177,6 +177,8 @@ absl::Status Reconciler::Attach(const store::ProbeRecord& record, AttachedBinary
   options.server_first_byte = binary.server_first_byte;
   options.client_body = binary.client_body;
   options.framework_routes = binary.framework_routes;
+  binary.span_limits = record.spec.span_limits;
+  options.span_limits = binary.span_limits;
   if (record.spec.pid != 0) options.scoped_pids = {record.spec.pid};
   options.on_slot = [&](uint32_t slot) { Bind(record, binary.profile, slot); };
   ASSIGN_OR_RETURN(binary.attachment, backend_.Attach(binary.fd.get(), binary.profile, options));
@@ -207,6 +209,11 @@ void Reconciler::ApplyOptions(const store::ProbeRecord& record, Runtime& runtime
       spdlog::warn("detached probe={} profile={}: with its new options: {}", record.id, profile_id,
                    MessageOf(attached));
     }
+  }
+  if (const absl::Status set = runtime.attachments->SetSpanLimits(record.spec.span_limits);
+      !set.ok()) {
+    spdlog::warn("spans are limited as before, tried again probe={}: {}", record.id,
+                 MessageOf(set));
   }
   if (runtime.service_name != record.spec.service_name) {
     for (const auto& [slot, profile_id] : runtime.attachments->ProfileIds()) {

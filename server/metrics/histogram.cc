@@ -14,6 +14,14 @@ void Histogram::Observe(double value) {
   sum_ += value;
 }
 
+void Histogram::Add(std::span<const uint64_t> counts, double sum) {
+  for (size_t i = 0; i < counts_.size() && i < counts.size(); ++i) {
+    counts_[i] += counts[i];
+    count_ += counts[i];
+  }
+  sum_ += sum;
+}
+
 prometheus::ClientMetric::Histogram Histogram::Collect() const {
   prometheus::ClientMetric::Histogram histogram;
   histogram.sample_count = count_;

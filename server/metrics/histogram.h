@@ -18,6 +18,8 @@ class Histogram {
       : upper_bounds_(upper_bounds), counts_(upper_bounds.size() + 1) {}
 
   void Observe(double value);
+  // Adds values of which is known how many are in each bucket and what their sum is.
+  void Add(std::span<const uint64_t> counts, double sum);
   uint64_t count() const { return count_; }
   // With cumulative buckets, the last of which is +Inf.
   prometheus::ClientMetric::Histogram Collect() const;

@@ -6,24 +6,38 @@
 
 namespace uprobed::metrics {
 
-HttpMetrics::HttpMetrics(size_t max_series, CollectUsage others)
+HttpMetrics::HttpMetrics(size_t max_series, CollectUsage others, Refresh refresh)
     : max_series_(max_series),
       others_(std::move(others)),
+      refresh_(std::move(refresh)),
       server_(Protocol::kHttp, span::Kind::kServer, max_series),
       client_(Protocol::kHttp, span::Kind::kClient, max_series),
       rpc_server_(Protocol::kRpc, span::Kind::kServer, max_series),
       rpc_client_(Protocol::kRpc, span::Kind::kClient, max_series) {}
 
+HttpSeries& HttpMetrics::SeriesOf(const span::Span& span) {
+  const bool server = span.kind == span::Kind::kServer;
+  if (span.is_rpc()) return server ? rpc_server_ : rpc_client_;
+  return server ? server_ : client_;
+}
+
 void HttpMetrics::Record(const span::Span& span) {
   const absl::MutexLock lock(&mutex_);
-  if (span.is_rpc()) {
-    (span.kind == span::Kind::kServer ? rpc_server_ : rpc_client_).Record(span);
-  } else {
-    (span.kind == span::Kind::kServer ? server_ : client_).Record(span);
-  }
+  SeriesOf(span).Record(span);
+}
+
+void HttpMetrics::Add(const span::Span& span, const up_request_metrics& requests) {
+  const absl::MutexLock lock(&mutex_);
+  SeriesOf(span).Add(span, requests);
+}
+
+void HttpMetrics::AddOverflowed(const span::Span& span, const up_request_metrics& requests) {
+  const absl::MutexLock lock(&mutex_);
+  SeriesOf(span).AddOverflowed(requests);
 }
 
 std::vector<prometheus::MetricFamily> HttpMetrics::Collect() const {
+  if (refresh_) refresh_();
   prometheus::MetricFamily series = MakeGauge(
       "uprobed_metric_series", "Series that a bounded family has, without its overflow series.");
   prometheus::MetricFamily overflowed = MakeCounter(

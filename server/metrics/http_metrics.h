@@ -27,15 +27,26 @@ class HttpMetrics : public prometheus::Collectable {
   using CollectUsage =
       std::function<void(prometheus::MetricFamily& series, prometheus::MetricFamily& overflowed)>;
 
+  // Called before each collection, to Add() what is known elsewhere.
+  using Refresh = std::function<void()>;
+
   // `max_series` bounds each family; the overflow series comes on top.
-  explicit HttpMetrics(size_t max_series = kDefaultMaxSeries, CollectUsage others = {});
+  explicit HttpMetrics(size_t max_series = kDefaultMaxSeries, CollectUsage others = {},
+                       Refresh refresh = {});
 
   void Record(const span::Span& span);
+  // Requests that have the labels of `span` and made none; the second where only the kind and
+  // protocol are known.
+  void Add(const span::Span& span, const up_request_metrics& requests);
+  void AddOverflowed(const span::Span& span, const up_request_metrics& requests);
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
+  HttpSeries& SeriesOf(const span::Span& span) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const size_t max_series_;
   const CollectUsage others_;
+  const Refresh refresh_;
   mutable absl::Mutex mutex_;
   HttpSeries server_ ABSL_GUARDED_BY(mutex_);
   HttpSeries client_ ABSL_GUARDED_BY(mutex_);

@@ -98,6 +98,8 @@ std::string LabelValue(const Span& span, const LabelSource& source) {
   return number == 0 ? "" : std::to_string(number);
 }
 
+double SecondsOf(double ns) { return ns / 1e9; }
+
 }  // namespace
 
 struct HttpSeries::Family {
@@ -137,10 +139,26 @@ HttpSeries::HttpSeries(Protocol protocol, Kind kind, size_t max_series)
   });
 }
 
+void HttpSeries::AddTo(Series& series, const up_request_metrics& requests) {
+  static_assert(kDurationBounds.size() == UP_DURATION_BOUND_COUNT);
+  static_assert(kSizeBounds.size() == UP_SIZE_BOUND_COUNT);
+  series.duration.Add(requests.duration.counts,
+                      SecondsOf(static_cast<double>(requests.duration.sum_ns)));
+  series.request_size.Add(requests.request_size.counts,
+                          static_cast<double>(requests.request_size.sum));
+  series.response_size.Add(requests.response_size.counts,
+                           static_cast<double>(requests.response_size.sum));
+}
+
+void HttpSeries::Add(const Span& span, const up_request_metrics& requests) {
+  AddTo(SeriesOf(span), requests);
+}
+
+void HttpSeries::AddOverflowed(const up_request_metrics& requests) { AddTo(overflow_, requests); }
+
 void HttpSeries::Record(const Span& span) {
-  constexpr double kNanosPerSecond = 1e9;
   Series& series = SeriesOf(span);
-  series.duration.Observe(static_cast<double>(span.duration_ns()) / kNanosPerSecond);
+  series.duration.Observe(SecondsOf(static_cast<double>(span.duration_ns())));
   if (span.request_body_size >= 0) {
     series.request_size.Observe(static_cast<double>(span.request_body_size));
   }

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "bpf/abi/request_metrics.h"
 #include "prometheus/metric_family.h"
 #include "server/metrics/families.h"
 #include "server/metrics/histogram.h"
@@ -26,6 +27,9 @@ class HttpSeries {
   HttpSeries(Protocol protocol, span::Kind kind, size_t max_series);
 
   void Record(const span::Span& span);
+  // Adds requests that have the labels of `span`; the second to the overflow series.
+  void Add(const span::Span& span, const up_request_metrics& requests);
+  void AddOverflowed(const up_request_metrics& requests);
   // Appends its families.
   void Collect(std::vector<prometheus::MetricFamily>& into) const;
   // Appends, for each family, its number of series and of values counted on the overflow series.
@@ -44,6 +48,7 @@ class HttpSeries {
   static const Family kRpcFamilies[1];
   std::span<const Family> families() const;
 
+  static void AddTo(Series& series, const up_request_metrics& requests);
   Series& SeriesOf(const span::Span& span);
   std::string FamilyName(const Family& family) const;
   void AppendSeries(const Family& family, const Series& series,

@@ -47,11 +47,14 @@ constexpr CounterLabel kSites[] = {
 constexpr CounterLabel kHandoffCauses[] = {{"map_full", UP_COUNTER_HANDOFF_MAP_FULL},
                                            {"expired", UP_COUNTER_HANDOFF_EXPIRED},
                                            {"ambiguous", UP_COUNTER_HANDOFF_AMBIGUOUS}};
-constexpr CounterLabel kLossCauses[] = {{"ring_full", UP_COUNTER_LOST_RING_FULL},
-                                        {"map_full", UP_COUNTER_LOST_MAP_FULL},
-                                        {"no_start", UP_COUNTER_LOST_NO_START},
-                                        {"abandoned", UP_COUNTER_LOST_ABANDONED},
-                                        {"read_fault", UP_COUNTER_LOST_READ_FAULT}};
+constexpr CounterLabel kLossCauses[] = {
+    {"ring_full", UP_COUNTER_LOST_RING_FULL},   {"map_full", UP_COUNTER_LOST_MAP_FULL},
+    {"no_start", UP_COUNTER_LOST_NO_START},     {"abandoned", UP_COUNTER_LOST_ABANDONED},
+    {"read_fault", UP_COUNTER_LOST_READ_FAULT}, {"preempted", UP_COUNTER_LOST_PREEMPTED}};
+constexpr CounterLabel kSuppressionCauses[] = {
+    {"filtered", UP_COUNTER_SUPPRESSED_FILTERED},
+    {"sampled", UP_COUNTER_SUPPRESSED_SAMPLED},
+    {"rate_limited", UP_COUNTER_SUPPRESSED_RATE_LIMITED}};
 
 double CounterOf(const Probe& probe, up_counter counter) {
   return static_cast<double>(probe.status.counters.value[counter]);
@@ -114,6 +117,16 @@ std::vector<MetricFamily> CollectProbes(const std::vector<Probe>& probes) {
                   MakeCounter("uprobed_spans_lost_total",
                               "Requests seen in the kernel that became no span, by cause."),
                   probes),
+      PerProbeAnd("cause", kSuppressionCauses,
+                  MakeCounter("uprobed_probe_spans_suppressed_total",
+                              "Requests that became no span because the probe's limits say so, by "
+                              "cause; no loss, and part of the metrics of requests."),
+                  probes),
+      OfCounter(UP_COUNTER_METRICS_OVERFLOWED,
+                MakeCounter("uprobed_probe_metrics_overflowed_total",
+                            "Requests that became no span and are on an overflow series of their "
+                            "metrics, because the kernel has its limit of labels for them."),
+                probes),
       PerProbeAnd("cause", kHandoffCauses,
                   MakeCounter("uprobed_handoffs_lost_total",
                               "Work handed from one goroutine to another whose request is not "

@@ -15,6 +15,7 @@
 #include "server/base/errors.h"
 #include "server/probe/in_flight.h"
 #include "server/probe/profile_slot.h"
+#include "server/probe/span_limits.h"
 #include "server/profile/response_sites.h"
 #include "server/profile/router_names.h"
 
@@ -151,7 +152,7 @@ void LibbpfAttachment::LinkDeleter::operator()(bpf_link* link) const noexcept {
 
 absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
     const BpfObject& object, SlotAllocator& slots, int fd, const profile::Profile& profile,
-    const AttachOptions& options) {
+    const AttachOptions& options, RequestMetrics& metrics) {
   if (options.stitch_traces && !object.reads_kernel()) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "STITCHING_UNAVAILABLE",
                      "the kernel is locked down for confidentiality and lets no program look at "
@@ -164,7 +165,7 @@ absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
         fmt::format("{} binaries are attached, which is the limit: delete a probe first",
                     UP_MAX_SLOTS));
   }
-  std::unique_ptr<LibbpfAttachment> attachment(new LibbpfAttachment(object, slots, *slot));
+  std::unique_ptr<LibbpfAttachment> attachment(new LibbpfAttachment(object, slots, metrics, *slot));
   RETURN_IF_ERROR(attachment->FillSlot(profile, options));
   if (options.on_slot) options.on_slot(*slot);
 
@@ -181,8 +182,11 @@ absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
 absl::Status LibbpfAttachment::FillSlot(const profile::Profile& profile,
                                         const AttachOptions& options) {
   const BpfMaps& maps = object_.maps();
-  const up_profile_slot value = MakeProfileSlot(profile, options);
-  if (bpf_map_update_elem(maps.profile_slots, &slot_, &value, BPF_ANY) != 0) return MapError(errno);
+  profile_slot_ = MakeProfileSlot(profile, options);
+  RETURN_IF_ERROR(WriteSlot());
+  const uint64_t never = 0;
+  if (bpf_map_update_elem(maps.span_rates, &slot_, &never, BPF_ANY) != 0) return MapError(errno);
+  RETURN_IF_ERROR(SetSpanLimits(options.span_limits));
   const std::vector<up_counters> zeros(static_cast<size_t>(libbpf_num_possible_cpus()));
   if (bpf_map_update_elem(maps.counters, &slot_, zeros.data(), BPF_ANY) != 0) {
     return MapError(errno);
@@ -196,6 +200,28 @@ absl::Status LibbpfAttachment::FillSlot(const profile::Profile& profile,
     scoped_pids_.push_back(pid);
   }
   return absl::OkStatus();
+}
+
+absl::Status LibbpfAttachment::WriteSlot() {
+  const int map = object_.maps().profile_slots;
+  return bpf_map_update_elem(map, &slot_, &profile_slot_, BPF_ANY) == 0 ? absl::OkStatus()
+                                                                        : MapError(errno);
+}
+
+absl::Status LibbpfAttachment::SetSpanLimits(const SpanLimits& limits) {
+  const int map = object_.maps().span_limits;
+  const bool was_limited = (profile_slot_.flags & UP_SLOT_LIMITED) != 0;
+  if (limits.any()) {
+    const up_span_limits value = MakeSpanLimits(limits);
+    if (bpf_map_update_elem(map, &slot_, &value, BPF_ANY) != 0) return MapError(errno);
+    if (was_limited) return absl::OkStatus();
+    profile_slot_.flags |= UP_SLOT_LIMITED;
+    return WriteSlot();
+  }
+  if (!was_limited) return absl::OkStatus();
+  profile_slot_.flags &= ~static_cast<uint32_t>(UP_SLOT_LIMITED);
+  RETURN_IF_ERROR(WriteSlot());
+  return bpf_map_delete_elem(map, &slot_) == 0 ? absl::OkStatus() : MapError(errno);
 }
 
 absl::Status LibbpfAttachment::AttachSites(int fd, const std::vector<Site>& sites) {
@@ -252,6 +278,10 @@ LibbpfAttachment::~LibbpfAttachment() {
   Detach();
   const BpfMaps& maps = object_.maps();
   InFlightRequests(maps).RemoveSlot(slot_);
+  metrics_.RemoveSlot(slot_);
+  if (const absl::Status removed = SetSpanLimits({}); !removed.ok()) {
+    spdlog::warn("cannot remove the limits of a slot slot={}: {}", slot_, MessageOf(removed));
+  }
   for (const uint32_t pid : scoped_pids_) {
     const up_scope_key key{.slot = slot_, .tgid = pid};
     if (bpf_map_delete_elem(maps.scoped_processes, &key) != 0) {

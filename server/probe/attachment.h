@@ -7,24 +7,28 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "bpf/abi/profile_slot.h"
 #include "server/probe/bpf_object.h"
 #include "server/probe/probe_backend.h"
+#include "server/probe/request_metrics.h"
 #include "server/probe/slot_allocator.h"
 
 struct bpf_link;
 
 namespace uprobed::probe {
 
-// The links of one binary and its slot. Made by LibbpfBackend; both references outlive it.
+// The links of one binary and its slot. Made by LibbpfBackend; the references outlive it.
 class LibbpfAttachment : public Attachment {
  public:
   static absl::StatusOr<std::unique_ptr<LibbpfAttachment>> Make(const BpfObject& object,
                                                                 SlotAllocator& slots, int fd,
                                                                 const profile::Profile& profile,
-                                                                const AttachOptions& options);
+                                                                const AttachOptions& options,
+                                                                RequestMetrics& metrics);
   ~LibbpfAttachment() override;
 
   void Detach() override;
+  absl::Status SetSpanLimits(const SpanLimits& limits) override;
   uint32_t slot() const override { return slot_; }
   size_t site_count() const override { return site_count_; }
   size_t single_stepped_site_count() const override { return single_stepped_site_count_; }
@@ -35,8 +39,10 @@ class LibbpfAttachment : public Attachment {
     void operator()(bpf_link* link) const noexcept;
   };
 
-  LibbpfAttachment(const BpfObject& object, SlotAllocator& slots, uint32_t slot)
-      : object_(object), slots_(slots), slot_(slot) {}
+  LibbpfAttachment(const BpfObject& object, SlotAllocator& slots, RequestMetrics& metrics,
+                   uint32_t slot)
+      : object_(object), slots_(slots), metrics_(metrics), slot_(slot) {}
+  absl::Status WriteSlot();
   absl::Status FillSlot(const profile::Profile& profile, const AttachOptions& options);
   absl::Status AttachSites(int fd, const std::vector<profile::Site>& sites);
   absl::Status AttachProgram(bpf_program* program, int fd,
@@ -45,9 +51,11 @@ class LibbpfAttachment : public Attachment {
 
   const BpfObject& object_;
   SlotAllocator& slots_;
+  RequestMetrics& metrics_;
   const uint32_t slot_;
   size_t site_count_ = 0;
   size_t single_stepped_site_count_ = 0;
+  up_profile_slot profile_slot_{};  // as the programs see it
   std::vector<uint32_t> scoped_pids_;
   std::vector<std::unique_ptr<bpf_link, LinkDeleter>> links_;
 };

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <string>
 
+#include "bpf/abi/request_metrics.h"
 #include "server/base/errors.h"
 #include "server/probe/kernel_features.h"
 #include "server/probe/uprobe_multi.h"
@@ -158,23 +159,35 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
     if (options.handoffs_max != 0) bpf_map__set_max_entries(map, options.handoffs_max);
   }
   if (multi) LeaveUnallocated(*skeleton);
+  // The same of the metrics' labels, of which there are none as long as each request has an event.
+  if (multi) bpf_map__set_map_flags(skeleton->maps.request_metrics, BPF_F_NO_PREALLOC);
+  const uint32_t request_metrics_max =
+      multi ? UP_REQUEST_METRICS_MAX : UP_REQUEST_METRICS_MAX_PREALLOCATED;
+  bpf_map__set_max_entries(skeleton->maps.request_metrics, options.request_metrics_max != 0
+                                                               ? options.request_metrics_max
+                                                               : request_metrics_max);
   if (const int error = uprobed_bpf::load(skeleton); error != 0) return LoadError(-error);
-  object->maps_ = {.profile_slots = bpf_map__fd(skeleton->maps.profile_slots),
-                   .scoped_processes = bpf_map__fd(skeleton->maps.scoped_processes),
-                   .server_requests = bpf_map__fd(skeleton->maps.server_requests),
-                   .client_requests = bpf_map__fd(skeleton->maps.client_requests),
-                   .grpc_client_requests = bpf_map__fd(skeleton->maps.grpc_client_requests),
-                   .server_contexts = bpf_map__fd(skeleton->maps.server_contexts),
-                   .server_routes = bpf_map__fd(skeleton->maps.server_routes),
-                   .outgoing_connections = bpf_map__fd(skeleton->maps.outgoing_connections),
-                   .goroutine_origins = bpf_map__fd(skeleton->maps.goroutine_origins),
-                   .sent_elements = bpf_map__fd(skeleton->maps.sent_elements),
-                   .timer_functions = bpf_map__fd(skeleton->maps.timer_functions),
-                   .select_receives = bpf_map__fd(skeleton->maps.select_receives),
-                   .client_bodies = bpf_map__fd(skeleton->maps.client_bodies),
-                   .failed_bodies = bpf_map__fd(skeleton->maps.failed_bodies),
-                   .counters = bpf_map__fd(skeleton->maps.counters),
-                   .events = bpf_map__fd(skeleton->maps.events)};
+  object->maps_ = {
+      .profile_slots = bpf_map__fd(skeleton->maps.profile_slots),
+      .span_limits = bpf_map__fd(skeleton->maps.span_limits),
+      .span_rates = bpf_map__fd(skeleton->maps.span_rates),
+      .request_metrics = bpf_map__fd(skeleton->maps.request_metrics),
+      .overflowed_request_metrics = bpf_map__fd(skeleton->maps.overflowed_request_metrics),
+      .scoped_processes = bpf_map__fd(skeleton->maps.scoped_processes),
+      .server_requests = bpf_map__fd(skeleton->maps.server_requests),
+      .client_requests = bpf_map__fd(skeleton->maps.client_requests),
+      .grpc_client_requests = bpf_map__fd(skeleton->maps.grpc_client_requests),
+      .server_contexts = bpf_map__fd(skeleton->maps.server_contexts),
+      .server_routes = bpf_map__fd(skeleton->maps.server_routes),
+      .outgoing_connections = bpf_map__fd(skeleton->maps.outgoing_connections),
+      .goroutine_origins = bpf_map__fd(skeleton->maps.goroutine_origins),
+      .sent_elements = bpf_map__fd(skeleton->maps.sent_elements),
+      .timer_functions = bpf_map__fd(skeleton->maps.timer_functions),
+      .select_receives = bpf_map__fd(skeleton->maps.select_receives),
+      .client_bodies = bpf_map__fd(skeleton->maps.client_bodies),
+      .failed_bodies = bpf_map__fd(skeleton->maps.failed_bodies),
+      .counters = bpf_map__fd(skeleton->maps.counters),
+      .events = bpf_map__fd(skeleton->maps.events)};
   return object;
 }
 

@@ -12,15 +12,20 @@ struct uprobed_bpf;
 namespace uprobed::probe {
 
 struct BpfObjectOptions {
-  uint32_t ring_bytes = 0;    // a power of two and of pages; 0: the default
-  uint32_t wakeup_bytes = 0;  // the reader is woken when so many wait; 0: the default
-  uint32_t handoffs_max = 0;  // entries of each map of work handed over; 0: the default
+  uint32_t ring_bytes = 0;           // a power of two and of pages; 0: the default
+  uint32_t wakeup_bytes = 0;         // the reader is woken when so many wait; 0: the default
+  uint32_t handoffs_max = 0;         // entries of each map of work handed over; 0: the default
+  uint32_t request_metrics_max = 0;  // labels that requests without an event have; 0: the default
   bool allow_uprobe_multi = true;
 };
 
 // File descriptors of the maps, valid as long as the object.
 struct BpfMaps {
   int profile_slots = -1;
+  int span_limits = -1;
+  int span_rates = -1;
+  int request_metrics = -1;
+  int overflowed_request_metrics = -1;
   int scoped_processes = -1;
   int server_requests = -1;
   int client_requests = -1;

@@ -58,6 +58,8 @@ absl::Status CheckSiteBytes(int fd, const profile::Profile& profile) {
 LibbpfBackend::LibbpfBackend(const BpfObjectOptions& options)
     : features_(DetectKernelFeatures()),
       object_(LoadIfPossible(features_, options)),
+      request_metrics_(object_.ok() ? std::make_unique<RequestMetrics>((*object_)->maps())
+                                    : nullptr),
       slots_(UP_MAX_SLOTS) {}
 
 absl::Status LibbpfBackend::Available() const { return object_.status(); }
@@ -67,8 +69,9 @@ absl::StatusOr<std::unique_ptr<Attachment>> LibbpfBackend::Attach(int fd,
                                                                   const AttachOptions& options) {
   RETURN_IF_ERROR(object_.status());
   RETURN_IF_ERROR(CheckSiteBytes(fd, profile));
-  ASSIGN_OR_RETURN(std::unique_ptr<Attachment> attachment,
-                   LibbpfAttachment::Make(**object_, slots_, fd, profile, options));
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<Attachment> attachment,
+      LibbpfAttachment::Make(**object_, slots_, fd, profile, options, *request_metrics_));
   return attachment;
 }
 
@@ -104,9 +107,15 @@ size_t LibbpfBackend::ForgetOldHandoffs(uint64_t now_ns) const {
 
 size_t LibbpfBackend::ForgetExitedProcesses() const {
   if (!object_.ok()) return 0;
-  return InFlightRequests((*object_)->maps()).RemoveExited([](uint32_t tgid) {
+  const auto has_exited = [](uint32_t tgid) {
     return kill(static_cast<pid_t>(tgid), 0) != 0 && errno == ESRCH;
-  });
+  };
+  request_metrics_->RemoveExited(has_exited);
+  return InFlightRequests((*object_)->maps()).RemoveExited(has_exited);
+}
+
+std::vector<RequestSums> LibbpfBackend::TakeRequestSums() const {
+  return request_metrics_ == nullptr ? std::vector<RequestSums>() : request_metrics_->Take();
 }
 
 std::string LibbpfBackend::LibbpfVersion() {

@@ -10,6 +10,7 @@
 #include "server/probe/event_reader.h"
 #include "server/probe/in_flight.h"
 #include "server/probe/probe_backend.h"
+#include "server/probe/request_metrics.h"
 #include "server/probe/slot_allocator.h"
 
 namespace uprobed::probe {
@@ -42,6 +43,8 @@ class LibbpfBackend : public ProbeBackend {
   size_t ForgetOldHandoffs(uint64_t now_ns) const;
   // Forgets requests of processes that no longer exist.
   size_t ForgetExitedProcesses() const;
+  // Requests that have become no event since the last call; each is given out once.
+  std::vector<RequestSums> TakeRequestSums() const;
 
   bool uprobe_multi() const { return object_.ok() && (*object_)->uprobe_multi(); }
   static std::string LibbpfVersion();
@@ -49,6 +52,7 @@ class LibbpfBackend : public ProbeBackend {
  private:
   const std::vector<Feature> features_;
   const absl::StatusOr<std::unique_ptr<BpfObject>> object_;
+  const std::unique_ptr<RequestMetrics> request_metrics_;  // null where nothing is available
   SlotAllocator slots_;
 };
 

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bpf/abi/counters.h"
+#include "server/base/span_limits.h"
 #include "server/profile/profile.h"
 
 namespace uprobed::probe {
@@ -21,6 +22,7 @@ struct AttachOptions {
   bool client_body = false;        // a client's request ends with the body of its response
   bool stitch_traces = false;      // the client's sites tell which connection a request goes out on
   bool framework_routes = false;   // routers tell the route of each request
+  SpanLimits span_limits;
   std::vector<uint32_t> scoped_pids;  // empty: every process of the binary
   // Called with the slot before the first site is live, so that no event comes unannounced.
   std::function<void(uint32_t slot)> on_slot;
@@ -33,6 +35,9 @@ class Attachment {
   virtual ~Attachment() = default;
   // Detaches all sites, synchronously: once it returns counters() is final. May be called twice.
   virtual void Detach() = 0;
+  // Other limits, from now on; no site is touched. A request that is under way is sampled or
+  // filtered by what held when it began. INTERNAL ATTACH_FAILED.
+  virtual absl::Status SetSpanLimits(const SpanLimits& limits) = 0;
   virtual uint32_t slot() const = 0;  // up_http_event.slot of its events; not reused while alive
   virtual size_t site_count() const = 0;
   virtual size_t single_stepped_site_count() const = 0;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "server/base/errors.h"
+#include "server/rpc/convert_span_limits.h"
 #include "server/rpc/convert_time.h"
 #include "server/rpc/resource_name.h"
 #include "server/rpc/status.h"
@@ -61,12 +62,18 @@ constexpr std::array<std::pair<up_counter, const char*>, 21> kHits{{
     {UP_COUNTER_HITS_SERVER_FIRST_BYTE, "server_first_byte"},
     {UP_COUNTER_HITS_CLIENT_BODY, "client_body"},
 }};
-constexpr std::array<std::pair<up_counter, const char*>, 5> kLosses{{
+constexpr std::array<std::pair<up_counter, const char*>, 6> kLosses{{
     {UP_COUNTER_LOST_RING_FULL, "ring_full"},
     {UP_COUNTER_LOST_MAP_FULL, "map_full"},
     {UP_COUNTER_LOST_NO_START, "no_start"},
     {UP_COUNTER_LOST_ABANDONED, "abandoned"},
     {UP_COUNTER_LOST_READ_FAULT, "read_fault"},
+    {UP_COUNTER_LOST_PREEMPTED, "preempted"},
+}};
+constexpr std::array<std::pair<up_counter, const char*>, 3> kSuppressed{{
+    {UP_COUNTER_SUPPRESSED_FILTERED, "filtered"},
+    {UP_COUNTER_SUPPRESSED_SAMPLED, "sampled"},
+    {UP_COUNTER_SUPPRESSED_RATE_LIMITED, "rate_limited"},
 }};
 
 v1::Probe::State StateToProto(control::ProbeState state) {
@@ -105,6 +112,7 @@ void FillSpec(const store::ProbeSpec& from, v1::ProbeSpec& to) {
   to.mutable_causality()->set_channels(from.causality_channels);
   to.mutable_timing()->set_server_first_byte(from.server_first_byte);
   to.mutable_timing()->set_client_body(from.client_body);
+  FillSpanLimits(from.span_limits, *to.mutable_span_limits());
   to.set_service_name(ToUtf8(from.service_name));
 }
 
@@ -115,6 +123,9 @@ void FillCounters(const control::ProbeStatus& from, v1::ProbeCounters& to) {
   }
   for (const auto& [counter, name] : kLosses) {
     (*to.mutable_losses())[name] = from.counters.value[counter];
+  }
+  for (const auto& [counter, name] : kSuppressed) {
+    (*to.mutable_suppressed())[name] = from.counters.value[counter];
   }
 }
 
@@ -187,6 +198,7 @@ absl::StatusOr<store::ProbeRecord> FreeFields(const v1::Probe& probe) {
   record.spec.causality_channels = probe.spec().causality().channels();
   record.spec.server_first_byte = probe.spec().timing().server_first_byte();
   record.spec.client_body = probe.spec().timing().client_body();
+  ASSIGN_OR_RETURN(record.spec.span_limits, FromProto(probe.spec().span_limits()));
   record.spec.allow_suspect_profile = probe.spec().allow_suspect_profile();
   if (probe.spec().service_name().size() > kMaxServiceNameBytes) {
     return FieldError("SERVICE_NAME_INVALID", "probe.spec.service_name",
@@ -211,6 +223,25 @@ bool ChangesTarget(const v1::ProbeSpec& spec, const std::set<std::string>& field
       break;
   }
   return false;
+}
+
+std::set<std::string> AllUpdatableFields() {
+  std::set<std::string> fields{kPathField,
+                               kPidField,
+                               kEnabledField,
+                               kInstrumentationsField,
+                               kCaptureQueryField,
+                               kStitchTracesField,
+                               kAllowSuspectField,
+                               kServiceNameField,
+                               kLabelsField,
+                               kCausalityGoroutinesField,
+                               kCausalityChannelsField,
+                               kFrameworkRoutesField,
+                               kServerFirstByteField,
+                               kClientBodyField};
+  fields.insert(SpanLimitsFields().begin(), SpanLimitsFields().end());
+  return fields;
 }
 
 }  // namespace
@@ -312,20 +343,7 @@ absl::StatusOr<store::ProbeRecord> FromProto(const v1::Probe& probe) {
 }
 
 const std::set<std::string>& UpdatableFields() {
-  static const auto& fields = *new std::set<std::string>{kPathField,
-                                                         kPidField,
-                                                         kEnabledField,
-                                                         kInstrumentationsField,
-                                                         kCaptureQueryField,
-                                                         kStitchTracesField,
-                                                         kFrameworkRoutesField,
-                                                         kAllowSuspectField,
-                                                         kServiceNameField,
-                                                         kLabelsField,
-                                                         kCausalityGoroutinesField,
-                                                         kCausalityChannelsField,
-                                                         kServerFirstByteField,
-                                                         kClientBodyField};
+  static const auto& fields = *new std::set<std::string>(AllUpdatableFields());
   return fields;
 }
 
@@ -357,6 +375,7 @@ absl::StatusOr<store::ProbeRecord> ApplyChange(const v1::Probe& change,
     spec.server_first_byte = wanted.spec.server_first_byte;
   }
   if (fields.contains(kClientBodyField)) spec.client_body = wanted.spec.client_body;
+  ApplySpanLimits(wanted.spec.span_limits, fields, spec.span_limits);
   if (fields.contains(kAllowSuspectField)) {
     spec.allow_suspect_profile = wanted.spec.allow_suspect_profile;
   }

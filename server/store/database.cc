@@ -83,6 +83,8 @@ void Bind(SQLite::Statement& statement, int index, const Value& value) {
 
 int64_t Row::Integer(int column) const { return statement_.getColumn(column).getInt64(); }
 
+double Row::Real(int column) const { return statement_.getColumn(column).getDouble(); }
+
 std::string Row::Text(int column) const { return statement_.getColumn(column).getString(); }
 
 std::vector<uint8_t> Row::Bytes(int column) const {

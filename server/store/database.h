@@ -26,7 +26,7 @@ namespace uprobed::store {
 inline constexpr std::string_view kInMemory = ":memory:";
 
 // What a column or an argument of a statement holds.
-using Value = std::variant<int64_t, std::string, std::vector<uint8_t>>;
+using Value = std::variant<int64_t, double, std::string, std::vector<uint8_t>>;
 
 // The current row of a query; columns count from 0. The tables are STRICT, so a column has the type
 // that its table declares. Valid during the callback only.
@@ -34,6 +34,7 @@ class Row {
  public:
   explicit Row(SQLite::Statement& statement) : statement_(statement) {}
   int64_t Integer(int column) const;
+  double Real(int column) const;
   std::string Text(int column) const;
   std::vector<uint8_t> Bytes(int column) const;
 

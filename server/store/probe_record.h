@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "server/base/span_limits.h"
 #include "server/profile/profile.h"
 
 namespace uprobed::store {
@@ -27,6 +28,7 @@ struct ProbeSpec {
   // received from a channel belongs to.
   bool causality_goroutines = false;
   bool causality_channels = false;
+  SpanLimits span_limits{};
   bool allow_suspect_profile = false;  // attach although sources of offsets disagree
   std::string service_name;            // empty: from the process's environment or the file name
   bool operator==(const ProbeSpec&) const = default;

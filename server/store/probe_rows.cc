@@ -5,6 +5,7 @@
 #include <map>
 
 #include "server/base/errors.h"
+#include "server/store/probe_limit_rows.h"
 #include "server/store/row_decoder.h"
 
 namespace uprobed::store {
@@ -59,6 +60,7 @@ absl::Status InsertAll(Database& database, const ProbeRecord& probe) {
                     spec.causality_goroutines, spec.causality_channels, spec.server_first_byte,
                     spec.client_body, spec.framework_routes})
           .status());
+  RETURN_IF_ERROR(InsertProbeLimits(database, probe));
   int64_t position = 0;
   for (const Instrumentation instrumentation : spec.instrumentations) {
     RETURN_IF_ERROR(
@@ -173,7 +175,8 @@ absl::StatusOr<std::vector<ProbeRecord>> ListProbeRows(Database& database) {
       database.Transaction(Database::TransactionKind::kRead, [&]() -> absl::Status {
         RETURN_IF_ERROR(ReadHeads(database, probes));
         RETURN_IF_ERROR(ReadInstrumentations(database, probes));
-        return ReadLabels(database, probes);
+        RETURN_IF_ERROR(ReadLabels(database, probes));
+        return ReadProbeLimits(database, probes);
       });
   RETURN_IF_ERROR(read);
   std::vector<ProbeRecord> ordered;

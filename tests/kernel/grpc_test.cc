@@ -21,6 +21,7 @@ namespace {
 using MethodCounts = std::map<std::pair<std::string, int64_t>, int>;
 
 constexpr char kLeaf[] = "/calls.Calls/Leaf";
+constexpr char kUpload[] = "/calls.Calls/Upload";
 
 MethodCounts CountsOf(const std::vector<span::Span>& spans) {
   MethodCounts counts;
@@ -100,6 +101,42 @@ class Grpc : public KernelTest, public ::testing::WithParamInterface<std::filesy
   std::string address_;
   uint32_t client_pid_ = 0;
 };
+
+// Of what the client counts, that which `passes(method, code)`.
+template <typename Predicate>
+MethodCounts Passing(const MethodCounts& counts, const Predicate& passes) {
+  MethodCounts passing;
+  for (const auto& [what, count] : counts) {
+    if (passes(what.first, what.second)) passing[what] = count;
+  }
+  return passing;
+}
+
+TEST_P(Grpc, SpansAreLimitedByFullMethod) {
+  ASSERT_TRUE(attachment_->SetSpanLimits({.methods = {"POST"}, .path_prefixes = {kUpload}}).ok());
+
+  const MethodCounts expected =
+      Passing(Call(5, 8), [](const std::string& method, int64_t) { return method == kUpload; });
+
+  ASSERT_GT(SumOf(expected), 0);
+  EXPECT_EQ(CountsOf(ClientSpans(SumOf(expected))), expected);
+  for (const span::Span& span : spans_.All()) EXPECT_EQ(span.rpc_full_method(), kUpload);
+  EXPECT_GT(Counter(UP_COUNTER_SUPPRESSED_FILTERED), 0U);
+}
+
+TEST_P(Grpc, SpansAreLimitedByCode) {
+  const std::set<int64_t> server_errors = {2, 4, 12, 13, 14, 15};
+  ASSERT_TRUE(attachment_->SetSpanLimits({.status_classes = 1U << 5}).ok());
+
+  const MethodCounts expected = Passing(
+      Call(5, 8), [&](const std::string&, int64_t code) { return server_errors.count(code) == 1; });
+
+  ASSERT_GT(SumOf(expected), 0);
+  EXPECT_EQ(CountsOf(ClientSpans(SumOf(expected))), expected);
+  for (const span::Span& span : spans_.All()) {
+    EXPECT_EQ(server_errors.count(span.rpc_status_code), 1U) << span.rpc_status_code;
+  }
+}
 
 TEST_P(Grpc, EveryMethodAndCodeIsCountedAsTheClientCountsThem) {
   constexpr int kRounds = 20;

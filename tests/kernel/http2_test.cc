@@ -59,6 +59,19 @@ class Http2 : public KernelTest, public ::testing::WithParamInterface<TargetProg
   std::optional<RunningTarget> target_;
 };
 
+TEST_P(Http2, SpansAreLimited) {
+  ASSERT_TRUE(attachment_->SetSpanLimits({.methods = {"POST"}, .status_classes = 1U << 2}).ok());
+
+  ASSERT_EQ(Load("/hello", 50, 4), 0);
+  ASSERT_EQ(Load("/post", 20, 4, {"-method", "POST", "-body", "9"}), 0);
+  ASSERT_EQ(Load("/status/404", 10, 4, {"-method", "POST"}), 0);
+
+  EXPECT_EQ(spans_.Wait(20, IsServer).size(), 20U);
+  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_FILTERED), 60U);
+  EXPECT_EQ(Counter(UP_COUNTER_EVENTS_SUBMITTED), 20U);
+  ExpectNoLoss();
+}
+
 TEST_P(Http2, OneServerSpanAndTwoEmulatedHitsForEachRequest) {
   constexpr int kRequests = 200;
 

@@ -99,6 +99,7 @@ class KernelTest : public ::testing::Test {
                                     causality.end());
     options.framework_routes = framework_routes;
     options.scoped_pids = std::move(scoped_pids);
+    options.span_limits = span_limits_;
     auto error_methods = std::make_shared<span::ErrorMethods>();
     for (const profile::ErrorMethod& method : profile->error_methods) {
       error_methods->emplace(method.address, method.name);
@@ -129,6 +130,7 @@ class KernelTest : public ::testing::Test {
     return generator->Wait();
   }
 
+  SpanLimits span_limits_;  // of what is attached from now on
   probe::LibbpfBackend backend_;
   control::EventDirectory directory_;
   SpanCollector spans_;

@@ -86,6 +86,11 @@ class FakeProbeBackend : public probe::ProbeBackend {
     const absl::MutexLock lock(&mutex_);
     features_ = std::move(features);
   }
+  // Changing the limits of what is attached fails from now on; OK: works again.
+  void RefuseSpanLimits(const absl::Status& error) {
+    const absl::MutexLock lock(&mutex_);
+    limits_refusal_ = error;
+  }
   // Of attachments made from now on.
   void SetSingleSteppedSites(uint32_t sites) {
     const absl::MutexLock lock(&mutex_);
@@ -136,6 +141,12 @@ class FakeProbeBackend : public probe::ProbeBackend {
       ++backend_.detaches_;
       detached_ = true;
     }
+    absl::Status SetSpanLimits(const SpanLimits& limits) override {
+      const absl::MutexLock lock(&backend_.mutex_);
+      if (!backend_.limits_refusal_.ok()) return backend_.limits_refusal_;
+      backend_.live_.at(slot_).options.span_limits = limits;
+      return absl::OkStatus();
+    }
     uint32_t slot() const override { return slot_; }
     size_t site_count() const override { return sites_; }
     size_t single_stepped_site_count() const override { return single_stepped_; }
@@ -157,6 +168,7 @@ class FakeProbeBackend : public probe::ProbeBackend {
   std::function<void(uint32_t)> during_attach_;
   std::function<void(uint32_t)> during_detach_;
   absl::Status available_ ABSL_GUARDED_BY(mutex_);
+  absl::Status limits_refusal_ ABSL_GUARDED_BY(mutex_);
   std::vector<probe::Feature> features_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, absl::Status> refusals_ ABSL_GUARDED_BY(mutex_);
   std::map<uint32_t, Attached> live_ ABSL_GUARDED_BY(mutex_);

@@ -62,6 +62,37 @@ TEST(Attach, SendsAllThatWasAskedFor) {
   EXPECT_THAT(request.probe().labels(), UnorderedElementsAre(Pair("team", "a"), Pair("tier", "1")));
 }
 
+TEST(Attach, SendsWhichRequestsBecomeSpans) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
+  const CommandResult result = RunCommand(
+      daemon, {"attach", "/srv/shop", "--method", "GET,PUT", "--path-prefix", "/api",
+               "--path-prefix", "/b", "--status", "5xx,no-response", "--min-duration", "1s50ms",
+               "--sample-ratio", "0.25", "--rate-limit", "100", "--burst", "20"});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const v1::SpanLimits& limits = daemon.script.create_probe.probe().spec().span_limits();
+  EXPECT_THAT(limits.methods(), ElementsAre("GET", "PUT"));
+  EXPECT_THAT(limits.path_prefixes(), ElementsAre("/api", "/b"));
+  EXPECT_THAT(limits.status_classes(), ElementsAre(v1::SpanLimits::STATUS_CLASS_5XX,
+                                                   v1::SpanLimits::STATUS_CLASS_NO_RESPONSE));
+  EXPECT_EQ(limits.min_duration().seconds(), 1);
+  EXPECT_EQ(limits.min_duration().nanos(), 50'000'000);
+  EXPECT_EQ(limits.sample_ratio(), 0.25);
+  EXPECT_EQ(limits.rate_limit().spans_per_second(), 100);
+  EXPECT_EQ(limits.rate_limit().burst(), 20);
+}
+
+TEST(Attach, SaysHowToWriteWhichRequestsBecomeSpans) {
+  FakeDaemon daemon;
+  EXPECT_THAT(RunCommand(daemon, {"attach", "/srv/shop", "--status", "500"}).err,
+              HasSubstr("there are 1xx to 5xx"));
+  EXPECT_THAT(RunCommand(daemon, {"attach", "/srv/shop", "--sample-ratio", "half"}).err,
+              HasSubstr("--sample-ratio 0.5"));
+  EXPECT_THAT(RunCommand(daemon, {"attach", "/srv/shop", "--rate-limit", "5/s"}).err,
+              HasSubstr("--rate-limit 0.5"));
+  EXPECT_NE(RunCommand(daemon, {"attach", "/srv/shop", "--burst", "5"}).exit_code, 0);
+}
+
 TEST(Attach, SendsAProcessInsteadOfAPath) {
   FakeDaemon daemon;
   daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
@@ -143,6 +174,55 @@ TEST(Detach, WithKeepOnlyDisables) {
   EXPECT_EQ(daemon.script.update_probe.probe().name(), "probes/shop");
   EXPECT_FALSE(daemon.script.update_probe.probe().spec().enabled());
   EXPECT_THAT(daemon.script.update_probe.update_mask().paths(), ElementsAre("spec.enabled"));
+}
+
+TEST(Probe, IsUpdatedByTheOptionsGivenOnly) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
+  ASSERT_EQ(RunCommand(daemon, {"probe", "update", "shop", "--sample-ratio", "none", "--method",
+                                "none", "--rate-limit", "5"})
+                .exit_code,
+            0);
+  const v1::UpdateProbeRequest& request = daemon.script.update_probe;
+  EXPECT_THAT(request.update_mask().paths(),
+              ElementsAre("spec.span_limits.methods", "spec.span_limits.sample_ratio",
+                          "spec.span_limits.rate_limit"));
+  const v1::SpanLimits& limits = request.probe().spec().span_limits();
+  EXPECT_FALSE(limits.has_sample_ratio());
+  EXPECT_THAT(limits.methods(), ElementsAre());
+  EXPECT_EQ(limits.rate_limit().spans_per_second(), 5);
+
+  ASSERT_EQ(RunCommand(daemon, {"probe", "update", "shop", "--causality", "goroutines"}).exit_code,
+            0);
+  EXPECT_THAT(daemon.script.update_probe.update_mask().paths(), ElementsAre("spec.causality"));
+}
+
+TEST(Probe, IsNotUpdatedByNothing) {
+  FakeDaemon daemon;
+  const CommandResult result = RunCommand(daemon, {"probe", "update", "shop"});
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_THAT(result.err, HasSubstr("give at least one option"));
+}
+
+TEST(Probe, ShowsWhichRequestsBecomeSpansAndHowManyDidNot) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
+  v1::SpanLimits& limits = *daemon.script.probe.mutable_spec()->mutable_span_limits();
+  limits.add_methods("GET");
+  limits.add_path_prefixes("/api");
+  limits.add_status_classes(v1::SpanLimits::STATUS_CLASS_5XX);
+  limits.mutable_min_duration()->set_nanos(50'000'000);
+  limits.set_sample_ratio(0.1);
+  limits.mutable_rate_limit()->set_spans_per_second(100);
+  limits.mutable_rate_limit()->set_burst(20);
+  (*daemon.script.probe.mutable_status()->mutable_counters()->mutable_suppressed())["sampled"] = 7;
+
+  const CommandResult result = RunCommand(daemon, {"probe", "describe", "shop"});
+
+  EXPECT_THAT(result.out,
+              AllOf(HasSubstr("methods GET, paths /api, 5xx, 50ms and more, 0.1 of traces, 100/s "
+                              "in bursts of 20"),
+                    HasSubstr("sampled=7")));
 }
 
 TEST(Probe, IsEnabledAndDisabledByTheSameMask) {

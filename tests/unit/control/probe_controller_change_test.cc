@@ -115,6 +115,41 @@ TEST_F(ChangeTest, AttachesAnewToFindParents) {
               ::testing::Contains(Instrumentation::kChannels));
 }
 
+TEST_F(ChangeTest, LimitsSpansWithoutAttachingAnew) {
+  const uint32_t slot = backend_.live().begin()->first;
+  record_.spec.span_limits = {.methods = {"GET"}, .sample_ratio = 0.5};
+
+  const absl::StatusOr<Probe> probe = Update();
+
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  EXPECT_EQ(probe->record.spec.span_limits, record_.spec.span_limits);
+  EXPECT_EQ(backend_.attempts(), 1);
+  EXPECT_EQ(backend_.detaches(), 0);
+  EXPECT_EQ(backend_.live().at(slot).options.span_limits, record_.spec.span_limits);
+}
+
+TEST_F(ChangeTest, LimitsSpansAsSoonAsTheKernelLetsIt) {
+  const uint32_t slot = backend_.live().begin()->first;
+  backend_.RefuseSpanLimits(absl::InternalError("no"));
+  record_.spec.span_limits = {.methods = {"GET"}};
+  ASSERT_TRUE(Update().ok());
+  EXPECT_FALSE(backend_.live().at(slot).options.span_limits.any());
+
+  backend_.RefuseSpanLimits(absl::OkStatus());
+  controller_->ReconcileNow();
+
+  EXPECT_EQ(backend_.live().at(slot).options.span_limits, record_.spec.span_limits);
+}
+
+TEST_F(ChangeTest, KeepsLimitsWhereItAttachesAnew) {
+  record_.spec.span_limits = {.methods = {"GET"}};
+  record_.spec.capture_query = true;
+
+  ASSERT_TRUE(Update().ok());
+
+  EXPECT_EQ(backend_.live().begin()->second.options.span_limits, record_.spec.span_limits);
+}
+
 TEST_F(ChangeTest, KeepsWhatIsCountedUntilTheLastSiteIsGone) {
   backend_.SetDuringDetach(
       [this](uint32_t slot) { backend_.Count(slot, UP_COUNTER_EVENTS_SUBMITTED, 1); });

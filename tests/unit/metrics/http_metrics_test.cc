@@ -77,6 +77,85 @@ TEST(HttpMetrics, RecordsClientSpanWithServerAddressAndError) {
   EXPECT_TRUE(FindFamily(metrics.Collect(), kServerDuration).metric.empty());
 }
 
+// Of one request of 30 ms, with an empty body and an answer of 512 bytes: as ServerSpan().
+up_request_metrics OneRequest() {
+  up_request_metrics requests{};
+  requests.duration.sum_ns = 30'000'000;
+  requests.duration.counts[3] = 1;
+  requests.request_size.counts[0] = 1;
+  requests.response_size.sum = 512;
+  requests.response_size.counts[1] = 1;
+  return requests;
+}
+
+TEST(HttpMetrics, AddsRequestsWithoutASpanAsIfTheyHadOne) {
+  HttpMetrics recorded;
+  HttpMetrics added;
+  for (int i = 0; i < 2; ++i) recorded.Record(ServerSpan());
+
+  added.Record(ServerSpan());
+  added.Add(ServerSpan(), OneRequest());
+
+  for (const char* family : {kServerDuration, "http_server_request_body_size_bytes",
+                             "http_server_response_body_size_bytes"}) {
+    const auto expected = FindMetric(recorded.Collect(), family, ServerLabels());
+    const auto metric = FindMetric(added.Collect(), family, ServerLabels());
+    ASSERT_TRUE(expected.has_value() && metric.has_value()) << family;
+    EXPECT_EQ(metric->histogram.sample_count, 2u);
+    EXPECT_DOUBLE_EQ(metric->histogram.sample_sum, expected->histogram.sample_sum);
+    for (size_t i = 0; i < expected->histogram.bucket.size(); ++i) {
+      EXPECT_EQ(metric->histogram.bucket[i].cumulative_count,
+                expected->histogram.bucket[i].cumulative_count)
+          << family << " " << i;
+    }
+  }
+}
+
+TEST(HttpMetrics, AddsRequestsOfWhichOnlyTheKindIsKnownToTheOverflowSeries) {
+  HttpMetrics metrics;
+
+  metrics.AddOverflowed(ServerSpan(), OneRequest());
+
+  const auto metric = FindMetric(metrics.Collect(), kServerDuration, OverflowLabels());
+  ASSERT_TRUE(metric.has_value());
+  EXPECT_EQ(metric->histogram.sample_count, 1u);
+}
+
+TEST(HttpMetrics, AsksForWhatIsKnownElsewhereBeforeEachCollection) {
+  HttpMetrics* self = nullptr;
+  HttpMetrics metrics(HttpMetrics::kDefaultMaxSeries, {},
+                      [&self] { self->Add(ServerSpan(), OneRequest()); });
+  self = &metrics;
+
+  metrics.Collect();
+
+  const auto metric = FindMetric(metrics.Collect(), kServerDuration, ServerLabels());
+  ASSERT_TRUE(metric.has_value());
+  EXPECT_EQ(metric->histogram.sample_count, 2u);
+}
+
+// The programs have no floating point, so they have bounds of their own.
+TEST(HttpMetrics, HasTheBoundsOfTheKernelSide) {
+  constexpr uint64_t kDurations[] = UP_DURATION_BOUNDS_NS;
+  constexpr uint64_t kSizes[] = UP_SIZE_BOUNDS;
+  HttpMetrics metrics;
+  metrics.Record(ServerSpan());
+  const auto families = metrics.Collect();
+
+  const auto durations = FindMetric(families, kServerDuration, ServerLabels());
+  const auto sizes = FindMetric(families, "http_server_response_body_size_bytes", ServerLabels());
+
+  ASSERT_TRUE(durations.has_value() && sizes.has_value());
+  ASSERT_EQ(durations->histogram.bucket.size(), std::size(kDurations) + 1);
+  ASSERT_EQ(sizes->histogram.bucket.size(), std::size(kSizes) + 1);
+  for (size_t i = 0; i < std::size(kDurations); ++i) {
+    EXPECT_EQ(durations->histogram.bucket[i].upper_bound, static_cast<double>(kDurations[i]) / 1e9);
+  }
+  for (size_t i = 0; i < std::size(kSizes); ++i) {
+    EXPECT_EQ(sizes->histogram.bucket[i].upper_bound, static_cast<double>(kSizes[i]));
+  }
+}
+
 TEST(HttpMetrics, UsesOpenTelemetrysAdvisedDurationBuckets) {
   HttpMetrics metrics;
   metrics.Record(ServerSpan());

@@ -50,6 +50,14 @@ TEST_F(SelfMetricsTest, CountsHitsOfEachSite) {
   EXPECT_EQ(OfProbe(name, {{"site", "client_end"}}), 100 + UP_COUNTER_HITS_CLIENT_END);
 }
 
+TEST_F(SelfMetricsTest, CountsWhatIsSuppressedByCause) {
+  const char* name = "uprobed_probe_spans_suppressed_total";
+  EXPECT_EQ(OfProbe(name, {{"cause", "filtered"}}), 100 + UP_COUNTER_SUPPRESSED_FILTERED);
+  EXPECT_EQ(OfProbe(name, {{"cause", "sampled"}}), 100 + UP_COUNTER_SUPPRESSED_SAMPLED);
+  EXPECT_EQ(OfProbe(name, {{"cause", "rate_limited"}}), 100 + UP_COUNTER_SUPPRESSED_RATE_LIMITED);
+  EXPECT_EQ(OfProbe("uprobed_probe_metrics_overflowed_total"), 100 + UP_COUNTER_METRICS_OVERFLOWED);
+}
+
 TEST_F(SelfMetricsTest, CountsSpansAndLossesByCause) {
   const char* name = "uprobed_spans_lost_total";
   EXPECT_EQ(OfProbe("uprobed_spans_total"), 17);
@@ -58,6 +66,7 @@ TEST_F(SelfMetricsTest, CountsSpansAndLossesByCause) {
   EXPECT_EQ(OfProbe(name, {{"cause", "no_start"}}), 100 + UP_COUNTER_LOST_NO_START);
   EXPECT_EQ(OfProbe(name, {{"cause", "abandoned"}}), 100 + UP_COUNTER_LOST_ABANDONED);
   EXPECT_EQ(OfProbe(name, {{"cause", "read_fault"}}), 100 + UP_COUNTER_LOST_READ_FAULT);
+  EXPECT_EQ(OfProbe(name, {{"cause", "preempted"}}), 100 + UP_COUNTER_LOST_PREEMPTED);
   EXPECT_EQ(OfProbe("uprobed_probe_repeated_starts_total"), 100 + UP_COUNTER_REPEATED_START);
   EXPECT_EQ(OfProbe("uprobed_probe_out_of_scope_hits_total"), 100 + UP_COUNTER_OUT_OF_SCOPE);
   EXPECT_EQ(OfProbe("uprobed_fields_unread_total"), 100 + UP_COUNTER_FIELD_UNREAD);

@@ -36,6 +36,7 @@ TEST(ProbeFromProto, TakesEachFieldThatACallerChooses) {
   probe.mutable_spec()->set_allow_suspect_profile(true);
   probe.mutable_spec()->set_stitch_traces(true);
   probe.mutable_spec()->set_framework_routes(true);
+  probe.mutable_spec()->mutable_span_limits()->set_sample_ratio(0.5);
   probe.mutable_spec()->mutable_causality()->set_channels(true);
   probe.mutable_spec()->mutable_timing()->set_client_body(true);
   probe.mutable_spec()->set_service_name("till");
@@ -51,6 +52,7 @@ TEST(ProbeFromProto, TakesEachFieldThatACallerChooses) {
   EXPECT_TRUE(record->spec.allow_suspect_profile);
   EXPECT_TRUE(record->spec.stitch_traces);
   EXPECT_TRUE(record->spec.framework_routes);
+  EXPECT_EQ(record->spec.span_limits.sample_ratio, 0.5);
   EXPECT_FALSE(record->spec.causality_goroutines);
   EXPECT_TRUE(record->spec.causality_channels);
   EXPECT_FALSE(record->spec.server_first_byte);
@@ -136,9 +138,13 @@ TEST(ProbeToProto, TellsCountersByName) {
           Pair("channel_receive", 122), Pair("server_first_byte", 131), Pair("client_body", 132),
           Pair("grpc_server_start", 126), Pair("grpc_server_end", 127),
           Pair("grpc_client_start", 128), Pair("grpc_client_end", 129), Pair("server_route", 134)));
-  EXPECT_THAT(counters.losses(), UnorderedElementsAre(Pair("ring_full", 105), Pair("map_full", 106),
-                                                      Pair("no_start", 107), Pair("abandoned", 108),
-                                                      Pair("read_fault", 109)));
+  EXPECT_THAT(counters.losses(),
+              UnorderedElementsAre(Pair("ring_full", 105), Pair("map_full", 106),
+                                   Pair("no_start", 107), Pair("abandoned", 108),
+                                   Pair("read_fault", 109), Pair("preempted", 139)));
+  EXPECT_THAT(
+      counters.suppressed(),
+      UnorderedElementsAre(Pair("filtered", 136), Pair("sampled", 137), Pair("rate_limited", 138)));
 }
 
 TEST(ProbeToProto, TellsNameEtagAndTarget) {

@@ -127,7 +127,8 @@ TEST(ProbeRows, LeaveNothingBehindWhenDeleted) {
 
   ASSERT_TRUE(DeleteProbeRows(database, "shop", 3).ok());
 
-  for (const std::string table : {"probes", "probe_instrumentations", "probe_labels"}) {
+  for (const std::string table :
+       {"probes", "probe_instrumentations", "probe_labels", "probe_limit_texts"}) {
     EXPECT_EQ(*database.Integer("SELECT count(*) FROM " + table), 0) << table;
   }
 }
@@ -160,6 +161,10 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"DELETE FROM probe_instrumentations WHERE position = 0",
                "probe_instrumentations 1 of probes/shop"},
         Damage{"DELETE FROM probes", "probe_instrumentations 0 of probes/shop"},
+        Damage{"DELETE FROM probe_limit_texts WHERE kind = 'path_prefix' AND position = 0",
+               "probe_limit_texts path_prefix 1 of probes/shop"},
+        Damage{"UPDATE probe_limit_texts SET probe_id = 'gone' WHERE kind = 'method'",
+               "probe_limit_texts method 0 of probes/gone"},
         Damage{"UPDATE probe_labels SET probe_id = 'gone' WHERE key = 'team'",
                "probe_labels team of probes/gone"}));
 

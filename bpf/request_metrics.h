@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+#ifndef UPROBED_BPF_REQUEST_METRICS_H_
+#define UPROBED_BPF_REQUEST_METRICS_H_
+
+/* Adds requests that become no event to sums by label, which the daemon reads when its metrics are
+ * read. Only requests that are suppressed or find no room in the ring buffer come here: to the
+ * others this costs nothing. */
+#include "bpf/scratch.h"
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+  __uint(max_entries, UP_REQUEST_METRICS_MAX);
+  __type(key, struct up_request_key);
+  __type(value, struct up_request_metrics);
+} request_metrics SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, UP_REQUEST_KINDS);
+  __type(key, uint32_t);
+  __type(value, struct up_request_metrics);
+} overflowed_request_metrics SEC(".maps");
+
+/* What a new entry begins with; nobody writes to it. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, uint32_t);
+  __type(value, struct up_request_metrics);
+} no_request_metrics SEC(".maps");
+
+static __always_inline void fill_key(struct up_request_key* key, uint32_t slot,
+                                     const struct up_http_event* event) {
+  bool grpc = event->kind == UP_EVENT_GRPC_SERVER || event->kind == UP_EVENT_GRPC_CLIENT;
+  bool client = event->kind == UP_EVENT_HTTP_CLIENT || event->kind == UP_EVENT_GRPC_CLIENT;
+  uint16_t name_length = event->lengths[grpc ? UP_STRING_TARGET : UP_STRING_ROUTE];
+  __builtin_memset(key, 0, __builtin_offsetof(struct up_request_key, host));
+  key->slot = slot;
+  key->tgid = event->tgid;
+  key->kind = event->kind;
+  key->status = !grpc && event->status > UP_METRIC_STATUS_MAX ? UP_METRIC_NO_STATUS : event->status;
+  key->flags = event->flags & UP_METRIC_FLAGS;
+  key->protocol_major = event->protocol_major;
+  key->protocol_minor = event->protocol_minor;
+  key->truncated = event->truncated & ~(1 << UP_STRING_PEER | 1 << UP_STRING_QUERY);
+  key->unread = event->unread & (1 << UP_STRING_METHOD);
+  key->http2 = event->http2;
+  if (grpc) {
+    __builtin_memcpy(key->name, event->target, UP_METRIC_NAME_MAX);
+    if (name_length > UP_METRIC_NAME_MAX) {
+      name_length = UP_METRIC_NAME_MAX;
+      key->truncated |= 1 << UP_STRING_TARGET;
+    }
+  } else {
+    key->truncated &= ~(1 << UP_STRING_TARGET);
+    key->method_length = event->lengths[UP_STRING_METHOD];
+    __builtin_memcpy(key->method, event->method, UP_METHOD_MAX);
+    key->scheme_length = event->lengths[UP_STRING_SCHEME];
+    __builtin_memcpy(key->scheme, event->scheme, UP_SCHEME_MAX);
+    __builtin_memcpy(key->name, event->route, UP_METRIC_NAME_MAX);
+    key->error_method = event->error_method;
+    if (event->error_method)
+      key->error_value =
+          event->error_value > UP_METRIC_ERRNO_MAX || (event->flags & UP_FLAG_ERROR_POINTER)
+              ? UP_METRIC_NO_ERRNO
+              : event->error_value;
+  }
+  key->name_length = name_length;
+  if (client) {
+    key->host_length = event->lengths[UP_STRING_HOST];
+    __builtin_memcpy(key->host, event->host, UP_HOST_MAX);
+  } else {
+    key->truncated &= ~(1 << UP_STRING_HOST);
+    __builtin_memset(key->host, 0, UP_HOST_MAX);
+  }
+}
+
+/* Atomic although per CPU, as counters are. */
+static __always_inline void add_one(uint64_t* to) { __sync_fetch_and_add(to, 1); }
+
+/* How many bounds are below the value, without a branch, which the verifier would follow twice.
+ * Bounds and values are below 2^63. */
+#define BOUNDS_BELOW(bounds, count, value)                                        \
+  ({                                                                              \
+    uint64_t below = 0;                                                           \
+    _Pragma("unroll") for (uint32_t bound = 0; bound < (count); bound++) below += \
+        ((bounds)[bound] - (value)) >> 63;                                        \
+    below;                                                                        \
+  })
+
+static __always_inline void add_duration(struct up_duration_histogram* to, uint64_t ns) {
+  static const uint64_t bounds[] = UP_DURATION_BOUNDS_NS;
+  uint64_t bucket = BOUNDS_BELOW(bounds, UP_DURATION_BOUND_COUNT, ns);
+  asm volatile("" : "+r"(bucket));
+  if (bucket > UP_DURATION_BOUND_COUNT) return;
+  add_one(&to->counts[bucket]);
+  __sync_fetch_and_add(&to->sum_ns, ns);
+}
+
+static __always_inline void add_size(struct up_size_histogram* to, int64_t size) {
+  static const uint64_t bounds[] = UP_SIZE_BOUNDS;
+  if (size < 0) return;
+  uint64_t bucket = BOUNDS_BELOW(bounds, UP_SIZE_BOUND_COUNT, (uint64_t)size);
+  asm volatile("" : "+r"(bucket));
+  if (bucket > UP_SIZE_BOUND_COUNT) return;
+  add_one(&to->counts[bucket]);
+  __sync_fetch_and_add(&to->sum, size);
+}
+
+static __always_inline struct up_request_metrics* metrics_of(const struct hit* hit,
+                                                             const struct up_request_key* key) {
+  struct up_request_metrics* metrics = bpf_map_lookup_elem(&request_metrics, key);
+  if (metrics) return metrics;
+  uint32_t index = 0;
+  const struct up_request_metrics* none = bpf_map_lookup_elem(&no_request_metrics, &index);
+  /* Another CPU may have made it meanwhile, or there is no room: the next look tells. */
+  if (none) bpf_map_update_elem(&request_metrics, key, none, BPF_NOEXIST);
+  metrics = bpf_map_lookup_elem(&request_metrics, key);
+  if (metrics) return metrics;
+  count(hit->counters, UP_COUNTER_METRICS_OVERFLOWED);
+  index = key->kind - 1;
+  return bpf_map_lookup_elem(&overflowed_request_metrics, &index);
+}
+
+static __always_inline void add_to_metrics(const struct hit* hit, struct scratch* scratch) {
+  const struct up_http_event* event = &scratch->event;
+  fill_key(&scratch->key, hit->slot, event);
+  struct up_request_metrics* metrics = metrics_of(hit, &scratch->key);
+  if (!metrics) return;
+  add_duration(&metrics->duration, event->end_ns - event->start_ns);
+  add_size(&metrics->request_size, event->request_size);
+  add_size(&metrics->response_size, event->response_size);
+}
+
+#endif /* UPROBED_BPF_REQUEST_METRICS_H_ */

@@ -1,0 +1,15 @@
+#ifndef UPROBED_SERVER_PROBE_SPAN_LIMITS_H_
+#define UPROBED_SERVER_PROBE_SPAN_LIMITS_H_
+
+#include "bpf/abi/span_limits.h"
+#include "server/base/span_limits.h"
+
+namespace uprobed::probe {
+
+// As the BPF programs want them, who have no floating point. What exceeds the room there is left
+// out; the API refuses it.
+up_span_limits MakeSpanLimits(const SpanLimits& limits);
+
+}  // namespace uprobed::probe
+
+#endif  // UPROBED_SERVER_PROBE_SPAN_LIMITS_H_

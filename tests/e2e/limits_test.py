@@ -1,0 +1,109 @@
+"""Which requests become spans: as asked for, at any time, and the metrics count all of them."""
+
+import unittest
+
+import harness
+
+REQUESTS = "http_server_request_duration_seconds_count"
+SUPPRESSED = "uprobed_probe_spans_suppressed_total"
+
+
+class Limits(harness.E2eTest):
+
+    def begin(self, *options, daemon=()):
+        self.start_daemon(*daemon)
+        self.attach(harness.hello(), "--name", "web", *options)
+        self.program = self.start_program(harness.hello())
+        self.sent = 0
+
+    def send(self, path, total, *options):
+        report = self.load(self.program.url(path), total, 4, *options)
+        self.assertEqual(report["requests"] - report["failed"], total)
+        self.sent += total
+
+    def suppressed(self, cause):
+        return self.metric(SUPPRESSED, probe="web", cause=cause)
+
+    def check_ledger(self):
+        """Every request is a span, suppressed or lost, and in the metrics; the number of spans."""
+        def collected():
+            text = self.metrics()
+            counts = [harness.sum_of(text, name) for name in (
+                "uprobed_spans_total", SUPPRESSED, "uprobed_spans_lost_total")]
+            return (text, *counts) if sum(counts) >= self.sent else None
+        text, spans, suppressed, lost = harness.wait_until(collected, "all requests are counted")
+        print(f"\n{self.id().rsplit('.', 1)[1]}: {self.sent} requests = {spans:.0f} spans + "
+              f"{suppressed:.0f} suppressed + {lost:.0f} lost; {REQUESTS} {harness.sum_of(text, REQUESTS):.0f}")
+        self.assertEqual(spans + suppressed + lost, self.sent)
+        self.assertEqual(harness.sum_of(text, REQUESTS), self.sent)
+        return spans
+
+    def test_sampling_counts_every_request(self):
+        self.begin("--sample-ratio", "0.1")
+        self.send("/hello", 2000)
+        spans = self.check_ledger()
+        # Five standard deviations.
+        self.assertLess(abs(spans - 200), 68)
+        self.assertEqual(self.suppressed("sampled"), self.sent - spans)
+
+    def test_filters_pass_what_is_asked_for_only(self):
+        self.begin("--method", "GET", "--path-prefix", "/status", "--status", "5xx,2xx")
+        spans = self.subscribe()
+        self.send("/status/503", 20)
+        self.send("/status/404", 30)
+        self.send("/status/204", 10, "-method", "POST")
+        self.send("/hello", 40)
+        self.assertEqual(self.check_ledger(), 20)
+        harness.wait_until(lambda: len(spans()) == 20, "the spans")
+        for span in spans():
+            self.assertEqual(span["attributes"]["http.response.status_code"], 503)
+        # The labels are those that the spans would have had.
+        self.assertEqual(self.metric(REQUESTS, http_response_status_code="404"), 30)
+        self.assertEqual(self.metric(REQUESTS, http_request_method="POST"), 10)
+
+    def test_limits_change_without_an_attach(self):
+        self.begin("--rate-limit", "0.001", "--burst", "7")
+        self.send("/hello", 100)
+        self.assertEqual(self.check_ledger(), 7)
+        self.assertEqual(self.suppressed("rate_limited"), 93)
+
+        self.client("probe", "update", "web", "--rate-limit", "none", "--min-duration", "10s")
+        limits = self.probe("web")["spec"]["spanLimits"]
+        self.assertEqual({field: value for field, value in limits.items() if value}, {"minDuration": "10s"})
+        self.send("/hello", 50)
+        self.assertEqual(self.check_ledger(), 7)
+        self.assertEqual(self.suppressed("filtered"), 50)
+
+        self.client("probe", "update", "web", "--min-duration", "none")
+        self.send("/hello", 20)
+        self.assertEqual(self.check_ledger(), 27)
+        self.assertEqual(self.daemon_log().count("attached probe="), 1)
+
+    def test_limits_are_checked_and_survive_a_restart(self):
+        self.begin("--path-prefix", "/nowhere", "--status", "no-response")
+        self.stop_daemon()
+        self.start_daemon()
+        self.send("/hello", 30)
+        self.assertEqual(self.check_ledger(), 0)
+        shown = self.client("probe", "describe", "web").out
+        self.assertIn("paths /nowhere, no-response", shown)
+        self.assertIn("filtered=30", shown)
+
+        # What is out of bounds is refused.
+        for options in (("--sample-ratio", "1.5"), ("--rate-limit", "0"), ("--path-prefix", "api"),
+                        ("--method", "GET /")):
+            with self.subTest(options=options):
+                refused = self.run_client("attach", harness.hello(), *options)
+                self.assertNotEqual(refused.code, 0)
+                self.assertEqual(refused.reason, "SPAN_LIMITS_INVALID")
+
+    def test_a_full_ring_loses_spans_and_no_request_of_the_metrics(self):
+        self.begin(daemon=("--ring-bytes", "4096"))
+        self.send("/hello", 5000)
+        spans = self.check_ledger()
+        self.assertGreater(self.metric("uprobed_spans_lost_total", cause="ring_full"), 0)
+        self.assertGreater(spans, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
