@@ -51,6 +51,15 @@ class Hits(harness.E2eTest):
             hits = self.hits(what, binary, url, generator=generator)
             self.assertGreaterEqual(hits, 2, what)
             self.assertLessEqual(hits, 2 + MORE, what)
+        first_byte, body = ("--timing", "first-byte"), ("--timing", "body")
+        for what, binary, url, option, most, generator in (
+                ("HTTP/1 server, first byte", harness.hello(), plain + "/hello", first_byte, 3, ()),
+                ("HTTP/2 server, first byte", harness.hello(), tls + "/hello", first_byte, 3, http2),
+                ("HTTP/1 client, body", client, plain + "/hello", body, 4, ()),
+                ("HTTP/2 client, body", client, tls + "/hello", body, 4, http2)):
+            hits = self.hits(what, binary, url, option, generator)
+            self.assertGreaterEqual(hits, most, what)
+            self.assertLessEqual(hits, most + MORE, what)
         # Served, and made and served: three spans.
         calling = plain + "/call"
         by_default = self.hits("a server's request that makes one", harness.hello(), calling)
