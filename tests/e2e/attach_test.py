@@ -227,7 +227,7 @@ class Attach(harness.E2eTest):
         program = self.start_program(harness.hello())
         stalled = subprocess.Popen(
             [harness.CLIENT, "--address", f"unix:{self.socket}", "spans", "-o", "json",
-             "--queue-capacity", "10"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+             "--queue-capacity", "10"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.cleanup.callback(harness.end, stalled, harness.signal.SIGKILL)
         harness.wait_until(lambda: self.metric("uprobed_stream_subscribers") == 1, "it subscribes")
         stalled.send_signal(harness.signal.SIGSTOP)

@@ -4,41 +4,21 @@ Prints a table: of the requests of each scenario how many ended in which error.
 """
 
 import collections
-import json
-import re
-import subprocess
 import unittest
 
+import failures
 import harness
 
 REQUESTS = 10
 SCENARIOS = 15
 
 
-class ClientErrors(harness.E2eTest):
-
-    def programs(self):
-        found = sorted(harness.TARGETS.glob("failures-go*"), key=lambda path: (
-            int(re.search(r"go1\.(\d+)", path.name).group(1)), path.name))
-        if not found:
-            self.skipTest("no Go program to probe: run scripts/build_targets")
-        return found
-
-    def start(self, path):
-        process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   stderr=subprocess.DEVNULL, text=True)
-        self.cleanup.callback(process.stdin.close)
-        self.cleanup.callback(harness.end, process)
-        return process
+class ClientErrors(failures.FailuresTest):
 
     def told(self, process):
         """By scenario, what the program says of its requests, with how often."""
-        process.stdin.write(f"{REQUESTS}\n")
-        process.stdin.flush()
         outcomes = collections.Counter()
-        for line in iter(process.stdout.readline, "\n"):
-            self.assertTrue(line, "the program ended")
-            outcome = json.loads(line)
+        for outcome in self.ask(process, REQUESTS):
             outcomes["/" + outcome["scenario"], outcome["error_type"] or None,
                      outcome["status"] or None] += 1
         return outcomes

@@ -5,11 +5,9 @@ Prints a table: of the requests of each way to end a body how many ended how.
 
 import collections
 import datetime
-import json
-import re
-import subprocess
 import unittest
 
+import failures
 import harness
 
 REQUESTS = 10
@@ -24,31 +22,7 @@ def nanoseconds(text):
     return int(seconds) * 1_000_000_000 + int(fraction.ljust(9, "0") or 0)
 
 
-class Timing(harness.E2eTest):
-
-    def programs(self):
-        found = sorted(harness.TARGETS.glob("failures-go*"), key=lambda path: (
-            int(re.search(r"go1\.(\d+)", path.name).group(1)), path.name))
-        if not found:
-            self.skipTest("no Go program to probe: run scripts/build_targets")
-        return found
-
-    def start(self, path):
-        process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   stderr=subprocess.DEVNULL, text=True)
-        self.cleanup.callback(process.stdin.close)
-        self.cleanup.callback(harness.end, process)
-        return process
-
-    def ask(self, process, what):
-        process.stdin.write(f"{what} {REQUESTS}\n")
-        process.stdin.flush()
-        told = {}
-        for line in iter(process.stdout.readline, "\n"):
-            self.assertTrue(line, "the program ended")
-            outcome = json.loads(line)
-            told[outcome["path"]] = outcome
-        return told
+class Timing(failures.FailuresTest):
 
     def expect_between(self, earliest, time, latest, what):
         self.assertLessEqual(earliest - SLACK_NS, time, what)
@@ -79,7 +53,7 @@ class Timing(harness.E2eTest):
         self.attach(path, "--name", probe, "--timing", "first-byte,body")
         process = self.start(path)
         self.spans = self.subscribe()
-        told = self.ask(process, "bodies")
+        told = {outcome["path"]: outcome for outcome in self.ask(process, f"bodies {REQUESTS}")}
         self.assertEqual(len(told), 2 * 7 * REQUESTS)
         harness.wait_until(lambda: len(self.spans()) >= 2 * len(told), "the spans")
         clients, servers = self.of_kind("KIND_CLIENT"), self.of_kind("KIND_SERVER")
@@ -106,7 +80,7 @@ class Timing(harness.E2eTest):
         path = self.programs()[-1]
         self.attach(path, "--name", "left", "--timing", "body")
         process = self.start(path)
-        self.ask(process, "leave")
+        self.ask(process, f"leave {REQUESTS}")
         harness.wait_until(lambda: self.metric("uprobed_requests_in_flight") == REQUESTS,
                            "the bodies in flight")
         for cause in ("abandoned", "no_start", "read_fault", "ring_full", "map_full"):

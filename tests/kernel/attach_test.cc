@@ -20,7 +20,7 @@ class AttachTest : public KernelTest {
     if (IsSkipped()) return;
     const std::vector<TargetProgram> targets = AvailableTargets("hello");
     if (targets.empty()) GTEST_SKIP() << "no Go program to probe: run scripts/build_targets";
-    path_ = targets.back().path.string();
+    path_ = OwnCopy(targets.back().path);
   }
 
   static std::string Url(const RunningTarget& target, const std::string& path) {

@@ -15,7 +15,8 @@ constexpr int kRequests = 100;
 class BuildMatrixTest : public KernelTest {
  protected:
   // "100 + 100" of as many requests served and made, or what is wrong.
-  std::string Try(const std::string& path) {
+  std::string Try(const std::filesystem::path& program) {
+    const std::string path = OwnCopy(program);
     auto attachment = Attach(path);
     if (attachment == nullptr) return "not attached";
     auto target = RunningTarget::Start(path);
@@ -57,7 +58,7 @@ TEST_F(BuildMatrixTest, ExactSpansOfEachBuild) {
     table += fmt::format("\n{:<12}", version);
     for (const std::string& build : builds) {
       const bool built = programs.contains(build);
-      const std::string result = built ? Try(programs[build].string()) : "-";
+      const std::string result = built ? Try(programs[build]) : "-";
       table += fmt::format("{:<16}", result);
       EXPECT_TRUE(!built || result == exact) << version << " " << build << ": " << result;
     }

@@ -16,9 +16,9 @@ class GoVersions : public KernelTest, public ::testing::WithParamInterface<Targe
   void SetUp() override {
     KernelTest::SetUp();
     if (IsSkipped()) return;
-    attachment_ = Attach(GetParam().path.string());
+    attachment_ = Attach(OwnCopy(GetParam().path));
     ASSERT_NE(attachment_, nullptr);
-    target_ = RunningTarget::Start(GetParam().path.string());
+    target_ = RunningTarget::Start(OwnCopy(GetParam().path));
     ASSERT_TRUE(target_.has_value());
   }
 

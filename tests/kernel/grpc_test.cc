@@ -40,9 +40,9 @@ class Grpc : public KernelTest, public ::testing::WithParamInterface<std::filesy
   void SetUp() override {
     KernelTest::SetUp();
     if (IsSkipped()) return;
-    attachment_ = Attach(GetParam().string());
+    attachment_ = Attach(OwnCopy(GetParam()));
     ASSERT_NE(attachment_, nullptr);
-    server_ = ChildProcess::Start({GetParam().string(), "serve"});
+    server_ = ChildProcess::Start({OwnCopy(GetParam()), "serve"});
     ASSERT_TRUE(server_.has_value());
     address_ = server_->ReadLine();
     ASSERT_NE(address_, "");
@@ -50,7 +50,7 @@ class Grpc : public KernelTest, public ::testing::WithParamInterface<std::filesy
 
   // Makes `rounds` calls of each kind; what the client counted.
   MethodCounts Call(int rounds, int workers, const std::string& which = "") {
-    std::vector<std::string> command = {GetParam().string(), "load", address_,
+    std::vector<std::string> command = {OwnCopy(GetParam()), "load", address_,
                                         std::to_string(rounds), std::to_string(workers)};
     if (!which.empty()) command.push_back(which);
     std::optional<ChildProcess> client = ChildProcess::Start(command);

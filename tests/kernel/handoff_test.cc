@@ -23,7 +23,7 @@ class HandoffTest : public KernelTest {
     if (IsSkipped()) return;
     const auto targets = AvailableTargets("hello");
     if (targets.empty()) GTEST_SKIP() << "no Go programs; run scripts/build_targets";
-    const std::string path = targets.back().path.string();
+    const std::string path = OwnCopy(targets.back().path);
     attachment_ = Attach(
         path, {}, {profile::Instrumentation::kGoroutines, profile::Instrumentation::kChannels});
     ASSERT_NE(attachment_, nullptr);

@@ -18,9 +18,9 @@ class Http2 : public KernelTest, public ::testing::WithParamInterface<TargetProg
   void SetUp() override {
     KernelTest::SetUp();
     if (IsSkipped()) return;
-    attachment_ = Attach(GetParam().path.string());
+    attachment_ = Attach(OwnCopy(GetParam().path));
     ASSERT_NE(attachment_, nullptr);
-    target_ = RunningTarget::Start(GetParam().path.string(), /*tls=*/true);
+    target_ = RunningTarget::Start(OwnCopy(GetParam().path), /*tls=*/true);
     ASSERT_TRUE(target_.has_value());
   }
 
@@ -186,9 +186,9 @@ class H2c : public KernelTest, public ::testing::WithParamInterface<TargetProgra
 
 TEST_P(H2c, OneServerSpanAndTwoHitsForEachRequest) {
   constexpr uint64_t kRequests = 100;
-  const std::unique_ptr<probe::Attachment> attachment = Attach(GetParam().path.string());
+  const std::unique_ptr<probe::Attachment> attachment = Attach(OwnCopy(GetParam().path));
   ASSERT_NE(attachment, nullptr);
-  std::optional<RunningTarget> target = RunningTarget::Start(GetParam().path.string());
+  std::optional<RunningTarget> target = RunningTarget::Start(OwnCopy(GetParam().path));
   ASSERT_TRUE(target.has_value());
   const std::string url = "http://" + target->address;
 

@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -23,8 +25,20 @@
 #include "server/span/span.h"
 #include "tests/support/child_process.h"
 #include "tests/support/targets.h"
+#include "tests/support/temp_dir.h"
 
 namespace uprobed::testing {
+
+// A copy of a program that no other test runs: probes see every process of a file, and tests run
+// side by side. There is one for each file, until the process ends. Empty where there is no such
+// file.
+inline std::string OwnCopy(const std::filesystem::path& program) {
+  static const TempDir directory;
+  const std::string copy = directory.File(program.filename().string());
+  std::error_code error;
+  std::filesystem::copy_file(program, copy, std::filesystem::copy_options::skip_existing, error);
+  return error ? std::string() : copy;
+}
 
 // Collects what the event loop delivers.
 class SpanCollector {

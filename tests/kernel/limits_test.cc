@@ -47,13 +47,13 @@ class LimitsTest : public KernelTest, public ::testing::WithParamInterface<Targe
   void SetUp() override {
     KernelTest::SetUp();
     if (IsSkipped()) return;
-    target_ = RunningTarget::Start(GetParam().path.string());
+    target_ = RunningTarget::Start(OwnCopy(GetParam().path));
     ASSERT_TRUE(target_.has_value());
   }
 
   void AttachWith(const SpanLimits& limits) {
     span_limits_ = limits;
-    attachment_ = Attach(GetParam().path.string());
+    attachment_ = Attach(OwnCopy(GetParam().path));
     ASSERT_NE(attachment_, nullptr);
   }
 

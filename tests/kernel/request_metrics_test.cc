@@ -27,7 +27,7 @@ class RequestMetricsTest : public KernelTest {
     if (IsSkipped()) return;
     const std::vector<TargetProgram> targets = AvailableTargets("hello");
     if (targets.empty()) GTEST_SKIP() << "no Go program to probe: run scripts/build_targets";
-    path_ = targets.back().path.string();
+    path_ = OwnCopy(targets.back().path);
   }
 
   void Begin(const SpanLimits& limits) {
@@ -127,7 +127,7 @@ std::string GrpcTarget() {
 }
 
 TEST_F(RequestMetricsTest, HaveTheSameSeriesForRpcs) {
-  path_ = GrpcTarget();
+  path_ = OwnCopy(GrpcTarget());
   if (path_.empty()) GTEST_SKIP() << "no Go program to probe: run scripts/build_targets";
   std::optional<ChildProcess> server = ChildProcess::Start({path_, "serve"});
   ASSERT_TRUE(server.has_value());

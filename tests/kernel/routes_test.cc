@@ -37,9 +37,9 @@ const std::map<std::string, Templates>& AllTemplates() {
 class Routes : public KernelTest, public ::testing::WithParamInterface<std::filesystem::path> {
  protected:
   void Start(const std::vector<std::string>& options, bool framework_routes = true) {
-    attachment_ = Attach(GetParam().string(), {}, {}, framework_routes);
+    attachment_ = Attach(OwnCopy(GetParam()), {}, {}, framework_routes);
     ASSERT_NE(attachment_, nullptr);
-    std::vector<std::string> command = {GetParam().string()};
+    std::vector<std::string> command = {OwnCopy(GetParam())};
     command.insert(command.end(), options.begin(), options.end());
     server_ = ChildProcess::Start(command);
     ASSERT_TRUE(server_.has_value());

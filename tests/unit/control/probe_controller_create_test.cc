@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include "server/control/proc_file.h"
-#include "server/profile/response_sites.h"
 #include "tests/unit/control/controller_fixture.h"
 
 namespace uprobed::control {
@@ -14,18 +13,6 @@ using ::testing::IsEmpty;
 
 class CreateTest : public ControllerTest {
  protected:
-  // The profile of a Go program, as if it could not have one instrumentation.
-  void StoreWithout(const std::string& path, Instrumentation missing) {
-    absl::StatusOr<ResolvedProfile> resolved = catalog_->ResolveTarget(path, 0, false);
-    ASSERT_TRUE(resolved.ok()) << resolved.status();
-    profile::Profile& profile = resolved->profile;
-    std::erase_if(profile.sites, [missing](const profile::Site& site) {
-      return profile::InstrumentationOf(site.kind) == missing;
-    });
-    profile.absences.push_back(
-        {.instrumentation = missing, .reason = "SITE_NOT_FOUND", .message = "no such function"});
-    ASSERT_TRUE(store_->PutProfile(profile, path, false, 1).ok());
-  }
   // The profile of a Go program, as if the machine code said something else than the rest.
   void StoreSuspect(const std::string& path) {
     absl::StatusOr<ResolvedProfile> resolved = catalog_->ResolveTarget(path, 0, false);
@@ -140,157 +127,6 @@ TEST_F(CreateTest, AsksForAllThatTheBinaryHasWhereNoneIsNamed) {
   EXPECT_THAT(options.instrumentations,
               ElementsAre(Instrumentation::kHttpServer, Instrumentation::kHttpClient));
   EXPECT_THAT(options.scoped_pids, IsEmpty());
-}
-
-TEST_F(CreateTest, IsActiveWithoutWhatNobodyAskedFor) {
-  const std::string shop = Binary("shop");
-  StoreWithout(shop, Instrumentation::kHttpServer);
-
-  const absl::StatusOr<Probe> probe = Create(Record("web", shop));
-
-  ASSERT_TRUE(probe.ok()) << probe.status();
-  EXPECT_EQ(probe->status.state, ProbeState::kActive);
-  EXPECT_THAT(backend_.live().begin()->second.options.instrumentations,
-              ElementsAre(Instrumentation::kHttpClient));
-}
-
-TEST_F(CreateTest, IsDegradedWithoutSomethingNamed) {
-  const std::string shop = Binary("shop");
-  StoreWithout(shop, Instrumentation::kHttpServer);
-  store::ProbeRecord record = Record("web", shop);
-  record.spec.instrumentations = {Instrumentation::kHttpClient, Instrumentation::kHttpServer};
-
-  const absl::StatusOr<Probe> probe = Create(record);
-
-  ASSERT_TRUE(probe.ok()) << probe.status();
-  EXPECT_EQ(probe->status.state, ProbeState::kDegraded);
-  EXPECT_EQ(ReasonOf(probe->status.error), "SITE_NOT_FOUND");
-  EXPECT_GT(probe->status.attached_sites, 0u);
-}
-
-TEST_F(CreateTest, IsDegradedWithoutWhatTracesAreStitchedBy) {
-  const auto without = [this](const std::string& name, auto change) -> std::string {
-    const std::string path = Binary(name);
-    absl::StatusOr<ResolvedProfile> resolved = catalog_->ResolveTarget(path, 0, false);
-    change(resolved->profile);
-    EXPECT_TRUE(store_->PutProfile(resolved->profile, path, false, 1).ok());
-    store::ProbeRecord record = Record(name, path);
-    record.spec.stitch_traces = true;
-    const absl::StatusOr<Probe> probe = Create(record);
-    EXPECT_TRUE(probe.ok()) << probe.status();
-    EXPECT_TRUE(controller_->Delete(name, "", false).ok());
-    if (!probe.ok()) return ReasonOf(probe.status());
-    return probe->status.error.ok() ? "OK" : ReasonOf(probe->status.error);
-  };
-  EXPECT_EQ(without("whole", [](profile::Profile&) {}), "OK");
-  EXPECT_EQ(without("fieldless",
-                    [](profile::Profile& p) { p.fields.erase("net/http.persistConn.conn"); }),
-            "STITCHING_UNAVAILABLE");
-  EXPECT_EQ(without("siteless",
-                    [](profile::Profile& p) {
-                      std::erase_if(p.sites, [](const profile::Site& site) {
-                        return site.kind == profile::SiteKind::kClientConnection;
-                      });
-                    }),
-            "STITCHING_UNAVAILABLE");
-}
-
-TEST_F(CreateTest, IsDegradedWhereTracesAreToBeStitchedToWhatIsNotObserved) {
-  store::ProbeRecord record = Record("web", Binary("shop"));
-  record.spec.instrumentations = {Instrumentation::kHttpServer};
-  record.spec.stitch_traces = true;
-
-  const absl::StatusOr<Probe> probe = Create(record);
-
-  ASSERT_TRUE(probe.ok()) << probe.status();
-  EXPECT_EQ(probe->status.state, ProbeState::kDegraded);
-  EXPECT_EQ(ReasonOf(probe->status.error), "STITCHING_UNAVAILABLE");
-}
-
-TEST_F(CreateTest, IsDegradedWithoutWhatTellsMoreOfResponses) {
-  const auto without = [this](const std::string& name, auto ask, auto change) -> std::string {
-    const std::string path = Binary(name);
-    absl::StatusOr<ResolvedProfile> resolved = catalog_->ResolveTarget(path, 0, false);
-    change(resolved->profile);
-    EXPECT_TRUE(store_->PutProfile(resolved->profile, path, false, 1).ok());
-    store::ProbeRecord record = Record(name, path);
-    ask(record.spec);
-    const absl::StatusOr<Probe> probe = Create(record);
-    EXPECT_TRUE(probe.ok()) << probe.status();
-    EXPECT_TRUE(controller_->Delete(name, "", false).ok());
-    if (!probe.ok()) return ReasonOf(probe.status());
-    return probe->status.error.ok() ? "OK" : ReasonOf(probe->status.error);
-  };
-  const auto first_byte = [](store::ProbeSpec& spec) { spec.server_first_byte = true; };
-  const auto body = [](store::ProbeSpec& spec) { spec.client_body = true; };
-  const auto nothing = [](profile::Profile&) {};
-  const auto no_response_sites = [](profile::Profile& p) {
-    std::erase_if(p.sites, [](const auto& site) { return profile::IsResponseSite(site.kind); });
-  };
-  EXPECT_EQ(without("first", first_byte, nothing), "OK");
-  EXPECT_EQ(without("body", body, nothing), "OK");
-  EXPECT_EQ(without("first-siteless", first_byte, no_response_sites), "TIMING_UNAVAILABLE");
-  EXPECT_EQ(without("body-siteless", body, no_response_sites), "TIMING_UNAVAILABLE");
-  EXPECT_EQ(without("first-fieldless", first_byte,
-                    [](profile::Profile& p) { p.fields.erase("net/http.chunkWriter.res"); }),
-            "TIMING_UNAVAILABLE");
-  EXPECT_EQ(without("body-fieldless", body,
-                    [](profile::Profile& p) { p.fields.erase("net/http.Response.Body"); }),
-            "TIMING_UNAVAILABLE");
-  const auto client_only = [&first_byte](store::ProbeSpec& spec) {
-    first_byte(spec);
-    spec.instrumentations = {Instrumentation::kHttpClient};
-  };
-  EXPECT_EQ(without("unobserved", client_only, nothing), "TIMING_UNAVAILABLE");
-}
-
-// One without any router is not: probe_controller_change_test.cc.
-TEST_F(CreateTest, IsDegradedWhereARouterKeepsItsRoutesSomewhereElse) {
-  const std::filesystem::path router = testing::TargetsDir() / "routes-gin-go1.16.15-stripped";
-  if (!std::filesystem::exists(router)) GTEST_SKIP() << "no router; run scripts/build_targets";
-  const auto reason = [&](const std::string& name, bool asked, bool known) -> std::string {
-    const std::string path = dir_.File(name);
-    std::filesystem::copy_file(router, path, std::filesystem::copy_options::overwrite_existing);
-    absl::StatusOr<ResolvedProfile> resolved = catalog_->ResolveTarget(path, 0, false);
-    if (!known) resolved->profile.fields.erase("github.com/gin-gonic/gin.Context.fullPath");
-    EXPECT_TRUE(store_->PutProfile(resolved->profile, path, false, 1).ok());
-    store::ProbeRecord record = Record(name, path);
-    record.spec.framework_routes = asked;
-    const absl::StatusOr<Probe> probe = Create(record);
-    EXPECT_TRUE(probe.ok()) << probe.status();
-    EXPECT_TRUE(controller_->Delete(name, "", false).ok());
-    if (!probe.ok()) return ReasonOf(probe.status());
-    return probe->status.error.ok() ? "OK" : ReasonOf(probe->status.error);
-  };
-
-  EXPECT_EQ(reason("known", true, true), "OK");
-  EXPECT_EQ(reason("unknown", true, false), "ROUTES_UNAVAILABLE");
-  EXPECT_EQ(reason("unasked", false, false), "OK");
-}
-
-TEST_F(CreateTest, IsDegradedWithoutWhatShouldFindParents) {
-  const std::string shop = Binary("shop");
-  StoreWithout(shop, Instrumentation::kChannels);
-  store::ProbeRecord record = Record("web", shop);
-  record.spec.causality_goroutines = true;
-  record.spec.causality_channels = true;
-
-  const absl::StatusOr<Probe> probe = Create(record);
-
-  ASSERT_TRUE(probe.ok()) << probe.status();
-  EXPECT_EQ(probe->status.state, ProbeState::kDegraded);
-  EXPECT_EQ(ReasonOf(probe->status.error), "SITE_NOT_FOUND");
-  EXPECT_THAT(backend_.live().begin()->second.options.instrumentations,
-              ElementsAre(Instrumentation::kHttpServer, Instrumentation::kHttpClient,
-                          Instrumentation::kGoroutines));
-}
-
-TEST_F(CreateTest, RefusesWhereAllThatIsNamedIsMissing) {
-  const std::string shop = Binary("shop");
-  StoreWithout(shop, Instrumentation::kHttpServer);
-  store::ProbeRecord record = Record("web", shop);
-  record.spec.instrumentations = {Instrumentation::kHttpServer};
-  EXPECT_EQ(Refusal(record), "SITE_NOT_FOUND");
 }
 
 TEST_F(CreateTest, StoresInstrumentationsOnceAndInOrder) {
