@@ -161,8 +161,9 @@ class Attach(harness.E2eTest):
         self.assertEqual({span["resource"]["process.pid"] for span in spans()}, {watched.pid})
         self.assertEqual(len(spans()), 50)
         self.assertEqual(self.metric("uprobed_probe_hits_total", site="server_start"), 50)
-        # Two for each request, and one once each of the four connections ends.
-        self.assertIn(self.metric("uprobed_probe_out_of_scope_hits_total"), range(100, 105))
+        # Two for each request, and one once a connection ends, of which Go's client may open more than
+        # it needs at a time: one for each request at the most.
+        self.assertIn(self.metric("uprobed_probe_out_of_scope_hits_total"), range(100, 151))
 
     def test_replaced_binary_is_attached_anew_and_the_old_process_still_seen(self):
         self.start_daemon()
