@@ -163,8 +163,7 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
       return {OnStack(kSavedStream, 0), at("error_type", 0, 4), at("error", 1, 5)};
     case SiteKind::kServerFirstByte:  // (cw *chunkWriter) writeHeader(p []byte), in it
       return {at("writer", 0, 1)};
-    case SiteKind::kClientBodyRead:  // func(err error), in it
-      return {at("error_type", 0, 1), at("error", 1, 2)};
+    case SiteKind::kClientBodyRead:   // func(err error), in it
     case SiteKind::kClientBodyCause:  // returned (error), behind the receiver
       return {at("error_type", 0, 1), at("error", 1, 2)};
     case SiteKind::kClientBodyClose:  // (es *bodyEOFSignal) Close(), in it
