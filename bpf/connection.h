@@ -38,6 +38,12 @@ struct tcp_end {
   uint32_t read;    /* and behind what was read */
 };
 
+/* Where a request came from. */
+struct served {
+  uint32_t descriptor; /* of the connection */
+  uint32_t stream;     /* of HTTP/2; 0 of HTTP/1 */
+};
+
 /* Whether a runtime.pollDesc is that of a descriptor, which stands behind its first word, in
  * Go 1.15 to early 1.17 behind a mutex of one word, too (src/runtime/netpoll.go). */
 static __always_inline bool polls(uint64_t poll_desc, uint64_t descriptor) {
@@ -152,12 +158,25 @@ static __always_inline bool is_same_connection(const struct up_connection* one,
   return !difference;
 }
 
-/* Notes the connection, a persistConn, that a request is about to be written to. Returns its key; 0
- * where it is none that can be known. */
-static __always_inline uint64_t note_connection(const struct up_profile_slot* profile,
-                                                uint64_t persist_conn,
-                                                const struct up_in_flight_key* client,
-                                                const struct up_in_flight_request* request) {
+/* Notes under `key` the connection that a request is about to be written to. */
+static __always_inline void note_connection(const struct tcp_end* end, uint64_t key,
+                                            const struct up_in_flight_key* client,
+                                            const struct up_in_flight_request* request) {
+  struct up_outgoing_request outgoing = {.connection = end->connection,
+                                         .client = *client,
+                                         .written = end->written,
+                                         .slot = request->slot};
+  __builtin_memcpy(outgoing.span_id, request->span_id, UP_SPAN_ID_SIZE);
+  /* There is room, see the map. Should it fail, what is served for this request stays a root. */
+  bpf_map_update_elem(&outgoing_connections, &key, &outgoing, BPF_ANY);
+  if (!connections_are_noted) connections_are_noted = true;
+}
+
+/* The same of a persistConn. Returns its key; 0 where it is none that can be known. */
+static __always_inline uint64_t note_persist_conn(const struct up_profile_slot* profile,
+                                                  uint64_t persist_conn,
+                                                  const struct up_in_flight_key* client,
+                                                  const struct up_in_flight_request* request) {
   struct tcp_end end = {};
   uint64_t tls;
   uint32_t descriptor;
@@ -167,25 +186,19 @@ static __always_inline uint64_t note_connection(const struct up_profile_slot* pr
                        tls, &descriptor) ||
       !read_tcp_end(descriptor, true, &end))
     return 0;
-  struct up_outgoing_request outgoing = {.connection = end.connection,
-                                         .client = *client,
-                                         .written = end.written,
-                                         .slot = request->slot};
-  __builtin_memcpy(outgoing.span_id, request->span_id, UP_SPAN_ID_SIZE);
   uint64_t key = connection_key(&end.connection);
-  /* There is room, see the map. Should it fail, what is served for this request stays a root. */
-  bpf_map_update_elem(&outgoing_connections, &key, &outgoing, BPF_ANY);
-  if (!connections_are_noted) connections_are_noted = true;
+  note_connection(&end, key, client, request);
   return key;
 }
 
 /* The file descriptor of the connection that a request of HTTP/1 came on. A net/http.response knows
  * its request, which nothing else that a handler is given does. */
-static __always_inline bool read_served_descriptor(const struct up_profile_slot* profile,
-                                                   const struct up_in_flight_request* request,
-                                                   uint32_t* descriptor) {
+static __noinline int read_served_descriptor(const struct up_profile_slot* profile,
+                                             const struct up_in_flight_request* request,
+                                             uint32_t* descriptor) {
   uint64_t value, tls, conn;
-  return read_field(profile, UP_FIELD_REQUEST_PROTO_MAJOR, request->request, &value) &&
+  return connections_are_noted &&
+         read_field(profile, UP_FIELD_REQUEST_PROTO_MAJOR, request->request, &value) &&
          value == 1 &&
          read_field(profile, UP_FIELD_SERVER_RESPONSE_REQ, request->response, &value) &&
          value == request->request &&
@@ -201,20 +214,25 @@ static __always_inline bool is_made_on(const struct up_in_flight_request* client
          same_words(client->span_id, span_id, UP_SPAN_ID_SIZE);
 }
 
+/* Whether what the server has read lies behind what the client had written before the request. Of
+ * HTTP/2 it may have read any number of other requests since. */
+static __always_inline bool is_read_by(uint32_t written, uint32_t read, bool http2) {
+  uint32_t bytes = read - written;
+  return http2 ? (int32_t)bytes > 0 : bytes - 1 < MAX_REQUEST_HEAD;
+}
+
 /* Makes the incoming `request` a child of the outgoing one that is noted for its connection. */
-static __noinline int inherit_by_connection(const struct up_profile_slot* profile,
+static __noinline int inherit_by_connection(const struct served* served,
                                             struct up_in_flight_request* request) {
   struct tcp_end end = {};
-  uint32_t descriptor;
-  if (!connections_are_noted || !read_served_descriptor(profile, request, &descriptor) ||
-      !read_tcp_end(descriptor, false, &end))
-    return false;
+  if (!read_tcp_end(served->descriptor, false, &end)) return false;
+  end.connection.stream = served->stream;
   uint64_t key = connection_key(&end.connection);
   const struct up_outgoing_request* entry = bpf_map_lookup_elem(&outgoing_connections, &key);
   if (!entry) return false;
   const struct up_in_flight_key client_key = entry->client;
   if (!is_same_connection(&entry->connection, &end.connection) ||
-      end.read - entry->written - 1 >= MAX_REQUEST_HEAD)
+      !is_read_by(entry->written, end.read, served->stream))
     return false;
   const struct up_in_flight_request* client = bpf_map_lookup_elem(&client_requests, &client_key);
   if (!is_made_on(client, key, entry->span_id)) return false;

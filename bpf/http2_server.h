@@ -16,10 +16,6 @@
 #define STATUS_OK 200
 #define STATUS_HEADERS_TOO_LARGE 431
 
-static __always_inline uint32_t http2_implementation(uint64_t cookie) {
-  return cookie >> UP_COOKIE_HTTP2_SHIFT & UP_COOKIE_HTTP2_MASK;
-}
-
 static __always_inline bool read_http2_field(const struct up_profile_slot* profile, uint64_t cookie,
                                              uint32_t field, uint64_t base, uint64_t* value) {
   uint32_t index =
@@ -40,6 +36,8 @@ static __always_inline void on_http2_server_start(struct pt_regs* regs) {
   new_trace_id(&request);
   new_span_id(&request);
   read_traceparent(hit.profile, &request);
+  if (!(request.flags & UP_FLAG_REMOTE_PARENT))
+    inherit_by_stream(hit.profile, http2_implementation(cookie), &request);
   limit_server_start(&hit, &request);
   begin_request(&hit, &server_requests, cookie, &request);
 }

@@ -46,9 +46,9 @@ static __always_inline void on_client_connection(struct pt_regs* regs) {
     return;
   struct up_in_flight_request* request = bpf_map_lookup_elem(&client_requests, &hit.key);
   if (!request) return;
-  forget_connection(request);
+  forget_connection(request, *(const uint64_t*)request->span_id);
   request->connection =
-      note_connection(hit.profile, GO_EXCHANGE_CONNECTION(hit.profile, regs), &hit.key, request);
+      note_persist_conn(hit.profile, GO_EXCHANGE_CONNECTION(hit.profile, regs), &hit.key, request);
 }
 
 static __always_inline void read_client_request(const struct hit* hit, uint64_t request,

@@ -4,9 +4,9 @@
 
 /* HTTP/1 requests served by net/http: from the call of serverHandler.ServeHTTP (or that function's
  * prologue) to the call of (*response).finishRequest in (*conn).serve (src/net/http/server.go). */
-#include "bpf/connection.h"
 #include "bpf/go_map.h"
 #include "bpf/go_read.h"
+#include "bpf/http2_connection.h"
 #include "bpf/in_flight.h"
 #include "bpf/request_context.h"
 #include "bpf/trace_context.h"
@@ -45,6 +45,16 @@ static __always_inline bool ends_are_known(const struct up_profile_slot* profile
          major <= PROTO_MAJOR_HTTP2;
 }
 
+/* Where the start is in serverHandler.ServeHTTP, requests of net/http/internal/http2 come by. */
+static __always_inline void inherit_from_client(const struct hit* hit, uint64_t cookie,
+                                                struct up_in_flight_request* request) {
+  struct served served = {};
+  if (read_served_descriptor(hit->profile, request, &served.descriptor) ||
+      ((cookie & UP_COOKIE_MAY_REPEAT) &&
+       read_served_stream(hit->profile, UP_HTTP2_INTERNAL, request, &served)))
+    inherit_by_connection(&served, request);
+}
+
 static __always_inline void on_server_start(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
@@ -58,7 +68,7 @@ static __always_inline void on_server_start(struct pt_regs* regs) {
   new_trace_id(&request);
   new_span_id(&request);
   read_traceparent(hit.profile, &request);
-  if (!(request.flags & UP_FLAG_REMOTE_PARENT)) inherit_by_connection(hit.profile, &request);
+  if (!(request.flags & UP_FLAG_REMOTE_PARENT)) inherit_from_client(&hit, cookie, &request);
   limit_server_start(&hit, &request);
   begin_server_request(&hit, cookie, UP_FIELD_REQUEST_CTX, request.request, &request);
 }

@@ -9,12 +9,26 @@
 /* Forgets which connection a client's request went out on. It is no longer noted where a server
  * has taken it up; and then the connection may be that of the next request already, which another
  * goroutine makes before this one has seen its response. */
-static __always_inline void forget_connection(const struct up_in_flight_request* request) {
+static __always_inline void forget_connection(const struct up_in_flight_request* request,
+                                              uint64_t span_id) {
   uint64_t key = request->connection;
   if (!key) return;
   const struct up_outgoing_request* outgoing = bpf_map_lookup_elem(&outgoing_connections, &key);
-  if (outgoing && *(const uint64_t*)outgoing->span_id == *(const uint64_t*)request->span_id)
+  if (outgoing && *(const uint64_t*)outgoing->span_id == span_id)
     bpf_map_delete_elem(&outgoing_connections, &key);
+}
+
+/* Forgets a client's request. That of HTTP/2 may be given its connection by another goroutine up to
+ * the moment when it is no longer in the map, so that is looked for afterwards: the memory is still
+ * there, and what may have taken its place in it has another span. */
+static __always_inline void forget_client_request(const struct hit* hit,
+                                                  const struct up_in_flight_request* request) {
+  struct up_address_key attempt = {.address = request->attempt, .tgid = hit->key.tgid};
+  uint64_t span_id = *(const uint64_t*)request->span_id;
+  forget_connection(request, span_id);
+  if (attempt.address) bpf_map_delete_elem(&http2_attempts, &attempt);
+  bpf_map_delete_elem(&client_requests, &hit->key);
+  if (attempt.address) forget_connection(request, span_id);
 }
 
 static __always_inline bool is_routed(const struct hit* hit, const void* requests) {
@@ -24,10 +38,13 @@ static __always_inline bool is_routed(const struct hit* hit, const void* request
 /* Forgets a request, and the way from its context or its connection to it. */
 static __always_inline void forget_request(const struct hit* hit, void* requests,
                                            const struct up_in_flight_request* request) {
+  if (requests == (void*)&client_requests) {
+    forget_client_request(hit, request);
+    return;
+  }
   struct up_context_key context = {.context = request->context, .tgid = hit->key.tgid};
   /* Either may have been removed by the daemon meanwhile, which is all that can fail. */
   if (context.context) bpf_map_delete_elem(&server_contexts, &context);
-  if (requests == (void*)&client_requests) forget_connection(request);
   /* Most probes ask for no routes, and not every request has one. */
   if (is_routed(hit, requests)) bpf_map_delete_elem(&server_routes, &hit->key);
   bpf_map_delete_elem(requests, &hit->key);

@@ -96,7 +96,16 @@ struct {
   __type(value, struct up_outgoing_request);
 } outgoing_connections SEC(".maps");
 
-/* Whether that map has ever had an entry: to find a connection costs a server's request. */
+/* Requests of HTTP/2 whose stream is not known yet: at most one for each, so there is room. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, UP_IN_FLIGHT_MAX);
+  __type(key, struct up_address_key);
+  __type(value, struct up_http2_attempt);
+} http2_attempts SEC(".maps");
+
+/* Whether anything was ever noted in outgoing_connections: to find a connection costs a server's
+ * request. */
 bool connections_are_noted = false;
 /* Work that was handed over, see bpf/handoff.h. Bounded hashes, too; the daemon removes what is
  * old.

@@ -9,6 +9,7 @@
 #include "bpf/goroutine_start.h"
 #include "bpf/grpc_client.h"
 #include "bpf/grpc_server.h"
+#include "bpf/http2_connection.h"
 #include "bpf/http2_server.h"
 #include "bpf/http_client.h"
 #include "bpf/http_server_ends.h"
@@ -103,6 +104,18 @@ int client_start(struct pt_regs* regs) {
 SEC("uprobe")
 int client_connection(struct pt_regs* regs) {
   WITHOUT_PREEMPTION(on_client_connection(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int http2_client_attempt(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_http2_client_attempt(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int http2_client_stream(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_http2_client_stream(regs));
   return 0;
 }
 

@@ -273,7 +273,7 @@ void AddAttach(CLI::App& app, Command& chosen) {
                    "Report url.query, which may carry secrets");
   attach->add_flag("--stitch-traces", options->stitch_traces,
                    "Join the traces of its requests with those of the programs on this machine "
-                   "that serve them; a hit more for each");
+                   "that serve them; a hit more for each, two by HTTP/2");
   attach->add_flag("--framework-routes", options->framework_routes,
                    "Report the routes of gin, chi, echo and gorilla/mux; a hit more for each "
                    "request that one of them serves");

@@ -53,7 +53,9 @@ enum up_counter {
   UP_COUNTER_LOST_PREEMPTED = 39, /* see bpf/scratch.h */
   /* A request that became no event found no room among the metrics' labels. */
   UP_COUNTER_METRICS_OVERFLOWED = 40,
-  UP_COUNTER_COUNT = 41,
+  UP_COUNTER_HITS_HTTP2_CLIENT_ATTEMPT = 41,
+  UP_COUNTER_HITS_HTTP2_CLIENT_STREAM = 42,
+  UP_COUNTER_COUNT = 43,
 };
 
 struct up_counters {

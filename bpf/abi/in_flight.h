@@ -27,7 +27,10 @@ struct up_in_flight_request {
     uint64_t response;   /* server: address of net/http.response; gRPC: of the site it began at */
     uint64_t connection; /* client: its key in the map of connections; 0 where it is not there */
   };
-  uint64_t context; /* server: its key in the map of contexts; 0 where it is not there */
+  union {
+    uint64_t context; /* server: its key in the map of contexts; 0 where it is not there */
+    uint64_t attempt; /* client: its key in the map of attempts of HTTP/2; 0: never there */
+  };
   uint32_t slot;
   uint32_t flags; /* UP_FLAG_*_PARENT, UP_FLAG_ERROR_POINTER */
   uint8_t trace_id[UP_TRACE_ID_SIZE];
@@ -90,22 +93,35 @@ struct up_connection {
   uint16_t client_port;
   uint16_t server_port;
   uint32_t network_namespace; /* inode; 0 unless the address is one that every namespace has */
+  uint32_t stream;            /* that the request is in a connection of HTTP/2; 0 of HTTP/1 */
 };
 UP_ABI_OFFSET(struct up_connection, client_port, 32);
-UP_ABI_ASSERT(sizeof(struct up_connection) == 40);
+UP_ABI_ASSERT(sizeof(struct up_connection) == 44);
 
 /* A request that is being made and the connection that it will be written to, as long as nobody has
  * been seen to serve it. */
 struct up_outgoing_request {
   struct up_connection connection;
+  uint32_t reserved;
   struct up_in_flight_key client;
   uint8_t span_id[UP_SPAN_ID_SIZE]; /* of the client's request */
   uint32_t written; /* TCP's sequence number behind what was written before the request */
   uint32_t slot;
 };
-UP_ABI_OFFSET(struct up_outgoing_request, client, 40);
-UP_ABI_OFFSET(struct up_outgoing_request, slot, 68);
-UP_ABI_ASSERT(sizeof(struct up_outgoing_request) == 72);
+UP_ABI_OFFSET(struct up_outgoing_request, client, 48);
+UP_ABI_OFFSET(struct up_outgoing_request, slot, 76);
+UP_ABI_ASSERT(sizeof(struct up_outgoing_request) == 80);
+
+/* A request that a client of HTTP/2 is about to make, until its stream is known. Key: the address
+ * of the request in that implementation. */
+struct up_http2_attempt {
+  struct up_in_flight_key client;
+  uint8_t span_id[UP_SPAN_ID_SIZE]; /* of the client's request */
+  uint32_t slot;
+  uint32_t reserved;
+};
+UP_ABI_ASSERT(sizeof(struct up_http2_attempt) == 32);
+
 /* The request that a goroutine works for without serving it, or that what was sent, or a function
  * that a timer will start, belongs to. */
 

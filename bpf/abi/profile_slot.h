@@ -108,7 +108,35 @@ enum up_field {
   UP_FIELD_ECHO_CONTEXT_PATH = 86,           /* github.com/labstack/echo/v4: string */
   UP_FIELD_GORILLA_ROUTE_PATH = 87,          /* github.com/gorilla/mux: *routeRegexp of a Route */
   UP_FIELD_GORILLA_REGEXP_TEMPLATE = 88,     /* string */
-  UP_FIELD_COUNT = 89,
+  /* From a request of HTTP/2 to its stream and connection, one group for each implementation, in
+   * the order of UP_HTTP2_*: of the server responseWriterState.stream, stream.sc, stream.id and
+   * serverConn.conn, of the client clientStream.cc, clientStream.ID, ClientConn.tconn and
+   * ClientConn.tlsState. */
+  UP_FIELD_HTTP2_BUNDLED_STATE_STREAM = 89,
+  UP_FIELD_HTTP2_BUNDLED_STREAM_CONN = 90,
+  UP_FIELD_HTTP2_BUNDLED_STREAM_ID = 91,
+  UP_FIELD_HTTP2_BUNDLED_SERVER_CONN = 92,
+  UP_FIELD_HTTP2_BUNDLED_CLIENT_STREAM_CONN = 93,
+  UP_FIELD_HTTP2_BUNDLED_CLIENT_STREAM_ID = 94,
+  UP_FIELD_HTTP2_BUNDLED_CLIENT_CONN = 95,
+  UP_FIELD_HTTP2_BUNDLED_CLIENT_TLS_STATE = 96,
+  UP_FIELD_HTTP2_INTERNAL_STATE_STREAM = 97,
+  UP_FIELD_HTTP2_INTERNAL_STREAM_CONN = 98,
+  UP_FIELD_HTTP2_INTERNAL_STREAM_ID = 99,
+  UP_FIELD_HTTP2_INTERNAL_SERVER_CONN = 100,
+  UP_FIELD_HTTP2_INTERNAL_CLIENT_STREAM_CONN = 101,
+  UP_FIELD_HTTP2_INTERNAL_CLIENT_STREAM_ID = 102,
+  UP_FIELD_HTTP2_INTERNAL_CLIENT_CONN = 103,
+  UP_FIELD_HTTP2_INTERNAL_CLIENT_TLS_STATE = 104,
+  UP_FIELD_HTTP2_MODULE_STATE_STREAM = 105,
+  UP_FIELD_HTTP2_MODULE_STREAM_CONN = 106,
+  UP_FIELD_HTTP2_MODULE_STREAM_ID = 107,
+  UP_FIELD_HTTP2_MODULE_SERVER_CONN = 108,
+  UP_FIELD_HTTP2_MODULE_CLIENT_STREAM_CONN = 109,
+  UP_FIELD_HTTP2_MODULE_CLIENT_STREAM_ID = 110,
+  UP_FIELD_HTTP2_MODULE_CLIENT_CONN = 111,
+  UP_FIELD_HTTP2_MODULE_CLIENT_TLS_STATE = 112,
+  UP_FIELD_COUNT = 113,
 };
 
 #define UP_FIELDS_OF_WORD 64
@@ -126,6 +154,7 @@ UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
 #define UP_HTTP2_MODULE 2   /* golang.org/x/net/http2 */
 #define UP_HTTP2_COUNT 3
 #define UP_HTTP2_FIELDS 3 /* in a group of up_field */
+#define UP_HTTP2_CONNECTION_FIELDS 8
 
 /* up_profile_slot.map_kind */
 #define UP_MAP_NONE 0 /* headers are not read */
@@ -171,8 +200,8 @@ struct up_profile_slot {
   uint64_t body_close[UP_BODY_COUNT]; /* their Close methods */
 };
 UP_ABI_OFFSET(struct up_profile_slot, offset, 40);
-UP_ABI_OFFSET(struct up_profile_slot, client_function, 224);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 384);
+UP_ABI_OFFSET(struct up_profile_slot, client_function, 272);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 432);
 
 /* Key of the scope map: a process that a scoped slot observes. */
 struct up_scope_key {

@@ -27,6 +27,8 @@ constexpr CounterLabel kSites[] = {
     {"server_end", UP_COUNTER_HITS_SERVER_END},
     {"client_start", UP_COUNTER_HITS_CLIENT_START},
     {"client_connection", UP_COUNTER_HITS_CLIENT_CONNECTION},
+    {"http2_client_attempt", UP_COUNTER_HITS_HTTP2_CLIENT_ATTEMPT},
+    {"http2_client_stream", UP_COUNTER_HITS_HTTP2_CLIENT_STREAM},
     {"client_end", UP_COUNTER_HITS_CLIENT_END},
     {"server_recover", UP_COUNTER_HITS_SERVER_RECOVER},
     {"server_refused", UP_COUNTER_HITS_SERVER_REFUSED},

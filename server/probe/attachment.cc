@@ -16,6 +16,7 @@
 #include "server/probe/in_flight.h"
 #include "server/probe/profile_slot.h"
 #include "server/probe/span_limits.h"
+#include "server/profile/http2_client_sites.h"
 #include "server/profile/response_sites.h"
 #include "server/profile/router_names.h"
 
@@ -86,6 +87,10 @@ bpf_program* ProgramOf(const BpfObject& object, SiteKind kind) {
       return object.client_start();
     case SiteKind::kClientConnection:
       return object.client_connection();
+    case SiteKind::kHttp2ClientAttempt:
+      return object.http2_client_attempt();
+    case SiteKind::kHttp2ClientStream:
+      return object.http2_client_stream();
     case SiteKind::kClientResult:
     case SiteKind::kClientError:
     case SiteKind::kClientExchangeError:
@@ -128,7 +133,8 @@ bool IsWanted(SiteKind kind, const AttachOptions& options) {
   const bool first_byte =
       kind == SiteKind::kServerFirstByte || kind == SiteKind::kHttp2ServerFirstByte;
   if (!profile::IsProbed(kind)) return false;
-  if (kind == SiteKind::kClientConnection && !options.stitch_traces) return false;
+  const bool connection = kind == SiteKind::kClientConnection || profile::IsHttp2ClientSite(kind);
+  if (connection && !options.stitch_traces) return false;
   if (kind == SiteKind::kServerRoute && !options.framework_routes) return false;
   if (first_byte && !options.server_first_byte) return false;
   if (profile::IsResponseSite(kind) && !first_byte && !options.client_body) return false;

@@ -61,7 +61,7 @@ void SetPidNamespace(uprobed_bpf& skeleton) {
 void LeaveUnallocated(uprobed_bpf& skeleton) {
   for (bpf_map* map :
        {skeleton.maps.goroutine_origins, skeleton.maps.sent_elements, skeleton.maps.timer_functions,
-        skeleton.maps.select_receives, skeleton.maps.server_routes}) {
+        skeleton.maps.select_receives, skeleton.maps.server_routes, skeleton.maps.http2_attempts}) {
     bpf_map__set_map_flags(map, BPF_F_NO_PREALLOC);
   }
 }
@@ -90,6 +90,10 @@ bpf_program* BpfObject::grpc_client_start() const { return skeleton_->progs.grpc
 bpf_program* BpfObject::grpc_client_end() const { return skeleton_->progs.grpc_client_end; }
 bpf_program* BpfObject::client_start() const { return skeleton_->progs.client_start; }
 bpf_program* BpfObject::client_connection() const { return skeleton_->progs.client_connection; }
+bpf_program* BpfObject::http2_client_attempt() const {
+  return skeleton_->progs.http2_client_attempt;
+}
+bpf_program* BpfObject::http2_client_stream() const { return skeleton_->progs.http2_client_stream; }
 bpf_program* BpfObject::client_end() const { return skeleton_->progs.client_end; }
 bpf_program* BpfObject::client_body() const { return skeleton_->progs.client_body; }
 bpf_program* BpfObject::server_first_byte() const { return skeleton_->progs.server_first_byte; }
@@ -134,6 +138,8 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
                                  object->grpc_client_end(),
                                  object->client_start(),
                                  object->client_connection(),
+                                 object->http2_client_attempt(),
+                                 object->http2_client_stream(),
                                  object->client_end(),
                                  object->client_body(),
                                  object->server_first_byte(),
@@ -180,6 +186,7 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
       .server_contexts = bpf_map__fd(skeleton->maps.server_contexts),
       .server_routes = bpf_map__fd(skeleton->maps.server_routes),
       .outgoing_connections = bpf_map__fd(skeleton->maps.outgoing_connections),
+      .http2_attempts = bpf_map__fd(skeleton->maps.http2_attempts),
       .goroutine_origins = bpf_map__fd(skeleton->maps.goroutine_origins),
       .sent_elements = bpf_map__fd(skeleton->maps.sent_elements),
       .timer_functions = bpf_map__fd(skeleton->maps.timer_functions),

@@ -33,6 +33,7 @@ struct BpfMaps {
   int server_contexts = -1;
   int server_routes = -1;
   int outgoing_connections = -1;
+  int http2_attempts = -1;
   int goroutine_origins = -1;
   int sent_elements = -1;
   int timer_functions = -1;
@@ -74,6 +75,8 @@ class BpfObject {
   bpf_program* grpc_client_end() const;
   bpf_program* client_start() const;
   bpf_program* client_connection() const;
+  bpf_program* http2_client_attempt() const;
+  bpf_program* http2_client_stream() const;
   bpf_program* client_end() const;
   bpf_program* client_body() const;
   bpf_program* server_first_byte() const;

@@ -20,7 +20,8 @@ class InFlightRequests {
   size_t CountContexts() const;
   // The routes of requests being served: one each, at most.
   size_t CountRoutes() const;
-  // The connections that lead to requests being made: one each, at most.
+  // The connections that lead to requests being made, and what is on the way to one: one each, at
+  // most.
   size_t CountConnections() const;
   // What was handed from one goroutine to another and not taken, and who works for which request.
   size_t CountHandoffs() const;

@@ -15,19 +15,22 @@ constexpr std::array<Http2Names, UP_HTTP2_COUNT> kHttp2Names = {{
     {UP_HTTP2_BUNDLED, "net/http.(*http2serverConn).runHandler",
      "net/http.(*http2responseWriter).handlerDone", UP_FIELD_HTTP2_BUNDLED_RWS, true,
      "net/http.(*http2serverConn).writeHeaders", "net/http.(*http2clientStream).copyTrailers-fm",
-     "net/http.http2transportResponseBody.Close", "net/http.(*http2gzipReader).Close"},
+     "net/http.http2transportResponseBody.Close", "net/http.(*http2gzipReader).Close",
+     "net/http.(*http2ClientConn)", "net/http.(*http2clientStream).encodeAndWriteHeaders"},
     {UP_HTTP2_INTERNAL, "net/http/internal/http2.(*serverConn).runHandler",
      "net/http/internal/http2.(*responseWriter).handlerDone", UP_FIELD_HTTP2_INTERNAL_RWS, false,
      "net/http/internal/http2.(*serverConn).writeHeaders",
      "net/http/internal/http2.(*clientStream).copyTrailers-fm",
      "net/http/internal/http2.transportResponseBody.Close",
-     "net/http/internal/http2.(*gzipReader).Close"},
+     "net/http/internal/http2.(*gzipReader).Close", "net/http/internal/http2.(*ClientConn)",
+     "net/http/internal/http2.(*clientStream).encodeAndWriteHeaders"},
     {UP_HTTP2_MODULE, "golang.org/x/net/http2.(*serverConn).runHandler",
      "golang.org/x/net/http2.(*responseWriter).handlerDone", UP_FIELD_HTTP2_MODULE_RWS, true,
      "golang.org/x/net/http2.(*serverConn).writeHeaders",
      "golang.org/x/net/http2.(*clientStream).copyTrailers-fm",
      "golang.org/x/net/http2.transportResponseBody.Close",
-     "golang.org/x/net/http2.(*gzipReader).Close"},
+     "golang.org/x/net/http2.(*gzipReader).Close", "golang.org/x/net/http2.(*ClientConn)",
+     "golang.org/x/net/http2.(*clientStream).encodeAndWriteHeaders"},
 }};
 
 }  // namespace
@@ -46,10 +49,12 @@ const Http2Names* FindHttp2Names(std::string_view function) {
 const Http2Names* Http2NamesWith(std::string_view function) {
   if (const Http2Names* names = FindHttp2Names(function)) return names;
   for (const Http2Names& names : kHttp2Names) {
-    for (const std::string_view each : {names.write_headers_function, names.body_read_function,
-                                        names.body_close_function, names.gzip_close_function}) {
+    for (const std::string_view each :
+         {names.write_headers_function, names.body_read_function, names.body_close_function,
+          names.gzip_close_function, names.encode_headers_function}) {
       if (function == each) return &names;
     }
+    if (function.starts_with(names.client_connection)) return &names;
   }
   return nullptr;
 }

@@ -33,6 +33,9 @@ struct Http2Names {
   std::string_view body_read_function;
   std::string_view body_close_function;
   std::string_view gzip_close_function;
+  // What the methods of a connection of the client begin with; writes the headers of a request.
+  std::string_view client_connection;
+  std::string_view encode_headers_function;
 };
 
 std::span<const Http2Names> AllHttp2Names();

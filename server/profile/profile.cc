@@ -12,7 +12,7 @@ namespace {
 template <typename T, size_t N>
 using Names = std::array<std::pair<T, std::string_view>, N>;
 
-constexpr Names<SiteKind, 44> kSiteKinds = {
+constexpr Names<SiteKind, 46> kSiteKinds = {
     {{SiteKind::kServerStart, "server_start"},
      {SiteKind::kServerEnd, "server_end"},
      {SiteKind::kClientStart, "client_start"},
@@ -56,7 +56,9 @@ constexpr Names<SiteKind, 44> kSiteKinds = {
      {SiteKind::kHttp2ClientBodyRead, "http2_client_body_read"},
      {SiteKind::kHttp2ClientBodyClose, "http2_client_body_close"},
      {SiteKind::kClientGzipBody, "client_gzip_body"},
-     {SiteKind::kServerRoute, "server_route"}}};
+     {SiteKind::kServerRoute, "server_route"},
+     {SiteKind::kHttp2ClientAttempt, "http2_client_attempt"},
+     {SiteKind::kHttp2ClientStream, "http2_client_stream"}}};
 constexpr Names<CostClass, 2> kCostClasses = {
     {{CostClass::kEmulated, "emulated"}, {CostClass::kSingleStepped, "single_stepped"}}};
 constexpr Names<Source, 6> kSources = {{{Source::kSymtab, "symtab"},
@@ -168,6 +170,8 @@ Instrumentation InstrumentationOf(SiteKind kind) {
     case SiteKind::kHttp2ClientBodyRead:
     case SiteKind::kHttp2ClientBodyClose:
     case SiteKind::kClientGzipBody:
+    case SiteKind::kHttp2ClientAttempt:
+    case SiteKind::kHttp2ClientStream:
       break;
   }
   return Instrumentation::kHttpClient;

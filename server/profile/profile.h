@@ -83,6 +83,8 @@ enum class SiteKind : uint8_t {
   kHttp2ClientBodyClose,
   // Never probed: by the address of its Close a body is known to be one that is decompressed.
   kClientGzipBody,
+  kHttp2ClientAttempt,  // an attempt begins on a connection of HTTP/2
+  kHttp2ClientStream,   // it has a stream, and its headers are about to be written
 };
 
 // How dear a hit is: whether the kernel runs the replaced instruction inside the same trap.
@@ -191,7 +193,7 @@ struct Absence {
 
 // The resolver's rules change with releases of the daemon: a stored profile of an older revision is
 // resolved anew.
-inline constexpr int kResolverRevision = 7;
+inline constexpr int kResolverRevision = 8;
 
 struct Profile {
   BinaryIdentity identity;

@@ -15,6 +15,7 @@
 #include "server/elf/pclntab.h"
 #include "server/profile/error_methods.h"
 #include "server/profile/go_version.h"
+#include "server/profile/http2_client_sites.h"
 #include "server/profile/http2_names.h"
 #include "server/profile/known_offsets.h"
 #include "server/profile/offsets.h"
@@ -225,6 +226,9 @@ absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& 
   if (profile.Has(Instrumentation::kHttpClient)) {
     ASSIGN_OR_RETURN(const std::vector<Site> sites, FindClientBodySites(file, functions, abi));
     profile.sites.insert(profile.sites.end(), sites.begin(), sites.end());
+    ASSIGN_OR_RETURN(const std::vector<Site> streams,
+                     FindHttp2ClientSites(file, functions, abi, profile.fields));
+    profile.sites.insert(profile.sites.end(), streams.begin(), streams.end());
   }
 
   RETURN_IF_ERROR(AddSites(Instrumentation::kGoroutines, FindGoroutineSites(file, functions, abi),

@@ -41,20 +41,6 @@ void Append(std::vector<Site>&& more, std::vector<Site>* sites) {
                 std::make_move_iterator(more.end()));
 }
 
-// The site in the prologue of a function; none where that is not there or not understood.
-absl::StatusOr<std::vector<Site>> InPrologue(const elf::ElfFile& file,
-                                             const elf::GoFunctions& functions,
-                                             std::string_view name, SiteKind kind, CallAbi abi) {
-  const absl::StatusOr<ControlFlow> flow = ReadFunction(file, functions, name);
-  if (!flow.ok()) {
-    if (IsAbsence(flow.status())) return std::vector<Site>();
-    return flow.status();
-  }
-  const std::optional<size_t> node = NodeInPrologue(*flow, abi);
-  if (!node) return std::vector<Site>();
-  return MakeSites(file, *flow, {{kind, *node, false, ArgumentsOf(kind, abi)}});
-}
-
 absl::StatusOr<std::vector<Site>> FindBodyRead(const elf::ElfFile& file,
                                                const elf::GoFunctions& functions, CallAbi abi) {
   for (int i = 1; i <= kMaxReadLoopFunctions; ++i) {
@@ -136,11 +122,11 @@ absl::StatusOr<std::vector<Site>> FindFirstByteSites(const elf::ElfFile& file,
                                                      const elf::GoFunctions& functions,
                                                      CallAbi abi) {
   ASSIGN_OR_RETURN(std::vector<Site> sites,
-                   InPrologue(file, functions, kWriteHeader, SiteKind::kServerFirstByte, abi));
+                   SiteInPrologue(file, functions, kWriteHeader, SiteKind::kServerFirstByte, abi));
   for (const Http2Names& names : AllHttp2Names()) {
     ASSIGN_OR_RETURN(std::vector<Site> site,
-                     InPrologue(file, functions, names.write_headers_function,
-                                SiteKind::kHttp2ServerFirstByte, abi));
+                     SiteInPrologue(file, functions, names.write_headers_function,
+                                    SiteKind::kHttp2ServerFirstByte, abi));
     Append(std::move(site), &sites);
   }
   return sites;
@@ -152,17 +138,17 @@ absl::StatusOr<std::vector<Site>> FindClientBodySites(const elf::ElfFile& file,
   std::vector<Site> sites;
   ASSIGN_OR_RETURN(std::vector<Site> read, FindBodyRead(file, functions, abi));
   ASSIGN_OR_RETURN(std::vector<Site> close,
-                   InPrologue(file, functions, kBodyClose, SiteKind::kClientBodyClose, abi));
+                   SiteInPrologue(file, functions, kBodyClose, SiteKind::kClientBodyClose, abi));
   ASSIGN_OR_RETURN(std::vector<Site> gzip,
-                   InPrologue(file, functions, kGzipClose, SiteKind::kClientGzipBody, abi));
+                   SiteInPrologue(file, functions, kGzipClose, SiteKind::kClientGzipBody, abi));
   AddBodies(std::move(read), std::move(close), std::move(gzip), &sites);
   for (const Http2Names& names : AllHttp2Names()) {
-    ASSIGN_OR_RETURN(read, InPrologue(file, functions, names.body_read_function,
-                                      SiteKind::kHttp2ClientBodyRead, abi));
-    ASSIGN_OR_RETURN(close, InPrologue(file, functions, names.body_close_function,
-                                       SiteKind::kHttp2ClientBodyClose, abi));
-    ASSIGN_OR_RETURN(gzip, InPrologue(file, functions, names.gzip_close_function,
-                                      SiteKind::kClientGzipBody, abi));
+    ASSIGN_OR_RETURN(read, SiteInPrologue(file, functions, names.body_read_function,
+                                          SiteKind::kHttp2ClientBodyRead, abi));
+    ASSIGN_OR_RETURN(close, SiteInPrologue(file, functions, names.body_close_function,
+                                           SiteKind::kHttp2ClientBodyClose, abi));
+    ASSIGN_OR_RETURN(gzip, SiteInPrologue(file, functions, names.gzip_close_function,
+                                          SiteKind::kClientGzipBody, abi));
     AddBodies(std::move(read), std::move(close), std::move(gzip), &sites);
   }
   return sites;

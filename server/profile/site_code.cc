@@ -105,4 +105,18 @@ absl::Status CheckGoroutine(const ControlFlow& flow, CallAbi abi) {
                                flow.function()));
 }
 
+absl::StatusOr<std::vector<Site>> SiteInPrologue(const elf::ElfFile& file,
+                                                 const elf::GoFunctions& functions,
+                                                 std::string_view function, SiteKind kind,
+                                                 CallAbi abi) {
+  const absl::StatusOr<ControlFlow> flow = ReadFunction(file, functions, function);
+  if (!flow.ok()) {
+    if (absl::IsFailedPrecondition(flow.status())) return std::vector<Site>();
+    return flow.status();
+  }
+  const std::optional<size_t> node = NodeInPrologue(*flow, abi);
+  if (!node) return std::vector<Site>();
+  return MakeSites(file, *flow, {{kind, *node, false, ArgumentsOf(kind, abi)}});
+}
+
 }  // namespace uprobed::profile

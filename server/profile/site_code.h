@@ -24,6 +24,13 @@ absl::StatusOr<ControlFlow> ReadFunction(const elf::ElfFile& file,
 absl::StatusOr<std::vector<Site>> MakeSites(const elf::ElfFile& file, const ControlFlow& flow,
                                             const std::vector<SitePlan>& plans);
 
+// The site in the prologue of a function; none where that is not there or not understood. An error
+// of the file itself is one.
+absl::StatusOr<std::vector<Site>> SiteInPrologue(const elf::ElfFile& file,
+                                                 const elf::GoFunctions& functions,
+                                                 std::string_view function, SiteKind kind,
+                                                 CallAbi abi);
+
 // Whether a function with a stack check loads the goroutine from where the kernel side does.
 absl::Status CheckGoroutine(const ControlFlow& flow, CallAbi abi);
 

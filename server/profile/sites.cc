@@ -6,7 +6,7 @@
 #include "fmt/format.h"
 #include "server/base/errors.h"
 #include "server/profile/grpc_names.h"
-#include "server/profile/prologue.h"
+#include "server/profile/http2_client_sites.h"
 #include "server/profile/response_sites.h"
 #include "server/profile/router_names.h"
 #include "server/profile/runtime_sites.h"
@@ -90,6 +90,7 @@ bool LiesIn(SiteKind kind, std::string_view function) {
   }
   if (IsRuntimeSite(kind)) return RuntimeSiteLiesIn(kind, function);
   if (IsResponseSite(kind)) return ResponseSiteLiesIn(kind, function);
+  if (IsHttp2ClientSite(kind)) return Http2ClientSiteLiesIn(kind, function);
   const bool server = InstrumentationOf(kind) == Instrumentation::kHttpServer;
   return function == (server ? kServeFunction : kRoundTripFunction);
 }
@@ -170,6 +171,10 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
       return {at("body", 0, 1)};
     case SiteKind::kHttp2ClientBodyClose:  // (b transportResponseBody) Close(), in it
       return {at("stream", 0, 1)};
+    case SiteKind::kHttp2ClientAttempt:  // (cc *ClientConn) roundTrip(req), in it
+      return {at("request", 1, 2)};
+    case SiteKind::kHttp2ClientStream:  // (cs *clientStream) encodeAndWriteHeaders(req), in it
+      return {at("stream", 0, 1), at("request", 1, 2)};
     case SiteKind::kHttp2ServerFirstByte:
     case SiteKind::kHttp2ClientBodyRead:
     case SiteKind::kClientGzipBody:
@@ -259,12 +264,10 @@ absl::StatusOr<std::vector<Site>> FindClientSites(const elf::ElfFile& file,
   RETURN_IF_ERROR(CheckGoroutine(flow, abi));
   ASSIGN_OR_RETURN(const std::vector<SitePlan> plans, PlanClientSites(flow, abi));
   ASSIGN_OR_RETURN(std::vector<Site> sites, MakeSites(file, flow, plans));
-  const absl::StatusOr<ControlFlow> exchange = ReadFunction(file, functions, kExchangeFunction);
-  const std::optional<size_t> begin = exchange.ok() ? NodeInPrologue(*exchange, abi) : std::nullopt;
-  if (!begin) return sites;  // without it traces are not stitched
-  constexpr SiteKind kKind = SiteKind::kClientConnection;
-  ASSIGN_OR_RETURN(const std::vector<Site> connection,
-                   MakeSites(file, *exchange, {{kKind, *begin, false, ArgumentsOf(kKind, abi)}}));
+  // Without it traces are not stitched.
+  ASSIGN_OR_RETURN(
+      const std::vector<Site> connection,
+      SiteInPrologue(file, functions, kExchangeFunction, SiteKind::kClientConnection, abi));
   sites.insert(sites.end(), connection.begin(), connection.end());
   return sites;
 }

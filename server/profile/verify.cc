@@ -139,6 +139,8 @@ absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& si
     case SiteKind::kHttp2ClientBodyRead:
     case SiteKind::kHttp2ClientBodyClose:
     case SiteKind::kClientGzipBody:
+    case SiteKind::kHttp2ClientAttempt:
+    case SiteKind::kHttp2ClientStream:
       return absl::OkStatus();
   }
   return InvalidSite(site, "is of an unknown kind");

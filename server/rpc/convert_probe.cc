@@ -39,8 +39,10 @@ constexpr char kAllowSuspectField[] = "spec.allow_suspect_profile";
 constexpr char kServiceNameField[] = "spec.service_name";
 constexpr char kLabelsField[] = "labels";
 
-constexpr std::array<std::pair<up_counter, const char*>, 21> kHits{{
+constexpr std::array<std::pair<up_counter, const char*>, 23> kHits{{
     {UP_COUNTER_HITS_CLIENT_CONNECTION, "client_connection"},
+    {UP_COUNTER_HITS_HTTP2_CLIENT_ATTEMPT, "http2_client_attempt"},
+    {UP_COUNTER_HITS_HTTP2_CLIENT_STREAM, "http2_client_stream"},
     {UP_COUNTER_HITS_SERVER_START, "server_start"},
     {UP_COUNTER_HITS_SERVER_END, "server_end"},
     {UP_COUNTER_HITS_CLIENT_START, "client_start"},

@@ -8,6 +8,7 @@
 //	/drop/17   the last service closes a connection that has served before, without an answer, once
 //	           for each number: the transport tries again
 //	/slow/17   is given up by some clients while it is served
+//	/post/17   has a body
 package main
 
 import (
@@ -53,12 +54,21 @@ type service struct {
 	dropped sync.Map
 }
 
-func newClient(connections int, wrap bool) *http.Client {
+// unencryptedHTTP2 is HTTP/2 without TLS, where the program has it.
+type unencryptedHTTP2 struct {
+	serve     func(*http.Server)
+	transport func() http.RoundTripper
+}
+
+var unencrypted *unencryptedHTTP2
+
+func newClient(connections int, http2, wrap bool) *http.Client {
 	transport := &http.Transport{
 		MaxIdleConns:        256,
 		MaxIdleConnsPerHost: 256,
 		MaxConnsPerHost:     connections,
 		TLSClientConfig:     &tls.Config{InsecureSkipVerify: true},
+		ForceAttemptHTTP2:   http2,
 	}
 	if wrap {
 		transport.DialContext = dialWrapped
@@ -73,10 +83,17 @@ func split(path string) (string, int) {
 	return parts[1], number
 }
 
+// servedOn returns how many requests the connection has had.
+func servedOn(r *http.Request) *int32 {
+	if served, ok := r.Context().Value(servedKey{}).(*int32); ok {
+		return served
+	}
+	return new(int32)
+}
+
 // drops closes the connection of a request, the first time and if it is not the connection's first.
 func (s *service) drops(w http.ResponseWriter, r *http.Request) bool {
-	served := r.Context().Value(servedKey{}).(*int32)
-	if atomic.LoadInt32(served) < 2 {
+	if atomic.LoadInt32(servedOn(r)) < 2 {
 		return false
 	}
 	if _, again := s.dropped.LoadOrStore(r.URL.Path, true); again {
@@ -93,12 +110,17 @@ func (s *service) drops(w http.ResponseWriter, r *http.Request) bool {
 
 func (s *service) call(r *http.Request) (int, error) {
 	ctx := context.Background()
-	if treatment, number := split(r.URL.Path); treatment == "slow" {
+	method := "GET"
+	var body io.Reader
+	switch treatment, number := split(r.URL.Path); treatment {
+	case "post":
+		method, body = "POST", strings.NewReader(r.URL.Path)
+	case "slow":
 		limited, cancel := context.WithTimeout(ctx, time.Duration(1+number%8)*time.Millisecond)
 		defer cancel()
 		ctx = limited
 	}
-	request, err := http.NewRequestWithContext(ctx, "GET", s.next+r.URL.Path, nil)
+	request, err := http.NewRequestWithContext(ctx, method, s.next+r.URL.Path, body)
 	if err != nil {
 		return 0, err
 	}
@@ -119,7 +141,7 @@ func exchange(client *http.Client, request *http.Request) (int, error) {
 }
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	atomic.AddInt32(r.Context().Value(servedKey{}).(*int32), 1)
+	atomic.AddInt32(servedOn(r), 1)
 	treatment, _ := split(r.URL.Path)
 	status := http.StatusOK
 	if s.next != "" {
@@ -141,7 +163,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func serve(address string, secure, wrap bool, s *service) error {
+func serve(address string, secure, http2, wrap bool, s *service) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
@@ -150,23 +172,30 @@ func serve(address string, secure, wrap bool, s *service) error {
 	if wrap {
 		listener = wrappingListener{listener}
 	}
-	if secure {
-		config, err := selfSigned()
-		if err != nil {
-			return err
-		}
-		listener = tls.NewListener(listener, config)
-	}
 	server := &http.Server{Handler: s, ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
 		return context.WithValue(ctx, servedKey{}, new(int32))
 	}}
-	return server.Serve(listener)
+	if !secure {
+		if http2 && unencrypted != nil {
+			unencrypted.serve(server)
+		}
+		return server.Serve(listener)
+	}
+	config, err := selfSigned()
+	if err != nil {
+		return err
+	}
+	if http2 {
+		server.TLSConfig = config
+		return server.ServeTLS(listener, "", "")
+	}
+	return server.Serve(tls.NewListener(listener, config))
 }
 
 // drive sends requests with the numbers from first on and prints how many had which status. With
 // flags, each has a traceparent whose trace id is its number.
 func drive(url string, first, total, concurrent int, flags string) {
-	client := newClient(0, false)
+	client := newClient(0, false, false)
 	statuses := make([]int32, 600)
 	var next, errors int32
 	var wait sync.WaitGroup
@@ -204,6 +233,8 @@ func drive(url string, first, total, concurrent int, flags string) {
 func main() {
 	address := flag.String("addr", "127.0.0.1:0", "address to serve on")
 	secure := flag.Bool("tls", false, "serve TLS")
+	http2 := flag.Bool("http2", false, "serve HTTP/2, without TLS where the program can, and make requests by it")
+	callH2c := flag.Bool("call-h2c", false, "make requests by HTTP/2 without TLS")
 	next := flag.String("next", "", "URL of the next service")
 	connections := flag.Int("conns", 0, "make requests on so many connections; 0: on any number")
 	wrapClient := flag.Bool("wrap-client", false, "make requests on connections of an own type")
@@ -219,6 +250,12 @@ func main() {
 		drive(*url, *first, *total, *concurrent, *flags)
 		return
 	}
-	s := &service{next: *next, forward: *forward, client: newClient(*connections, *wrapClient)}
-	log.Fatal(serve(*address, *secure, *wrapServer, s))
+	if unencrypted == nil && *callH2c {
+		log.Fatal("this program has no HTTP/2 without TLS")
+	}
+	s := &service{next: *next, forward: *forward, client: newClient(*connections, *http2, *wrapClient)}
+	if *callH2c {
+		s.client = &http.Client{Transport: unencrypted.transport()}
+	}
+	log.Fatal(serve(*address, *secure, *http2, *wrapServer, s))
 }

@@ -24,7 +24,7 @@ TEST(KnownModuleOffsets, KnowTheFieldsOfEachModule) {
   EXPECT_EQ(KnownModuleOffset(kNet, "v0.17.0", kStatus), 72u);
   EXPECT_EQ(KnownModuleOffset(kNet, "v0.1.0", "golang.org/x/net/http2.stream.id"), 8u);
   EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.60.1", "google.golang.org/grpc.ClientConn.target"), 24u);
-  EXPECT_THAT(KnownModuleFields(kNet), SizeIs(9));
+  EXPECT_THAT(KnownModuleFields(kNet), SizeIs(14));
   EXPECT_THAT(KnownModuleFields(kGrpc), SizeIs(15));
   EXPECT_THAT(KnownModuleFields(kGenproto), ElementsAre(kCode));
   EXPECT_THAT(KnownModuleFields("golang.org/x/text"), IsEmpty());

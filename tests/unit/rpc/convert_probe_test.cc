@@ -137,7 +137,8 @@ TEST(ProbeToProto, TellsCountersByName) {
           Pair("goroutine_start", 119), Pair("timer", 120), Pair("channel_send", 121),
           Pair("channel_receive", 122), Pair("server_first_byte", 131), Pair("client_body", 132),
           Pair("grpc_server_start", 126), Pair("grpc_server_end", 127),
-          Pair("grpc_client_start", 128), Pair("grpc_client_end", 129), Pair("server_route", 134)));
+          Pair("grpc_client_start", 128), Pair("grpc_client_end", 129), Pair("server_route", 134),
+          Pair("http2_client_attempt", 141), Pair("http2_client_stream", 142)));
   EXPECT_THAT(counters.losses(),
               UnorderedElementsAre(Pair("ring_full", 105), Pair("map_full", 106),
                                    Pair("no_start", 107), Pair("abandoned", 108),
