@@ -15,11 +15,16 @@
 #define GO_KIND_MASK 0x1f
 #define GO_KIND_POINTER 22
 
+/* Which client a site is of: UP_CLIENT_*. */
+static __always_inline uint32_t client_of(uint64_t cookie) {
+  return cookie >> UP_COOKIE_CLIENT_SHIFT & UP_COOKIE_CLIENT_MASK;
+}
+
 /* How far the binary was loaded from where it was linked, told by the site that was hit. */
 static __always_inline uint64_t load_bias(const struct up_profile_slot* profile,
                                           const struct pt_regs* regs, uint64_t cookie) {
   uint64_t offset = cookie >> UP_COOKIE_FUNCTION_OFFSET_SHIFT & UP_COOKIE_FUNCTION_OFFSET_MASK;
-  return GO_SITE(regs) - profile->client_function - offset;
+  return GO_SITE(regs) - profile->client_function[client_of(cookie)] - offset;
 }
 
 /* Steps into the error that `error` wraps; false where it wraps none that is known. */

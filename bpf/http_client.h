@@ -25,11 +25,23 @@ static __always_inline void limit_client_start(const struct hit* hit,
               url ? string_address(profile, UP_FIELD_URL_PATH, url) : 0);
 }
 
+/* The request is net/http's, which has golang.org/x/net/http2 make it. */
+static __always_inline bool is_within_other(const struct up_in_flight_request* request,
+                                            uint64_t cookie) {
+  return request->client == UP_CLIENT_NET_HTTP && client_of(cookie) == UP_CLIENT_MODULE;
+}
+
 static __always_inline void on_client_start(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_CLIENT_START)) return;
+  const struct up_in_flight_request* before = bpf_map_lookup_elem(&client_requests, &hit.key);
+  if (before && is_within_other(before, cookie)) {
+    count(hit.counters, UP_COUNTER_REPEATED_START);
+    return;
+  }
   struct up_in_flight_request request = {};
+  request.client = client_of(cookie);
   request.start_ns = bpf_ktime_get_ns();
   request.request = GO_ROUND_TRIP_REQUEST(hit.profile, regs);
   request.slot = hit.slot;
@@ -119,6 +131,7 @@ static __always_inline void on_client_end(struct pt_regs* regs) {
     if (ends) count(hit.counters, UP_COUNTER_LOST_NO_START);
     return;
   }
+  if (is_within_other(request, cookie)) return;
   if (failed) {
     /* What the exchange before ended in is the error of no site but those behind it. */
     if (!(cookie & UP_COOKIE_EXCHANGE_ERROR))

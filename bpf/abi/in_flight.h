@@ -38,7 +38,8 @@ struct up_in_flight_request {
   uint8_t parent_span_id[UP_SPAN_ID_SIZE];
   uint8_t trace_flags;
   uint8_t suppressed; /* the counter of why it becomes no span; 0: it may */
-  uint8_t reserved[6];
+  uint8_t client;     /* client: UP_CLIENT_* */
+  uint8_t reserved[5];
   union {
     /* client: the error that the last exchange ended in, as in struct up_http_event; 0: none */
     uint64_t error_method;

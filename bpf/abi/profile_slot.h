@@ -182,6 +182,11 @@ UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
 #define UP_BODY_HTTP2_GZIP (UP_BODY_HTTP2 + UP_HTTP2_COUNT) /* gzipReader, which has the former */
 #define UP_BODY_COUNT (UP_BODY_HTTP2_GZIP + UP_HTTP2_COUNT)
 
+/* Clients, index in up_profile_slot.client_function. */
+#define UP_CLIENT_NET_HTTP 0 /* net/http.(*Transport).roundTrip */
+#define UP_CLIENT_MODULE 1   /* that of golang.org/x/net/http2, which the former may call */
+#define UP_CLIENT_COUNT 2
+
 struct up_profile_slot {
   uint64_t present[UP_PRESENT_WORDS];
   /* From the site where gRPC requests begin to the code of (*status.Error).Error, by which an error
@@ -192,8 +197,8 @@ struct up_profile_slot {
   uint16_t offset[UP_FIELD_COUNT];
   uint16_t reserved[3];
   /* Addresses as linked, 0 where the binary does not have them. */
-  uint64_t client_function;     /* net/http.(*Transport).roundTrip */
-  uint64_t error_string_method; /* errors.(*errorString).Error */
+  uint64_t client_function[UP_CLIENT_COUNT]; /* where requests are made */
+  uint64_t error_string_method;              /* errors.(*errorString).Error */
   /* The Error methods of types that wrap another error, and where in the value that lies. */
   uint64_t error_wrappers[UP_ERROR_WRAPPERS];
   uint16_t wrapped_errors[UP_ERROR_WRAPPERS];
@@ -201,7 +206,7 @@ struct up_profile_slot {
 };
 UP_ABI_OFFSET(struct up_profile_slot, offset, 40);
 UP_ABI_OFFSET(struct up_profile_slot, client_function, 272);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 432);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 440);
 
 /* Key of the scope map: a process that a scoped slot observes. */
 struct up_scope_key {

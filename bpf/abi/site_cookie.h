@@ -25,6 +25,9 @@
 /* HTTP/2: which implementation the site lies in, UP_HTTP2_* of bpf/abi/profile_slot.h. */
 #define UP_COOKIE_HTTP2_SHIFT 41
 #define UP_COOKIE_HTTP2_MASK 0x3ULL
+/* Client: the site is one of UP_CLIENT_MODULE. */
+#define UP_COOKIE_CLIENT_SHIFT 41
+#define UP_COOKIE_CLIENT_MASK 0x1ULL
 /* HTTP/2: a panic with an error of the type of http.ErrAbortHandler is compared with it. */
 #define UP_COOKIE_COMPARES_ABORT (1ULL << 43)
 /* What is received in a select statement is taken over where its end is hit. */

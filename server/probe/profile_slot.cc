@@ -9,6 +9,7 @@
 
 #include "absl/strings/numbers.h"
 #include "bpf/abi/site_cookie.h"
+#include "server/profile/client_functions.h"
 #include "server/profile/error_methods.h"
 #include "server/profile/fields.h"
 #include "server/profile/http2_names.h"
@@ -106,13 +107,17 @@ uint64_t AddressOf(const Profile& profile, std::string_view method) {
 
 uint64_t FunctionOf(const Site& site) { return site.virtual_address - site.function_offset; }
 
+uint64_t ClientOf(const Site& site) {
+  return profile::IsModuleClientFunction(site.function) ? UP_CLIENT_MODULE : UP_CLIENT_NET_HTTP;
+}
+
 void FillErrors(const Profile& profile, up_profile_slot& slot) {
   static_assert(profile::kErrorWrappers.size() <= UP_ERROR_WRAPPERS);
-  const auto start = std::find_if(profile.sites.begin(), profile.sites.end(), [](const Site& site) {
-    return site.kind == SiteKind::kClientStart;
-  });
-  if (start == profile.sites.end()) return;
-  slot.client_function = FunctionOf(*start);
+  for (const Site& site : profile.sites) {
+    if (site.kind == SiteKind::kClientStart)
+      slot.client_function[ClientOf(site)] = FunctionOf(site);
+  }
+  if (slot.client_function[UP_CLIENT_NET_HTTP] == 0) return;
   slot.error_string_method = AddressOf(profile, profile::kErrorStringMethod);
   size_t index = 0;
   for (const profile::ErrorWrapper& wrapper : profile::kErrorWrappers) {
@@ -221,6 +226,7 @@ uint64_t MakeSiteCookie(const Site& site, uint32_t slot) {
   if (profile::IsCloseOfChannel(site)) {
     cookie |= WordOf(site.arguments.front()) << UP_COOKIE_CHANNEL_SHIFT;
   }
+  cookie |= ClientOf(site) << UP_COOKIE_CLIENT_SHIFT;
   if (const auto* names = profile::Http2NamesWith(site.function)) {
     cookie |= uint64_t{names->implementation} << UP_COOKIE_HTTP2_SHIFT;
   }

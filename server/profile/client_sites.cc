@@ -24,11 +24,17 @@ absl::Status NotFound(const ControlFlow& flow, std::string_view what) {
                                flow.function(), what));
 }
 
-// Called before the request is tried again; what it returns is an error of its own.
-constexpr const char* kRewindFunction = "net/http.rewindBody";
-
 bool IsInterfaceCall(const elf::Instruction& instruction) {
   return instruction.flow == elf::Flow::kCall && !instruction.target;
+}
+
+std::vector<size_t> ExchangesOf(const ControlFlow& flow, const ClientFunction& function) {
+  std::vector<size_t> calls;
+  for (const std::string_view exchange : function.exchanges) {
+    const std::vector<size_t> found = flow.CallsTo(std::string(exchange));
+    calls.insert(calls.end(), found.begin(), found.end());
+  }
+  return calls;
 }
 
 // The jump that tests the error which `call` returned.
@@ -57,7 +63,8 @@ bool InterfaceCallJoins(const ControlFlow& flow, const std::vector<size_t>& resu
 // Chooses the sites on the ways out of roundTrip that pass no kClientResult.
 class ExitPlanner {
  public:
-  ExitPlanner(const ControlFlow& flow, const std::vector<size_t>& results, CallAbi abi)
+  ExitPlanner(const ControlFlow& flow, const std::vector<size_t>& results,
+              const ClientFunction& function, CallAbi abi)
       : flow_(flow),
         abi_(abi),
         results_(results.begin(), results.end()),
@@ -68,7 +75,8 @@ class ExitPlanner {
     successes.reserve(results.size());
     for (const size_t result : results) successes.push_back(NoErrorSide(flow, result));
     after_success_ = flow.ReachableFrom(successes);
-    std::vector<size_t> others = flow.CallsTo(kRewindFunction);
+    std::vector<size_t> others = flow.CallsTo(std::string(function.rewind));
+    rewinds_.insert(others.begin(), others.end());
     others.push_back(0);
     has_other_error_ = flow.ReachableFrom(
         others, [this](ControlFlow::Edge edge) { return results_.contains(edge.from); });
@@ -150,19 +158,21 @@ class ExitPlanner {
 
   void PlanBranch(size_t from, size_t to) {
     SitePlan plan{SiteKind::kClientBranch, from, flow_.Taken(from) == to, {}};
-    if (FollowsInterfaceCall(from)) plan.arguments = ArgumentsOf(SiteKind::kClientBranch, abi_);
+    if (FollowsCallWithError(from)) plan.arguments = ArgumentsOf(SiteKind::kClientBranch, abi_);
     plans_[from] = std::move(plan);
   }
 
-  // Whether the words at hand are what an interface call returned (altRT.RoundTrip: response and
-  // error), on the only way to `node`.
-  bool FollowsInterfaceCall(size_t node) const {
+  // Whether the words at hand are what a call has returned, on the only way to `node`: an interface
+  // call (altRT.RoundTrip: response and error), or, where results are in registers, the one before
+  // another try (a request and an error).
+  bool FollowsCallWithError(size_t node) const {
     for (int step = 0; step < kMaxStraightLine; ++step) {
       const std::vector<size_t>& before = flow_.predecessors(node);
       if (before.size() != 1) return false;
       node = before.front();
       const elf::Instruction& instruction = flow_.at(node);
       if (IsInterfaceCall(instruction)) return true;
+      if (abi_ != CallAbi::kAmd64Stack && rewinds_.contains(node)) return true;
       if (instruction.flow != elf::Flow::kNext ||
           !KeepsFirstWords(instruction, abi_, kExchangeWords)) {
         return false;
@@ -174,6 +184,7 @@ class ExitPlanner {
   const ControlFlow& flow_;
   const CallAbi abi_;
   std::set<size_t> results_;
+  std::set<size_t> rewinds_;
   NodeSet reachable_;
   NodeSet before_result_;
   NodeSet before_return_;
@@ -184,7 +195,8 @@ class ExitPlanner {
 
 }  // namespace
 
-absl::StatusOr<std::vector<SitePlan>> PlanClientSites(const ControlFlow& flow, CallAbi abi) {
+absl::StatusOr<std::vector<SitePlan>> PlanClientSites(const ControlFlow& flow,
+                                                      const ClientFunction& function, CallAbi abi) {
   std::vector<SitePlan> plans;
   const std::optional<size_t> start = NodeInPrologue(flow, abi);
   if (!start) return NotFound(flow, "does not begin with a stack check");
@@ -192,7 +204,7 @@ absl::StatusOr<std::vector<SitePlan>> PlanClientSites(const ControlFlow& flow, C
       {SiteKind::kClientStart, *start, false, ArgumentsOf(SiteKind::kClientStart, abi)});
 
   std::vector<size_t> results;
-  for (const size_t call : flow.CallsTo(std::string(kExchangeFunction))) {
+  for (const size_t call : ExchangesOf(flow, function)) {
     ASSIGN_OR_RETURN(const size_t result, FindResult(flow, call, abi));
     if (std::find(results.begin(), results.end(), result) != results.end()) continue;
     results.push_back(result);
@@ -200,13 +212,13 @@ absl::StatusOr<std::vector<SitePlan>> PlanClientSites(const ControlFlow& flow, C
         {SiteKind::kClientResult, result, false, ArgumentsOf(SiteKind::kClientResult, abi)});
   }
   if (results.empty()) {
-    return NotFound(flow, fmt::format("does not call {} directly", kExchangeFunction));
+    return NotFound(flow, fmt::format("does not call {} directly", function.exchanges.front()));
   }
-  if (!InterfaceCallJoins(flow, results, abi)) {
+  if (function.joins_interface_call && !InterfaceCallJoins(flow, results, abi)) {
     return NotFound(flow, "does not test the results of HTTP/1 and HTTP/2 in one place");
   }
 
-  const std::vector<SitePlan> exits = ExitPlanner(flow, results, abi).Plan();
+  const std::vector<SitePlan> exits = ExitPlanner(flow, results, function, abi).Plan();
   plans.insert(plans.end(), exits.begin(), exits.end());
   if (!EndsOnEveryPath(flow, plans) || !NeverEndsEarly(flow, plans)) {
     return NotFound(flow, "has a way out on which the end of a request cannot be seen");

@@ -226,6 +226,8 @@ absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& 
   if (profile.Has(Instrumentation::kHttpClient)) {
     ASSIGN_OR_RETURN(const std::vector<Site> sites, FindClientBodySites(file, functions, abi));
     profile.sites.insert(profile.sites.end(), sites.begin(), sites.end());
+    ASSIGN_OR_RETURN(const std::vector<Site> module, FindModuleClientSites(file, functions, abi));
+    profile.sites.insert(profile.sites.end(), module.begin(), module.end());
     ASSIGN_OR_RETURN(const std::vector<Site> streams,
                      FindHttp2ClientSites(file, functions, abi, profile.fields));
     profile.sites.insert(profile.sites.end(), streams.begin(), streams.end());

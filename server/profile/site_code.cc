@@ -6,6 +6,7 @@
 #include "fmt/format.h"
 #include "server/base/errors.h"
 #include "server/profile/jump_conditions.h"
+#include "server/profile/prologue.h"
 
 namespace uprobed::profile {
 namespace {

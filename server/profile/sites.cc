@@ -92,6 +92,7 @@ bool LiesIn(SiteKind kind, std::string_view function) {
   if (IsResponseSite(kind)) return ResponseSiteLiesIn(kind, function);
   if (IsHttp2ClientSite(kind)) return Http2ClientSiteLiesIn(kind, function);
   const bool server = InstrumentationOf(kind) == Instrumentation::kHttpServer;
+  if (!server && IsModuleClientFunction(function)) return true;
   return function == (server ? kServeFunction : kRoundTripFunction);
 }
 
@@ -262,7 +263,8 @@ absl::StatusOr<std::vector<Site>> FindClientSites(const elf::ElfFile& file,
                                                   const elf::GoFunctions& functions, CallAbi abi) {
   ASSIGN_OR_RETURN(const ControlFlow flow, ReadFunction(file, functions, kRoundTripFunction));
   RETURN_IF_ERROR(CheckGoroutine(flow, abi));
-  ASSIGN_OR_RETURN(const std::vector<SitePlan> plans, PlanClientSites(flow, abi));
+  ASSIGN_OR_RETURN(const std::vector<SitePlan> plans,
+                   PlanClientSites(flow, NetHttpClientFunction(), abi));
   ASSIGN_OR_RETURN(std::vector<Site> sites, MakeSites(file, flow, plans));
   // Without it traces are not stitched.
   ASSIGN_OR_RETURN(
@@ -270,6 +272,19 @@ absl::StatusOr<std::vector<Site>> FindClientSites(const elf::ElfFile& file,
       SiteInPrologue(file, functions, kExchangeFunction, SiteKind::kClientConnection, abi));
   sites.insert(sites.end(), connection.begin(), connection.end());
   return sites;
+}
+
+absl::StatusOr<std::vector<Site>> FindModuleClientSites(const elf::ElfFile& file,
+                                                        const elf::GoFunctions& functions,
+                                                        CallAbi abi) {
+  for (const ClientFunction& function : ModuleClientFunctions()) {
+    const absl::StatusOr<ControlFlow> flow = ReadFunction(file, functions, function.name);
+    const absl::StatusOr<std::vector<SitePlan>> plans =
+        flow.ok() ? PlanClientSites(*flow, function, abi) : flow.status();
+    if (plans.ok()) return MakeSites(file, *flow, *plans);
+    if (!absl::IsFailedPrecondition(plans.status())) return plans.status();
+  }
+  return std::vector<Site>();
 }
 
 }  // namespace uprobed::profile

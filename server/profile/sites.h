@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "server/elf/elf_file.h"
 #include "server/elf/go_functions.h"
+#include "server/profile/client_functions.h"
 #include "server/profile/control_flow.h"
 #include "server/profile/http2_names.h"
 #include "server/profile/profile.h"
@@ -60,6 +61,12 @@ absl::StatusOr<std::vector<Site>> FindServerSites(const elf::ElfFile& file,
 absl::StatusOr<std::vector<Site>> FindClientSites(const elf::ElfFile& file,
                                                   const elf::GoFunctions& functions, CallAbi abi);
 
+// The sites of golang.org/x/net/http2's Transport: empty where it is not there, or not understood.
+// An error of the file itself is one.
+absl::StatusOr<std::vector<Site>> FindModuleClientSites(const elf::ElfFile& file,
+                                                        const elf::GoFunctions& functions,
+                                                        CallAbi abi);
+
 // The sites of one implementation of HTTP/2, beside those of FindServerSites, of which it takes the
 // start where `names` has no request of its own.
 absl::StatusOr<std::vector<Site>> FindHttp2Sites(const elf::ElfFile& file,
@@ -89,7 +96,8 @@ std::vector<SitePlan> PlanRecoverSites(const ControlFlow& flow, CallAbi abi);
 absl::StatusOr<SitePlan> PlanHandlerStart(const ControlFlow& flow, SiteKind kind, CallAbi abi);
 absl::StatusOr<std::vector<SitePlan>> PlanHttp2Ends(const ControlFlow& flow,
                                                     std::string_view done_function, CallAbi abi);
-absl::StatusOr<std::vector<SitePlan>> PlanClientSites(const ControlFlow& flow, CallAbi abi);
+absl::StatusOr<std::vector<SitePlan>> PlanClientSites(const ControlFlow& flow,
+                                                      const ClientFunction& function, CallAbi abi);
 
 }  // namespace uprobed::profile
 

@@ -210,6 +210,14 @@ absl::Status CheckSite(elf::Architecture architecture, const Profile& profile, c
   return absl::OkStatus();
 }
 
+std::set<std::string_view> FunctionsWith(const Profile& profile, SiteKind kind) {
+  std::set<std::string_view> functions;
+  for (const Site& site : profile.sites) {
+    if (site.kind == kind) functions.insert(site.function);
+  }
+  return functions;
+}
+
 absl::Status CheckSites(elf::Architecture architecture, const Profile& profile) {
   if (profile.sites.empty()) return Invalid("it has no sites");
   if (profile.sites.size() > kMaxSites) {
@@ -237,9 +245,9 @@ absl::Status CheckSites(elf::Architecture architecture, const Profile& profile) 
   if (server != kinds.contains(SiteKind::kServerEnd)) {
     return Invalid("the server's sites lack a start or an end");
   }
-  const bool client = kinds.contains(SiteKind::kClientStart);
-  if (client != kinds.contains(SiteKind::kClientResult) ||
-      (!client && profile.Has(Instrumentation::kHttpClient))) {
+  const std::set<std::string_view> clients = FunctionsWith(profile, SiteKind::kClientStart);
+  if (clients != FunctionsWith(profile, SiteKind::kClientResult) ||
+      clients.contains(kRoundTripFunction) != profile.Has(Instrumentation::kHttpClient)) {
     return Invalid("the client's sites lack a start or a result");
   }
   if (const auto flaw = Http2Flaw(profile)) return Invalid(*flaw);

@@ -4,6 +4,7 @@ many callers at a time.
 Prints the same table as chain_test.py.
 """
 
+import collections
 import re
 import unittest
 
@@ -24,27 +25,38 @@ class ChainHttp2(ChainTest):
         return found
 
     def check_http2(self, scenario, treatment, total, *options, complete=True, **others):
+        if self.has_prefaces:
+            self.prefaces += len(CALLERS)
         family = self.check(scenario, treatment, total, "-http2", *options, complete=complete, **others)
         versions = {span["attributes"]["network.protocol.version"] for service in "bc"
                     for span in family.served_by(service)}
         self.assertEqual(versions, {"2"})
+        return family
 
     def check_all(self, secure, *options):
         kind = "TLS" if secure else "h2c"
         self.check_http2(f"{kind}", "pass", REQUESTS, *options, secure=secure)
         self.check_http2(f"{kind}, with a body", "post", REQUESTS // 4, *options, secure=secure)
         self.check_http2(f"{kind}, no body at all", "empty", REQUESTS // 4, *options, secure=secure)
-        self.check_http2(f"{kind}, given up", "slow", REQUESTS // 8, *options, secure=secure,
-                         complete=False)
+        given_up = self.check_http2(f"{kind}, given up", "slow", REQUESTS // 8, *options, secure=secure,
+                                    complete=False)
+        errors = collections.Counter(span["attributes"]["error.type"] for span in given_up.spans
+                                     if span["kind"] == "KIND_CLIENT"
+                                     and "http.response.status_code" not in span["attributes"])
+        print(f"{self.release:16} errors: {dict(errors)}")
+        self.assertIn("context.deadlineExceededError", errors)
+        self.assertNotIn("_OTHER", errors)
         hits = {site: self.metric("uprobed_probe_hits_total", probe="b", site=site)
                 for site in ("client_start", "http2_client_attempt", "http2_client_stream")}
         print(f"{self.release:16} hits: " + ", ".join(f"{site} {count:.0f}" for site, count in hits.items()))
         self.expect_nothing_left()
 
-    def check_programs(self, pattern, secure, *options):
+    def check_programs(self, pattern, secure, *options, has_prefaces=False):
         print(f"\n{'release':16} {'scenario':24} {'right':>6} {'gone':>6} {'miss.':>6} {'wrong':>6}")
         for program in self.chains(pattern):
             with self.subTest(program=program.name):
+                self.has_prefaces = has_prefaces
+                self.prefaces = 0
                 self.release = program.name.removeprefix("chain-")
                 try:
                     self.begin(a=program, b=program, c=program)
@@ -60,8 +72,13 @@ class ChainHttp2(ChainTest):
         # Since Go 1.24.
         self.check_programs("chain-go1.2[4-9].*", False, "-call-h2c")
 
+    def test_xnet_for_nethttp(self):
+        # Who makes the request by the one and the other makes one request.
+        self.check_programs("chain-xnet-*", True)
+
     def test_xnet_without_tls(self):
-        self.check_programs("chain-xnet-*", False, "-call-h2c")
+        # Not where it wraps net/http (Go 1.27), for it serves past serverHandler.ServeHTTP there.
+        self.check_programs("chain-xnet-*-go1.[12][0-68-9].*", False, "-call-h2c", has_prefaces=True)
 
 
 if __name__ == "__main__":

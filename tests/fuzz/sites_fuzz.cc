@@ -43,7 +43,7 @@ void Plan(const std::string& name, const HostileFunction& function) {
   if (!flow.ok()) return;
   const auto abi = static_cast<CallAbi>(function.in_registers() ? 1 : 0);  // those of amd64
   Check(*flow, PlanServerSites(*flow, abi));
-  const auto client = PlanClientSites(*flow, abi);
+  const auto client = PlanClientSites(*flow, NetHttpClientFunction(), abi);
   Check(*flow, client);
   // What the verification of an imported profile asks of any choice of sites.
   if (client.ok() && !EndsOnEveryPath(*flow, *client)) std::abort();

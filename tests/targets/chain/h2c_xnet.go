@@ -13,6 +13,7 @@ import (
 )
 
 func init() {
+	configure = http2.ConfigureTransport
 	unencrypted = &unencryptedHTTP2{
 		serve: func(server *http.Server) { server.Handler = h2c.NewHandler(server.Handler, &http2.Server{}) },
 		transport: func() http.RoundTripper {

@@ -62,6 +62,9 @@ type unencryptedHTTP2 struct {
 
 var unencrypted *unencryptedHTTP2
 
+// configure has a transport make requests of HTTP/2 by another implementation.
+var configure func(*http.Transport) error
+
 func newClient(connections int, http2, wrap bool) *http.Client {
 	transport := &http.Transport{
 		MaxIdleConns:        256,
@@ -72,6 +75,11 @@ func newClient(connections int, http2, wrap bool) *http.Client {
 	}
 	if wrap {
 		transport.DialContext = dialWrapped
+	}
+	if http2 && configure != nil {
+		if err := configure(transport); err != nil {
+			log.Fatal(err)
+		}
 	}
 	return &http.Client{Transport: transport}
 }

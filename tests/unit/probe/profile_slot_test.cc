@@ -110,7 +110,7 @@ TEST(MakeProfileSlot, KnowsWhatWrapsErrorsByWhereTheirMethodsAre) {
 
   const up_profile_slot slot = MakeProfileSlot(profile, {});
 
-  EXPECT_EQ(slot.client_function, 0x5000U);
+  EXPECT_EQ(slot.client_function[UP_CLIENT_NET_HTTP], 0x5000U);
   EXPECT_EQ(slot.error_string_method, 0x1000U);
   std::map<uint64_t, uint16_t> wrappers;
   for (size_t i = 0; i < UP_ERROR_WRAPPERS; ++i) {
@@ -129,6 +129,27 @@ TEST(MakeProfileSlot, TakesNoErrorOnTheStackForTheArgumentsOfACall) {
 
 uint64_t ErrorTypeWord(uint64_t cookie) {
   return cookie >> UP_COOKIE_ERROR_TYPE_SHIFT & UP_COOKIE_WORD_MASK;
+}
+
+TEST(MakeProfileSlot, KnowsEachClientByItsFunction) {
+  Profile profile;
+  for (const char* function :
+       {"net/http.(*Transport).roundTrip", "golang.org/x/net/http2.(*Transport).RoundTripOpt"}) {
+    Site site = MakeSite(SiteKind::kClientStart, "push %rbp", {"request"});
+    site.function = function;
+    site.virtual_address = 0x5010 + 0x1000 * profile.sites.size();
+    site.function_offset = 0x10;
+    profile.sites.push_back(site);
+  }
+
+  const up_profile_slot slot = MakeProfileSlot(profile, {});
+
+  EXPECT_EQ(slot.client_function[UP_CLIENT_NET_HTTP], 0x5000U);
+  EXPECT_EQ(slot.client_function[UP_CLIENT_MODULE], 0x6000U);
+  EXPECT_EQ(MakeSiteCookie(profile.sites[0], 7) >> UP_COOKIE_CLIENT_SHIFT & UP_COOKIE_CLIENT_MASK,
+            uint64_t{UP_CLIENT_NET_HTTP});
+  EXPECT_EQ(MakeSiteCookie(profile.sites[1], 7) >> UP_COOKIE_CLIENT_SHIFT & UP_COOKIE_CLIENT_MASK,
+            uint64_t{UP_CLIENT_MODULE});
 }
 
 TEST(MakeSiteCookie, OfAnErrorSaysWhereItsWordsAre) {

@@ -55,7 +55,7 @@ struct RoundTrip {
 
 absl::StatusOr<std::vector<SitePlan>> Plan(const Code& code) {
   ASSIGN_OR_RETURN(const ControlFlow flow, code.Build(std::string(kRoundTripFunction)));
-  return PlanClientSites(flow, CallAbi::kAmd64Registers);
+  return PlanClientSites(flow, NetHttpClientFunction(), CallAbi::kAmd64Registers);
 }
 
 std::string ReasonFor(const RoundTrip& round_trip) {
@@ -191,9 +191,22 @@ TEST(ClientSites, TakeTheBranchToAReturnWithoutAnEmulatedInstruction) {
   EXPECT_EQ(PlanAt(*plans, code.At("bare return")), std::nullopt);
 }
 
-TEST(ClientSites, ReadNoResultAtABranchBehindAnotherCall) {
+TEST(ClientSites, ReadTheResultOfTheCallBeforeAnotherTry) {
   const Code code =
       WithAlternateProtocol([](Code& c) { c.CallInterface().Call("net/http.rewindBody"); }).Write();
+
+  const auto plans = Plan(code);
+
+  ASSERT_TRUE(plans.ok()) << plans.status();
+  EXPECT_EQ(PlanAt(*plans, code.At("branch")),
+            (SitePlan{SiteKind::kClientBranch, code.At("branch"), true,
+                      ArgumentsOf(SiteKind::kClientBranch, CallAbi::kAmd64Registers)}));
+}
+
+TEST(ClientSites, ReadNoResultAtABranchBehindAnotherCall) {
+  const Code code = WithAlternateProtocol([](Code& c) {
+                      c.CallInterface().Call("net/http.(*Transport).other");
+                    }).Write();
 
   const auto plans = Plan(code);
 
@@ -287,7 +300,7 @@ TEST(Coverage, NoticesAnyEndThatIsMissing) {
   const Code code = WithAlternateProtocol([](Code& c) { c.CallInterface(); }).Write();
   const auto flow = code.Build();
   ASSERT_TRUE(flow.ok()) << flow.status();
-  const auto plans = PlanClientSites(*flow, CallAbi::kAmd64Registers);
+  const auto plans = PlanClientSites(*flow, NetHttpClientFunction(), CallAbi::kAmd64Registers);
   ASSERT_TRUE(plans.ok()) << plans.status();
   ASSERT_TRUE(EndsOnEveryPath(*flow, *plans));
 
@@ -303,7 +316,7 @@ TEST(Coverage, NoticesABranchThatEndsOnTheWrongSide) {
   const Code code = WithAlternateProtocol([](Code& c) { c.CallInterface(); }).Write();
   const auto flow = code.Build();
   ASSERT_TRUE(flow.ok()) << flow.status();
-  auto plans = PlanClientSites(*flow, CallAbi::kAmd64Registers);
+  auto plans = PlanClientSites(*flow, NetHttpClientFunction(), CallAbi::kAmd64Registers);
   ASSERT_TRUE(plans.ok()) << plans.status();
   ASSERT_TRUE(NeverEndsEarly(*flow, *plans));
 
@@ -317,7 +330,7 @@ TEST(Coverage, NoticesAnErrorOnTheWayToAResult) {
   const Code code = RoundTrip().Write();
   const auto flow = code.Build();
   ASSERT_TRUE(flow.ok()) << flow.status();
-  auto plans = PlanClientSites(*flow, CallAbi::kAmd64Registers);
+  auto plans = PlanClientSites(*flow, NetHttpClientFunction(), CallAbi::kAmd64Registers);
   ASSERT_TRUE(plans.ok()) << plans.status();
 
   plans->push_back({SiteKind::kClientError, code.At("check"), false, {}});
@@ -329,7 +342,7 @@ TEST(Coverage, NoticesAnErrorBehindASuccess) {
   const Code code = RoundTrip().Write();
   const auto flow = code.Build();
   ASSERT_TRUE(flow.ok()) << flow.status();
-  auto plans = PlanClientSites(*flow, CallAbi::kAmd64Registers);
+  auto plans = PlanClientSites(*flow, NetHttpClientFunction(), CallAbi::kAmd64Registers);
   ASSERT_TRUE(plans.ok()) << plans.status();
 
   plans->push_back({SiteKind::kClientError, code.At("ok"), false, {}});

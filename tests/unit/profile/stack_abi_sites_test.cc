@@ -34,7 +34,7 @@ Code RoundTrip(const std::function<void(Code&)>& results) {
 
 absl::StatusOr<std::vector<SitePlan>> Plan(const Code& code) {
   ASSIGN_OR_RETURN(const ControlFlow flow, code.Build(std::string(kRoundTripFunction)));
-  return PlanClientSites(flow, CallAbi::kAmd64Stack);
+  return PlanClientSites(flow, NetHttpClientFunction(), CallAbi::kAmd64Stack);
 }
 
 TEST(StackAbiSites, AreStackCheckAndTestOfTheLoadedError) {
