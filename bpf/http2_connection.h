@@ -10,6 +10,7 @@
  * has nothing but that to be known by (Go >= 1.17, src/net/http/h2_bundle.go): so the request is
  * noted where roundTrip begins, and its stream where its headers are about to be written. */
 #include "bpf/connection.h"
+#include "bpf/outgoing_headers.h"
 #include "bpf/process.h"
 
 /* Fields of the group of an implementation, from UP_FIELD_HTTP2_BUNDLED_STATE_STREAM on. */
@@ -92,7 +93,9 @@ static __always_inline void on_http2_client_attempt(struct pt_regs* regs) {
   __builtin_memcpy(attempt.span_id, request->span_id, UP_SPAN_ID_SIZE);
   if (key.address) bpf_map_delete_elem(&http2_attempts, &key);
   forget_connection(request, *(const uint64_t*)attempt.span_id);
+  forget_headers(&hit, request, *(const uint64_t*)attempt.span_id);
   request->connection = 0;
+  request->writer = 0;
   request->attempt = key.address = GO_PROLOGUE_WORD_1(hit.profile, regs);
   /* There is room, see the map. Should it fail, what is served for this request stays a root. */
   bpf_map_update_elem(&http2_attempts, &key, &attempt, BPF_ANY);
@@ -101,24 +104,52 @@ static __always_inline void on_http2_client_attempt(struct pt_regs* regs) {
 static __noinline int read_client_stream(const struct up_profile_slot* profile,
                                          uint32_t implementation, uint64_t stream,
                                          struct tcp_end* end) {
-  uint64_t connection, id, tls;
+  uint64_t connection, tls;
   uint32_t descriptor;
-  if (!read_http2_connection_field(profile, implementation, HTTP2_CLIENT_STREAM_CONN, stream,
-                                   &connection) ||
-      !read_http2_connection_field(profile, implementation, HTTP2_CLIENT_STREAM_ID, stream, &id) ||
-      !read_http2_connection_field(profile, implementation, HTTP2_CLIENT_TLS_STATE, connection,
-                                   &tls) ||
-      !read_http2_descriptor(profile, implementation, HTTP2_CLIENT_CONN, connection, tls,
-                             &descriptor) ||
-      !read_tcp_end(descriptor, true, end))
-    return false;
-  end->connection.stream = id;
-  return true;
+  return read_http2_connection_field(profile, implementation, HTTP2_CLIENT_STREAM_CONN, stream,
+                                     &connection) &&
+         read_http2_connection_field(profile, implementation, HTTP2_CLIENT_TLS_STATE, connection,
+                                     &tls) &&
+         read_http2_descriptor(profile, implementation, HTTP2_CLIENT_CONN, connection, tls,
+                               &descriptor) &&
+         read_tcp_end(descriptor, true, end);
 }
 
-/* The number of the stream is known, and nothing of the request is written. The request may end
- * meanwhile on its own goroutine: whoever takes the attempt out of the map notes the connection or
- * lets it be, and of what is noted too late the last look at the request tells. */
+static __always_inline bool is_still(const struct up_in_flight_request* request, uint64_t span_id) {
+  return request && *(const uint64_t*)request->span_id == span_id;
+}
+
+/* Notes on the goroutine that writes it what the request is known by, and in the request what it is
+ * noted under. The request may end meanwhile on its own goroutine: each end looks whether the other
+ * was there before it (bpf/in_flight.h). */
+static __always_inline void note_stream(const struct hit* hit, uint64_t cookie, uint64_t stream,
+                                        const struct up_http2_attempt* attempt) {
+  const struct up_profile_slot* profile = hit->profile;
+  uint64_t span_id = *(const uint64_t*)attempt->span_id, connection = 0, id;
+  struct up_address_key writer = {.address = hit->key.goroutine, .tgid = hit->key.tgid};
+  struct tcp_end end = {};
+  struct up_in_flight_request* request = bpf_map_lookup_elem(&client_requests, &attempt->client);
+  if (!is_still(request, span_id) ||
+      !read_http2_connection_field(profile, http2_implementation(cookie), HTTP2_CLIENT_STREAM_ID,
+                                   stream, &id))
+    return;
+  if (profile->flags & UP_SLOT_INJECTED) {
+    request->writer = writer.address;
+    note_headers(hit, writer.address, id, request);
+  }
+  if ((profile->flags & UP_SLOT_STITCHED) &&
+      read_client_stream(profile, http2_implementation(cookie), stream, &end)) {
+    end.connection.stream = id;
+    request->connection = connection = connection_key(&end.connection);
+    note_connection(&end, connection, &attempt->client, request);
+  }
+  request = bpf_map_lookup_elem(&client_requests, &attempt->client);
+  if (is_still(request, span_id)) return;
+  bpf_map_delete_elem(&outgoing_headers, &writer);
+  if (connection) bpf_map_delete_elem(&outgoing_connections, &connection);
+}
+
+/* The number of the stream is known, and nothing of the request is written. */
 static __always_inline void on_http2_client_stream(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
@@ -128,20 +159,9 @@ static __always_inline void on_http2_client_stream(struct pt_regs* regs) {
   const struct up_http2_attempt* found = bpf_map_lookup_elem(&http2_attempts, &key);
   if (!found) return;
   struct up_http2_attempt attempt = *found;
-  uint64_t span_id = *(const uint64_t*)attempt.span_id;
+  /* Whoever takes it out of the map goes on: here, or the request's own end. */
   if (bpf_map_delete_elem(&http2_attempts, &key)) return;
-  struct tcp_end end = {};
-  if (!read_client_stream(hit.profile, http2_implementation(cookie),
-                          GO_PROLOGUE_WORD_0(hit.profile, regs), &end))
-    return;
-  struct up_in_flight_request* request = bpf_map_lookup_elem(&client_requests, &attempt.client);
-  if (!request || *(const uint64_t*)request->span_id != span_id) return;
-  uint64_t noted = connection_key(&end.connection);
-  request->connection = noted;
-  note_connection(&end, noted, &attempt.client, request);
-  request = bpf_map_lookup_elem(&client_requests, &attempt.client);
-  if (!request || *(const uint64_t*)request->span_id != span_id)
-    bpf_map_delete_elem(&outgoing_connections, &noted);
+  note_stream(&hit, cookie, GO_PROLOGUE_WORD_0(hit.profile, regs), &attempt);
 }
 
 #endif /* UPROBED_BPF_HTTP2_CONNECTION_H_ */

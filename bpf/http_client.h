@@ -11,6 +11,7 @@
 #include "bpf/go_read.h"
 #include "bpf/handoff.h"
 #include "bpf/in_flight.h"
+#include "bpf/outgoing_headers.h"
 #include "bpf/request_context.h"
 #include "bpf/trace_context.h"
 
@@ -58,9 +59,18 @@ static __always_inline void on_client_connection(struct pt_regs* regs) {
     return;
   struct up_in_flight_request* request = bpf_map_lookup_elem(&client_requests, &hit.key);
   if (!request) return;
-  forget_connection(request, *(const uint64_t*)request->span_id);
-  request->connection =
-      note_persist_conn(hit.profile, GO_EXCHANGE_CONNECTION(hit.profile, regs), &hit.key, request);
+  uint64_t persist_conn = GO_EXCHANGE_CONNECTION(hit.profile, regs);
+  uint64_t span_id = *(const uint64_t*)request->span_id;
+  forget_connection(request, span_id);
+  forget_headers(&hit, request, span_id);
+  uint64_t writer;
+  if ((hit.profile->flags & UP_SLOT_INJECTED) &&
+      read_field(hit.profile, UP_FIELD_PERSIST_CONN_BW, persist_conn, &writer)) {
+    request->writer = writer;
+    note_headers(&hit, writer, 0, request);
+  }
+  if (hit.profile->flags & UP_SLOT_STITCHED)
+    request->connection = note_persist_conn(hit.profile, persist_conn, &hit.key, request);
 }
 
 static __always_inline void read_client_request(const struct hit* hit, uint64_t request,

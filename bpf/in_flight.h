@@ -18,17 +18,33 @@ static __always_inline void forget_connection(const struct up_in_flight_request*
     bpf_map_delete_elem(&outgoing_connections, &key);
 }
 
-/* Forgets a client's request. That of HTTP/2 may be given its connection by another goroutine up to
- * the moment when it is no longer in the map, so that is looked for afterwards: the memory is still
- * there, and what may have taken its place in it has another span. */
+/* Forgets what the headers of a client's request were to be written to. It is no longer noted where
+ * they have been written, and may then be that of the next request already. */
+static __always_inline void forget_headers(const struct hit* hit,
+                                           const struct up_in_flight_request* request,
+                                           uint64_t span_id) {
+  struct up_address_key key = {.address = request->writer, .tgid = hit->key.tgid};
+  if (!key.address) return;
+  const struct up_outgoing_headers* outgoing = bpf_map_lookup_elem(&outgoing_headers, &key);
+  if (outgoing && *(const uint64_t*)outgoing->span_id == span_id)
+    bpf_map_delete_elem(&outgoing_headers, &key);
+}
+
+/* Forgets a client's request. That of HTTP/2 may be given its connection and its writer by another
+ * goroutine up to the moment when it is no longer in the map, so these are looked for afterwards:
+ * the memory is still there, and what may have taken its place in it has another span. */
 static __always_inline void forget_client_request(const struct hit* hit,
                                                   const struct up_in_flight_request* request) {
   struct up_address_key attempt = {.address = request->attempt, .tgid = hit->key.tgid};
   uint64_t span_id = *(const uint64_t*)request->span_id;
+  /* Each may have been removed by the daemon meanwhile, which is all that can fail. */
   forget_connection(request, span_id);
+  forget_headers(hit, request, span_id);
   if (attempt.address) bpf_map_delete_elem(&http2_attempts, &attempt);
   bpf_map_delete_elem(&client_requests, &hit->key);
-  if (attempt.address) forget_connection(request, span_id);
+  if (!attempt.address) return;
+  forget_connection(request, span_id);
+  forget_headers(hit, request, span_id);
 }
 
 static __always_inline bool is_routed(const struct hit* hit, const void* requests) {

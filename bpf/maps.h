@@ -104,6 +104,15 @@ struct {
   __type(value, struct up_http2_attempt);
 } http2_attempts SEC(".maps");
 
+/* Requests being made whose headers are to be written: at most one for each, so there is room for
+ * them. Key: the connection's bufio.Writer; of HTTP/2 the goroutine that writes them. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, UP_IN_FLIGHT_MAX);
+  __type(key, struct up_address_key);
+  __type(value, struct up_outgoing_headers);
+} outgoing_headers SEC(".maps");
+
 /* Whether anything was ever noted in outgoing_connections: to find a connection costs a server's
  * request. */
 bool connections_are_noted = false;

@@ -9,9 +9,11 @@
 #include "bpf/goroutine_start.h"
 #include "bpf/grpc_client.h"
 #include "bpf/grpc_server.h"
+#include "bpf/http2_client_headers.h"
 #include "bpf/http2_connection.h"
 #include "bpf/http2_server.h"
 #include "bpf/http_client.h"
+#include "bpf/http_client_headers.h"
 #include "bpf/http_server_ends.h"
 #include "bpf/preemption.h"
 #include "bpf/server_first_byte.h"
@@ -200,6 +202,19 @@ int select_receive(struct pt_regs* regs) {
 SEC("uprobe")
 int select_done(struct pt_regs* regs) {
   WITHOUT_PREEMPTION(on_select_done(regs));
+  return 0;
+}
+
+/* Loaded where a probe asks for it: the kernel warns of programs that write into others' memory. */
+SEC("?uprobe")
+int client_headers(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_client_headers(regs));
+  return 0;
+}
+
+SEC("?uprobe")
+int http2_client_headers(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_http2_client_headers(regs));
   return 0;
 }
 

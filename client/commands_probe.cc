@@ -25,6 +25,7 @@ struct AttachOptions {
   bool capture_query = false;
   bool stitch_traces = false;
   bool framework_routes = false;
+  bool inject_traceparent = false;
   bool allow_suspect_profile = false;
   bool dry_run = false;
   bool wait_for_binary = false;
@@ -60,6 +61,7 @@ absl::StatusOr<v1::CreateProbeRequest> MakeCreateRequest(const AttachOptions& op
   spec.set_capture_query(options.capture_query);
   spec.set_stitch_traces(options.stitch_traces);
   spec.set_framework_routes(options.framework_routes);
+  spec.set_inject_traceparent(options.inject_traceparent);
   spec.set_allow_suspect_profile(options.allow_suspect_profile);
   request.set_probe_id(ShortName(options.id));
   request.set_validate_only(options.dry_run);
@@ -277,6 +279,9 @@ void AddAttach(CLI::App& app, Command& chosen) {
   attach->add_flag("--framework-routes", options->framework_routes,
                    "Report the routes of gin, chi, echo and gorilla/mux; a hit more for each "
                    "request that one of them serves");
+  attach->add_flag("--inject-traceparent", options->inject_traceparent,
+                   "Give the HTTP/1 requests that it makes the header traceparent, by writing into "
+                   "its memory; two hits more for each");
   attach->add_flag("--allow-suspect-profile", options->allow_suspect_profile,
                    "Attach even where the sources of the struct offsets disagree");
   attach->add_flag("--wait-for-binary", options->wait_for_binary,

@@ -170,6 +170,7 @@ metrics::SelfMetricsSources Daemon::MakeMetricsSources() {
           .contexts_in_flight = [this] { return backend_.ContextsInFlight(); },
           .routes_in_flight = [this] { return backend_.RoutesInFlight(); },
           .connections_in_flight = [this] { return backend_.ConnectionsInFlight(); },
+          .headers_in_flight = [this] { return backend_.HeadersInFlight(); },
           .handoffs_in_flight = [this] { return backend_.HandoffsInFlight(); }};
 }
 

@@ -55,7 +55,18 @@ enum up_counter {
   UP_COUNTER_METRICS_OVERFLOWED = 40,
   UP_COUNTER_HITS_HTTP2_CLIENT_ATTEMPT = 41,
   UP_COUNTER_HITS_HTTP2_CLIENT_STREAM = 42,
-  UP_COUNTER_COUNT = 43,
+  UP_COUNTER_HITS_HTTP2_CLIENT_HEADERS = 43,
+  UP_COUNTER_HITS_CLIENT_HEADERS = 44,
+  /* Requests that were given the header traceparent, and those that were not. */
+  UP_COUNTER_INJECTED = 45,
+  UP_COUNTER_NOT_INJECTED_OWN_HEADER = 46, /* the program has set one, which is kept */
+  UP_COUNTER_NOT_INJECTED_HEADERS = 47,    /* the headers cannot be looked through for one */
+  UP_COUNTER_NOT_INJECTED_NO_ROOM = 48,    /* in the connection's buffer, without a flush */
+  /* It is written by nobody who is known to make it: the CONNECT of a tunnel, Request.Write, one
+   * that has been given up, one that began before the attach. */
+  UP_COUNTER_NOT_INJECTED_NO_REQUEST = 49,
+  UP_COUNTER_NOT_INJECTED_FAULT = 50, /* the buffer is not as it should be, or not to be written */
+  UP_COUNTER_COUNT = 51,
 };
 
 struct up_counters {

@@ -47,10 +47,11 @@ struct up_in_flight_request {
   };
   uint64_t error_value;
   uint64_t error_data; /* the data word of its interface */
+  uint64_t writer;     /* client: its key in the map of headers to be written; 0: not there */
 };
 UP_ABI_OFFSET(struct up_in_flight_request, slot, 32);
 UP_ABI_OFFSET(struct up_in_flight_request, trace_id, 40);
-UP_ABI_ASSERT(sizeof(struct up_in_flight_request) == 104);
+UP_ABI_ASSERT(sizeof(struct up_in_flight_request) == 112);
 
 /* The template by which a router has found the handler of a request being served. Key: that of the
  * request. */
@@ -123,6 +124,20 @@ struct up_http2_attempt {
 };
 UP_ABI_ASSERT(sizeof(struct up_http2_attempt) == 32);
 
+/* A request that is being made and is to be given the header traceparent, as long as nobody has
+ * been seen to write its headers. Key: the address of what they will be written to. */
+struct up_outgoing_headers {
+  uint64_t header; /* net/http.Header: the address of the map */
+  uint32_t slot;
+  uint32_t stream; /* of HTTP/2; 0 of HTTP/1 */
+  uint8_t trace_flags;
+  uint8_t reserved[7];
+  uint8_t trace_id[UP_TRACE_ID_SIZE];
+  uint8_t span_id[UP_SPAN_ID_SIZE]; /* of the client's request */
+};
+UP_ABI_OFFSET(struct up_outgoing_headers, slot, 8);
+UP_ABI_OFFSET(struct up_outgoing_headers, trace_id, 24);
+UP_ABI_ASSERT(sizeof(struct up_outgoing_headers) == 48);
 /* The request that a goroutine works for without serving it, or that what was sent, or a function
  * that a timer will start, belongs to. */
 

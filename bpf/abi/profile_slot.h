@@ -136,7 +136,12 @@ enum up_field {
   UP_FIELD_HTTP2_MODULE_CLIENT_STREAM_ID = 110,
   UP_FIELD_HTTP2_MODULE_CLIENT_CONN = 111,
   UP_FIELD_HTTP2_MODULE_CLIENT_TLS_STATE = 112,
-  UP_FIELD_COUNT = 113,
+  /* Where the transport writes the headers of a request of HTTP/1. */
+  UP_FIELD_PERSIST_CONN_BW = 113,  /* *bufio.Writer */
+  UP_FIELD_BUFIO_WRITER_ERR = 114, /* error: what writing ended in */
+  UP_FIELD_BUFIO_WRITER_BUF = 115, /* []byte */
+  UP_FIELD_BUFIO_WRITER_N = 116,   /* how much of it is in use */
+  UP_FIELD_COUNT = 117,
 };
 
 #define UP_FIELDS_OF_WORD 64
@@ -170,6 +175,8 @@ UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
 #define UP_SLOT_CLIENT_BODIES 0x20 /* client requests end with the bodies of their responses */
 #define UP_SLOT_ROUTES 0x40        /* routers tell the route of the request being served */
 #define UP_SLOT_LIMITED 0x80       /* not every request becomes a span: bpf/abi/span_limits.h */
+#define UP_SLOT_STITCHED 0x100     /* requests are found again by the connection they go out on */
+#define UP_SLOT_INJECTED 0x200     /* requests of HTTP/1 are given the header traceparent */
 
 /* Error types that wrap another error; more are not unwrapped. */
 #define UP_ERROR_WRAPPERS 8
@@ -205,8 +212,8 @@ struct up_profile_slot {
   uint64_t body_close[UP_BODY_COUNT]; /* their Close methods */
 };
 UP_ABI_OFFSET(struct up_profile_slot, offset, 40);
-UP_ABI_OFFSET(struct up_profile_slot, client_function, 272);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 440);
+UP_ABI_OFFSET(struct up_profile_slot, client_function, 280);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 448);
 
 /* Key of the scope map: a process that a scoped slot observes. */
 struct up_scope_key {

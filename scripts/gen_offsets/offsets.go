@@ -17,7 +17,8 @@ var goFields = membersByStruct{
 	"net/url.URL":          {"Scheme", "Host", "Path", "RawQuery"},
 	"net/http.response":    {"req", "written", "status", "conn"},
 	"net/http.conn":        {"hijackedv", "werr", "rwc"},
-	"net/http.persistConn": {"conn", "tlsState"},
+	"net/http.persistConn": {"conn", "tlsState", "bw"},
+	"bufio.Writer":         {"err", "buf", "n"},
 	"internal/poll.FD":     {"Sysfd", "pd"},
 	"net/http.Response":    {"StatusCode", "ProtoMajor", "ProtoMinor", "ContentLength", "Body"},
 	// Bodies of responses.

@@ -33,6 +33,7 @@ struct AttachedBinary {
   bool server_first_byte = false;                          // as attached
   bool client_body = false;                                // as attached
   bool framework_routes = false;                           // as attached
+  bool inject_traceparent = false;                         // as attached
   SpanLimits span_limits;                                  // as set
   std::unique_ptr<probe::Attachment> attachment;
 };

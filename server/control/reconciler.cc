@@ -170,6 +170,7 @@ absl::Status Reconciler::Attach(const store::ProbeRecord& record, AttachedBinary
   binary.server_first_byte = record.spec.server_first_byte;
   binary.client_body = record.spec.client_body;
   binary.framework_routes = record.spec.framework_routes;
+  binary.inject_traceparent = record.spec.inject_traceparent;
   probe::AttachOptions options;
   options.instrumentations = binary.instrumentations;
   options.capture_query = binary.capture_query;
@@ -177,6 +178,7 @@ absl::Status Reconciler::Attach(const store::ProbeRecord& record, AttachedBinary
   options.server_first_byte = binary.server_first_byte;
   options.client_body = binary.client_body;
   options.framework_routes = binary.framework_routes;
+  options.inject_traceparent = binary.inject_traceparent;
   binary.span_limits = record.spec.span_limits;
   options.span_limits = binary.span_limits;
   if (record.spec.pid != 0) options.scoped_pids = {record.spec.pid};
@@ -200,7 +202,8 @@ void Reconciler::ApplyOptions(const store::ProbeRecord& record, Runtime& runtime
                record.spec.stitch_traces != binary.stitch_traces ||
                record.spec.server_first_byte != binary.server_first_byte ||
                record.spec.client_body != binary.client_body ||
-               record.spec.framework_routes != binary.framework_routes;
+               record.spec.framework_routes != binary.framework_routes ||
+               record.spec.inject_traceparent != binary.inject_traceparent;
       });
   for (AttachedBinary& binary : changed) {
     binary.attachment.reset();

@@ -10,6 +10,7 @@
 #include "server/base/errors.h"
 #include "server/elf/architecture.h"
 #include "server/profile/fields.h"
+#include "server/profile/injection_sites.h"
 #include "server/profile/response_sites.h"
 #include "server/profile/router_names.h"
 
@@ -96,6 +97,22 @@ absl::Status CheckStitching(const store::ProbeSpec& spec, const profile::Profile
                                cause));
 }
 
+absl::Status CheckInjection(const store::ProbeSpec& spec, const profile::Profile& profile) {
+  std::string_view cause;
+  if (!IsObserved(spec, profile, Instrumentation::kHttpClient)) {
+    cause = "the requests that it makes are not observed";
+  } else if (!profile::KnowsInjection(profile)) {
+    cause = "its net/http does not write requests as any known release of Go";
+  } else {
+    return absl::OkStatus();
+  }
+  return MakeError(absl::StatusCode::kFailedPrecondition, "INJECTION_UNAVAILABLE",
+                   fmt::format("the requests of this binary cannot be given a traceparent: {}; all "
+                               "else is observed, take inject_traceparent back to make the probe "
+                               "active",
+                               cause));
+}
+
 absl::Status TimingError(std::string_view what, std::string_view cause, std::string_view option) {
   return MakeError(absl::StatusCode::kFailedPrecondition, "TIMING_UNAVAILABLE",
                    fmt::format("{} cannot be told in this binary: {}; all else is observed, take "
@@ -178,6 +195,7 @@ absl::Status MissingError(const store::ProbeSpec& spec, const profile::Profile& 
   }
   if (spec.stitch_traces) RETURN_IF_ERROR(CheckStitching(spec, profile));
   if (spec.framework_routes) RETURN_IF_ERROR(CheckRoutes(profile));
+  if (spec.inject_traceparent) RETURN_IF_ERROR(CheckInjection(spec, profile));
   return CheckTiming(spec, profile);
 }
 

@@ -29,6 +29,8 @@ constexpr CounterLabel kSites[] = {
     {"client_connection", UP_COUNTER_HITS_CLIENT_CONNECTION},
     {"http2_client_attempt", UP_COUNTER_HITS_HTTP2_CLIENT_ATTEMPT},
     {"http2_client_stream", UP_COUNTER_HITS_HTTP2_CLIENT_STREAM},
+    {"client_headers", UP_COUNTER_HITS_CLIENT_HEADERS},
+    {"http2_client_headers", UP_COUNTER_HITS_HTTP2_CLIENT_HEADERS},
     {"client_end", UP_COUNTER_HITS_CLIENT_END},
     {"server_recover", UP_COUNTER_HITS_SERVER_RECOVER},
     {"server_refused", UP_COUNTER_HITS_SERVER_REFUSED},
@@ -57,6 +59,11 @@ constexpr CounterLabel kSuppressionCauses[] = {
     {"filtered", UP_COUNTER_SUPPRESSED_FILTERED},
     {"sampled", UP_COUNTER_SUPPRESSED_SAMPLED},
     {"rate_limited", UP_COUNTER_SUPPRESSED_RATE_LIMITED}};
+constexpr CounterLabel kNotInjectedCauses[] = {{"own_header", UP_COUNTER_NOT_INJECTED_OWN_HEADER},
+                                               {"headers", UP_COUNTER_NOT_INJECTED_HEADERS},
+                                               {"no_room", UP_COUNTER_NOT_INJECTED_NO_ROOM},
+                                               {"no_request", UP_COUNTER_NOT_INJECTED_NO_REQUEST},
+                                               {"fault", UP_COUNTER_NOT_INJECTED_FAULT}};
 
 double CounterOf(const Probe& probe, up_counter counter) {
   return static_cast<double>(probe.status.counters.value[counter]);
@@ -153,6 +160,15 @@ std::vector<MetricFamily> CollectProbes(const std::vector<Probe>& probes) {
                             "Routes that a router has told and the kernel had no room for: their "
                             "spans have none."),
                 probes),
+      OfCounter(UP_COUNTER_INJECTED,
+                MakeCounter("uprobed_requests_injected_total",
+                            "Requests that were given the header traceparent."),
+                probes),
+      PerProbeAnd("cause", kNotInjectedCauses,
+                  MakeCounter("uprobed_requests_not_injected_total",
+                              "Requests that went out as the program has made them although their "
+                              "probe injects traceparent, by cause."),
+                  probes),
       OfCounter(UP_COUNTER_FIELD_UNREAD,
                 MakeCounter("uprobed_fields_unread_total",
                             "Fields of delivered spans whose memory could not be read."),

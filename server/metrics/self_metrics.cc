@@ -101,6 +101,9 @@ Families SelfMetrics::Collect() const {
   AddGauge(families, "uprobed_outgoing_connections_in_flight",
            "Connections that lead from requests to be served to those that were made for them.",
            sources_.connections_in_flight());
+  AddGauge(families, "uprobed_outgoing_headers_in_flight",
+           "Requests being made that are to be given the header traceparent.",
+           sources_.headers_in_flight());
   AddGauge(families, "uprobed_handoffs_in_flight",
            "Goroutines that are known to work for a request or to work for none, and elements in "
            "channels and timers that belong to one.",

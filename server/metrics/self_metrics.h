@@ -30,6 +30,7 @@ struct SelfMetricsSources {
   std::function<size_t()> contexts_in_flight;
   std::function<size_t()> routes_in_flight;
   std::function<size_t()> connections_in_flight;
+  std::function<size_t()> headers_in_flight;
   std::function<size_t()> handoffs_in_flight;
 };
 

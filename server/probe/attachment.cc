@@ -17,6 +17,7 @@
 #include "server/probe/profile_slot.h"
 #include "server/probe/span_limits.h"
 #include "server/profile/http2_client_sites.h"
+#include "server/profile/injection_sites.h"
 #include "server/profile/response_sites.h"
 #include "server/profile/router_names.h"
 
@@ -39,7 +40,7 @@ absl::Status MapError(int error_number) {
   return MakeErrnoError(error_number, "ATTACH_FAILED", "cannot write to a BPF map");
 }
 
-bpf_program* ProgramOf(const BpfObject& object, SiteKind kind) {
+bpf_program* ProgramOf(const BpfObject& object, const InjectionObject* injection, SiteKind kind) {
   switch (kind) {
     case SiteKind::kServerStart:
       return object.server_start();
@@ -91,6 +92,10 @@ bpf_program* ProgramOf(const BpfObject& object, SiteKind kind) {
       return object.http2_client_attempt();
     case SiteKind::kHttp2ClientStream:
       return object.http2_client_stream();
+    case SiteKind::kHttp2ClientHeaders:
+      return injection == nullptr ? nullptr : injection->http2_client_headers();
+    case SiteKind::kClientHeaders:
+      return injection == nullptr ? nullptr : injection->client_headers();
     case SiteKind::kClientResult:
     case SiteKind::kClientError:
     case SiteKind::kClientExchangeError:
@@ -134,7 +139,9 @@ bool IsWanted(SiteKind kind, const AttachOptions& options) {
       kind == SiteKind::kServerFirstByte || kind == SiteKind::kHttp2ServerFirstByte;
   if (!profile::IsProbed(kind)) return false;
   const bool connection = kind == SiteKind::kClientConnection || profile::IsHttp2ClientSite(kind);
-  if (connection && !options.stitch_traces) return false;
+  if (connection && !options.stitch_traces && !options.inject_traceparent) return false;
+  const bool headers = kind == SiteKind::kClientHeaders || kind == SiteKind::kHttp2ClientHeaders;
+  if (headers && !options.inject_traceparent) return false;
   if (kind == SiteKind::kServerRoute && !options.framework_routes) return false;
   if (first_byte && !options.server_first_byte) return false;
   if (profile::IsResponseSite(kind) && !first_byte && !options.client_body) return false;
@@ -158,11 +165,15 @@ void LibbpfAttachment::LinkDeleter::operator()(bpf_link* link) const noexcept {
 
 absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
     const BpfObject& object, SlotAllocator& slots, int fd, const profile::Profile& profile,
-    const AttachOptions& options, RequestMetrics& metrics) {
+    const AttachOptions& options, RequestMetrics& metrics, InjectionPrograms& injection) {
   if (options.stitch_traces && !object.reads_kernel()) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "STITCHING_UNAVAILABLE",
                      "the kernel is locked down for confidentiality and lets no program look at "
                      "connections: take stitch_traces back");
+  }
+  std::shared_ptr<const InjectionObject> injecting;
+  if (options.inject_traceparent) {
+    ASSIGN_OR_RETURN(injecting, injection.Get(object));
   }
   const std::optional<uint32_t> slot = slots.Take();
   if (!slot.has_value()) {
@@ -172,6 +183,7 @@ absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
                     UP_MAX_SLOTS));
   }
   std::unique_ptr<LibbpfAttachment> attachment(new LibbpfAttachment(object, slots, metrics, *slot));
+  attachment->injection_ = std::move(injecting);
   RETURN_IF_ERROR(attachment->FillSlot(profile, options));
   if (options.on_slot) options.on_slot(*slot);
 
@@ -179,7 +191,9 @@ absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
   for (const Site& site : profile.sites) {
     const bool unknown_route =
         site.kind == SiteKind::kServerRoute && !profile::KnowsRoute(site, profile.fields);
-    if (IsWanted(site.kind, options) && !unknown_route) sites.push_back(site);
+    const bool unknown_headers =
+        site.kind == SiteKind::kClientHeaders && !profile::KnowsInjection(profile);
+    if (IsWanted(site.kind, options) && !unknown_route && !unknown_headers) sites.push_back(site);
   }
   RETURN_IF_ERROR(attachment->AttachSites(fd, sites));
   return attachment;
@@ -237,7 +251,8 @@ absl::Status LibbpfAttachment::AttachSites(int fd, const std::vector<Site>& site
   };
   std::map<std::pair<int, bpf_program*>, Group> groups;
   for (const Site& site : sites) {
-    Group& group = groups[{AttachOrder(site.kind), ProgramOf(object_, site.kind)}];
+    Group& group =
+        groups[{AttachOrder(site.kind), ProgramOf(object_, injection_.get(), site.kind)}];
     group.offsets.push_back(site.file_offset);
     group.cookies.push_back(MakeSiteCookie(site, slot_));
     ++site_count_;

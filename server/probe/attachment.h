@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "bpf/abi/profile_slot.h"
 #include "server/probe/bpf_object.h"
+#include "server/probe/injection_object.h"
 #include "server/probe/probe_backend.h"
 #include "server/probe/request_metrics.h"
 #include "server/probe/slot_allocator.h"
@@ -20,11 +21,9 @@ namespace uprobed::probe {
 // The links of one binary and its slot. Made by LibbpfBackend; the references outlive it.
 class LibbpfAttachment : public Attachment {
  public:
-  static absl::StatusOr<std::unique_ptr<LibbpfAttachment>> Make(const BpfObject& object,
-                                                                SlotAllocator& slots, int fd,
-                                                                const profile::Profile& profile,
-                                                                const AttachOptions& options,
-                                                                RequestMetrics& metrics);
+  static absl::StatusOr<std::unique_ptr<LibbpfAttachment>> Make(
+      const BpfObject& object, SlotAllocator& slots, int fd, const profile::Profile& profile,
+      const AttachOptions& options, RequestMetrics& metrics, InjectionPrograms& injection);
   ~LibbpfAttachment() override;
 
   void Detach() override;
@@ -50,6 +49,7 @@ class LibbpfAttachment : public Attachment {
                              const std::vector<uint64_t>& cookies);
 
   const BpfObject& object_;
+  std::shared_ptr<const InjectionObject> injection_;  // null unless it was asked for
   SlotAllocator& slots_;
   RequestMetrics& metrics_;
   const uint32_t slot_;

@@ -61,7 +61,8 @@ void SetPidNamespace(uprobed_bpf& skeleton) {
 void LeaveUnallocated(uprobed_bpf& skeleton) {
   for (bpf_map* map :
        {skeleton.maps.goroutine_origins, skeleton.maps.sent_elements, skeleton.maps.timer_functions,
-        skeleton.maps.select_receives, skeleton.maps.server_routes, skeleton.maps.http2_attempts}) {
+        skeleton.maps.select_receives, skeleton.maps.server_routes, skeleton.maps.http2_attempts,
+        skeleton.maps.outgoing_headers}) {
     bpf_map__set_map_flags(map, BPF_F_NO_PREALLOC);
   }
 }
@@ -187,6 +188,7 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
       .server_routes = bpf_map__fd(skeleton->maps.server_routes),
       .outgoing_connections = bpf_map__fd(skeleton->maps.outgoing_connections),
       .http2_attempts = bpf_map__fd(skeleton->maps.http2_attempts),
+      .outgoing_headers = bpf_map__fd(skeleton->maps.outgoing_headers),
       .goroutine_origins = bpf_map__fd(skeleton->maps.goroutine_origins),
       .sent_elements = bpf_map__fd(skeleton->maps.sent_elements),
       .timer_functions = bpf_map__fd(skeleton->maps.timer_functions),

@@ -34,6 +34,7 @@ struct BpfMaps {
   int server_routes = -1;
   int outgoing_connections = -1;
   int http2_attempts = -1;
+  int outgoing_headers = -1;
   int goroutine_origins = -1;
   int sent_elements = -1;
   int timer_functions = -1;
@@ -60,6 +61,8 @@ class BpfObject {
   bool uprobe_multi() const { return uprobe_multi_; }
   // Whether the programs may read the kernel's memory, where sockets are.
   bool reads_kernel() const { return reads_kernel_; }
+  // For what shares the maps.
+  const uprobed_bpf& skeleton() const { return *skeleton_; }
   bpf_program* server_start() const;
   bpf_program* server_end() const;
   bpf_program* server_recover() const;

@@ -45,6 +45,7 @@ uint32_t TgidOf(const up_context_key& key, const up_context_owner&) { return key
 uint32_t TgidOf(const up_in_flight_key& key, const up_route&) { return key.tgid; }
 uint32_t TgidOf(uint64_t, const up_outgoing_request& value) { return value.client.tgid; }
 uint32_t TgidOf(const up_address_key& key, const up_http2_attempt&) { return key.tgid; }
+uint32_t TgidOf(const up_address_key& key, const up_outgoing_headers&) { return key.tgid; }
 uint32_t TgidOf(const up_in_flight_key& key, const up_origin&) { return key.tgid; }
 uint32_t TgidOf(const up_address_key& key, const up_origin&) { return key.tgid; }
 uint32_t TgidOf(const up_address_key& key, const up_http_event&) { return key.tgid; }
@@ -68,6 +69,7 @@ size_t Remove(const BpfMaps& maps, const Predicate& wanted) {
   RemoveFrom<up_in_flight_key, up_route>(maps.server_routes, wanted);
   RemoveFrom<uint64_t, up_outgoing_request>(maps.outgoing_connections, wanted);
   RemoveFrom<up_address_key, up_http2_attempt>(maps.http2_attempts, wanted);
+  RemoveFrom<up_address_key, up_outgoing_headers>(maps.outgoing_headers, wanted);
   RemoveHandoffs(
       maps, [&wanted](const auto& key, const auto& value) { return wanted(key, OriginOf(value)); });
   return RemoveFrom<up_address_key, up_client_body>(
@@ -100,6 +102,10 @@ size_t InFlightRequests::CountRoutes() const {
 size_t InFlightRequests::CountConnections() const {
   return Collect<uint64_t, up_outgoing_request>(maps_.outgoing_connections, kAny).size() +
          Collect<up_address_key, up_http2_attempt>(maps_.http2_attempts, kAny).size();
+}
+
+size_t InFlightRequests::CountHeaders() const {
+  return Collect<up_address_key, up_outgoing_headers>(maps_.outgoing_headers, kAny).size();
 }
 
 size_t InFlightRequests::CountHandoffs() const {

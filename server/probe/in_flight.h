@@ -23,6 +23,8 @@ class InFlightRequests {
   // The connections that lead to requests being made, and what is on the way to one: one each, at
   // most.
   size_t CountConnections() const;
+  // The headers that are to be written for requests being made: those of one request, at most.
+  size_t CountHeaders() const;
   // What was handed from one goroutine to another and not taken, and who works for which request.
   size_t CountHandoffs() const;
   // Of those, what has been there for so long that nobody goes by it. Returns their number.

@@ -2,9 +2,12 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <linux/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -86,18 +89,78 @@ Feature ProcessAccess() {
                              "service names and pid targets need it"};
 }
 
+// securityfs, where nobody has mounted it: mounted nowhere but at this descriptor.
+UniqueFd OpenSecurityfs() {
+  const UniqueFd context(static_cast<int>(syscall(SYS_fsopen, "securityfs", FSOPEN_CLOEXEC)));
+  if (!context.valid() ||
+      syscall(SYS_fsconfig, context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
+    return UniqueFd();
+  }
+  return UniqueFd(static_cast<int>(
+      syscall(SYS_fsmount, context.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC)));
+}
+
+// "[none] integrity confidentiality", where the brackets say which; empty where it is not told.
+std::string LockdownModes() {
+  UniqueFd file(open("/sys/kernel/security/lockdown", O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) {
+    const UniqueFd securityfs = OpenSecurityfs();
+    if (!securityfs.valid()) return "";
+    file = UniqueFd(openat(securityfs.get(), "lockdown", O_RDONLY | O_CLOEXEC));
+    if (!file.valid()) return "";
+  }
+  char text[128];  // the kernel writes less than 50
+  const ssize_t size = read(file.get(), text, sizeof(text));
+  if (size <= 0) return "";
+  const std::string_view modes(text, static_cast<size_t>(size));
+  return std::string(modes.substr(0, modes.find('\n')));
+}
+
+bool IsLockedDown(const std::string& modes) {
+  return !modes.empty() && modes.find("[none]") == std::string::npos;
+}
+
 Feature Lockdown() {
-  std::ifstream file("/sys/kernel/security/lockdown");
-  std::string modes;
-  std::getline(file, modes);
-  const bool open = modes.empty() || modes.find("[none]") != std::string::npos;
+  const std::string modes = LockdownModes();
+  const bool open = !IsLockedDown(modes);
+  const char* const otherwise = modes.empty() ? "not known: securityfs tells nothing of a lockdown"
+                                              : "the kernel is not locked down";
   return {.name = "lockdown_none",
           .available = open,
           .required = false,
-          .detail = open ? "the kernel is not locked down" : "kernel lockdown: " + modes};
+          .detail = open ? otherwise : "kernel lockdown: " + modes};
+}
+
+Feature Injection() {
+  const std::optional<std::string> obstacle = InjectionObstacle();
+  return {.name = "injection",
+          .available = !obstacle,
+          .required = false,
+          .detail = obstacle ? "traceparent cannot be injected: " + *obstacle
+                             : "no obstacle is known for probes with inject_traceparent"};
 }
 
 }  // namespace
+
+// kernel/trace/bpf_trace.c, bpf_get_probe_write_proto, and LOCKDOWN_BPF_WRITE_USER, which is among
+// what integrity forbids.
+std::optional<std::string> InjectionObstacle(const std::string& lockdown_modes,
+                                             uint64_t effective_capabilities) {
+  if (IsLockedDown(lockdown_modes)) {
+    return fmt::format(
+        "the kernel is locked down ({}) and lets no program write into the memory "
+        "of others",
+        lockdown_modes);
+  }
+  if ((effective_capabilities >> CAP_SYS_ADMIN & 1) == 0) {
+    return "writing into the memory of others needs CAP_SYS_ADMIN, which the daemon does not have";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> InjectionObstacle() {
+  return InjectionObstacle(LockdownModes(), EffectiveCapabilities());
+}
 
 bool KernelHasUprobeMulti() {
   // return 0;
@@ -169,6 +232,7 @@ std::vector<Feature> DetectKernelFeatures() {
            "mount it to list other tools' probes: mount -t tracefs tracefs /sys/kernel/tracing"),
       ProcessAccess(),
       Lockdown(),
+      Injection(),
   };
 }
 

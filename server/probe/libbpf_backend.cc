@@ -69,9 +69,9 @@ absl::StatusOr<std::unique_ptr<Attachment>> LibbpfBackend::Attach(int fd,
                                                                   const AttachOptions& options) {
   RETURN_IF_ERROR(object_.status());
   RETURN_IF_ERROR(CheckSiteBytes(fd, profile));
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<Attachment> attachment,
-      LibbpfAttachment::Make(**object_, slots_, fd, profile, options, *request_metrics_));
+  ASSIGN_OR_RETURN(std::unique_ptr<Attachment> attachment,
+                   LibbpfAttachment::Make(**object_, slots_, fd, profile, options,
+                                          *request_metrics_, injection_));
   return attachment;
 }
 
@@ -95,6 +95,10 @@ size_t LibbpfBackend::RoutesInFlight() const {
 
 size_t LibbpfBackend::ConnectionsInFlight() const {
   return object_.ok() ? InFlightRequests((*object_)->maps()).CountConnections() : 0;
+}
+
+size_t LibbpfBackend::HeadersInFlight() const {
+  return object_.ok() ? InFlightRequests((*object_)->maps()).CountHeaders() : 0;
 }
 
 size_t LibbpfBackend::HandoffsInFlight() const {

@@ -9,6 +9,7 @@
 #include "server/probe/bpf_object.h"
 #include "server/probe/event_reader.h"
 #include "server/probe/in_flight.h"
+#include "server/probe/injection_object.h"
 #include "server/probe/probe_backend.h"
 #include "server/probe/request_metrics.h"
 #include "server/probe/slot_allocator.h"
@@ -35,6 +36,8 @@ class LibbpfBackend : public ProbeBackend {
   size_t ContextsInFlight() const;
   // Connections of requests being made that lead to them.
   size_t ConnectionsInFlight() const;
+  // Requests being made whose headers are to be written.
+  size_t HeadersInFlight() const;
   // Routes of requests being served.
   size_t RoutesInFlight() const;
   // Work that was handed from one goroutine to another.
@@ -54,6 +57,7 @@ class LibbpfBackend : public ProbeBackend {
   const absl::StatusOr<std::unique_ptr<BpfObject>> object_;
   const std::unique_ptr<RequestMetrics> request_metrics_;  // null where nothing is available
   SlotAllocator slots_;
+  InjectionPrograms injection_;
 };
 
 }  // namespace uprobed::probe

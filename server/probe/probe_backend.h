@@ -22,6 +22,7 @@ struct AttachOptions {
   bool client_body = false;        // a client's request ends with the body of its response
   bool stitch_traces = false;      // the client's sites tell which connection a request goes out on
   bool framework_routes = false;   // routers tell the route of each request
+  bool inject_traceparent = false;  // requests that are made are given the header
   SpanLimits span_limits;
   std::vector<uint32_t> scoped_pids;  // empty: every process of the binary
   // Called with the slot before the first site is live, so that no event comes unannounced.
@@ -59,7 +60,8 @@ class ProbeBackend {
 
   // Attaches to the open binary `fd` after comparing each site's bytes with it. The slot is filled
   // before the first site is live. All or nothing. Reasons: PROFILE_BYTES_MISMATCH,
-  // SLOTS_EXHAUSTED, KERNEL_FEATURE_MISSING, DAEMON_CAPS_MISSING, ATTACH_FAILED.
+  // SLOTS_EXHAUSTED, KERNEL_FEATURE_MISSING, DAEMON_CAPS_MISSING, ATTACH_FAILED; for what is asked
+  // of the kernel by an option, STITCHING_UNAVAILABLE, INJECTION_UNAVAILABLE.
   virtual absl::StatusOr<std::unique_ptr<Attachment>> Attach(int fd,
                                                              const profile::Profile& profile,
                                                              const AttachOptions& options) = 0;

@@ -13,6 +13,7 @@
 #include "server/profile/error_methods.h"
 #include "server/profile/fields.h"
 #include "server/profile/http2_names.h"
+#include "server/profile/injection_sites.h"
 #include "server/profile/response_sites.h"
 #include "server/profile/router_names.h"
 #include "server/profile/runtime_sites.h"
@@ -91,6 +92,11 @@ bool TellsRoutes(const Profile& profile, const AttachOptions& options) {
          std::any_of(profile.sites.begin(), profile.sites.end(), [&profile](const Site& site) {
            return site.kind == SiteKind::kServerRoute && profile::KnowsRoute(site, profile.fields);
          });
+}
+
+bool Injects(const Profile& profile, const AttachOptions& options) {
+  return options.inject_traceparent && Wants(options, profile::Instrumentation::kHttpClient) &&
+         profile::KnowsInjection(profile);
 }
 
 bool IsContext(up_field field) {
@@ -188,6 +194,8 @@ up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& opt
   if (Wants(options, profile::Instrumentation::kGoroutines)) slot.flags |= UP_SLOT_GOROUTINES;
   if (Wants(options, profile::Instrumentation::kChannels)) slot.flags |= UP_SLOT_CHANNELS;
   if (TellsRoutes(profile, options)) slot.flags |= UP_SLOT_ROUTES;
+  if (options.stitch_traces) slot.flags |= UP_SLOT_STITCHED;
+  if (Injects(profile, options)) slot.flags |= UP_SLOT_INJECTED;
   if (std::any_of(profile.sites.begin(), profile.sites.end(), HasArgumentsOnStack)) {
     slot.flags |= UP_SLOT_STACK_ABI;
   }

@@ -20,6 +20,7 @@ constexpr std::string_view kServerResponse = "net/http.response";
 constexpr std::string_view kClientResponse = "net/http.Response";
 constexpr std::string_view kConn = "net/http.conn";
 constexpr std::string_view kPersistConn = "net/http.persistConn";
+constexpr std::string_view kBufioWriter = "bufio.Writer";
 constexpr std::string_view kPollFd = "internal/poll.FD";
 constexpr std::string_view kGoroutine = "runtime.g";
 constexpr std::string_view kBundledState = "net/http.http2responseWriterState";
@@ -185,6 +186,10 @@ constexpr std::array<FieldSpec, UP_FIELD_COUNT> kFields = {{
      Need::kIfPresent},
     {UP_FIELD_HTTP2_MODULE_CLIENT_TLS_STATE, "golang.org/x/net/http2.ClientConn", "tlsState",
      kClient, Need::kIfPresent},
+    {UP_FIELD_PERSIST_CONN_BW, kPersistConn, "bw", kClient, Need::kIfPresent},
+    {UP_FIELD_BUFIO_WRITER_ERR, kBufioWriter, "err", kClient, Need::kIfPresent},
+    {UP_FIELD_BUFIO_WRITER_BUF, kBufioWriter, "buf", kClient, Need::kIfPresent},
+    {UP_FIELD_BUFIO_WRITER_N, kBufioWriter, "n", kClient, Need::kIfPresent},
 }};
 
 }  // namespace

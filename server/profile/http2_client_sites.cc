@@ -18,8 +18,10 @@ namespace {
 constexpr std::array<std::string_view, 3> kRoundTripMethods = {"internalRoundTrip", "roundTrip",
                                                                "RoundTrip"};
 constexpr char kStartGoroutine[] = "runtime.newproc";
+constexpr std::string_view kWriteHeadersMethod = "writeHeaders";
+constexpr char kFlush[] = "bufio.(*Writer).Flush";
 
-std::string RoundTripOf(const Http2Names& names, std::string_view method) {
+std::string MethodOf(const Http2Names& names, std::string_view method) {
   return fmt::format("{}.{}", names.client_connection, method);
 }
 
@@ -37,7 +39,7 @@ absl::StatusOr<std::vector<Site>> FindAttempt(const elf::ElfFile& file,
                                               const elf::GoFunctions& functions, CallAbi abi,
                                               const Http2Names& names) {
   for (const std::string_view method : kRoundTripMethods) {
-    const std::string function = RoundTripOf(names, method);
+    const std::string function = MethodOf(names, method);
     const absl::StatusOr<ControlFlow> flow = ReadFunction(file, functions, function);
     if (!flow.ok()) {
       if (absl::IsFailedPrecondition(flow.status())) continue;
@@ -49,19 +51,37 @@ absl::StatusOr<std::vector<Site>> FindAttempt(const elf::ElfFile& file,
   return std::vector<Site>();
 }
 
+absl::StatusOr<std::vector<Site>> FindHeaders(const elf::ElfFile& file,
+                                              const elf::GoFunctions& functions, CallAbi abi,
+                                              const Http2Names& names) {
+  const absl::StatusOr<ControlFlow> flow =
+      ReadFunction(file, functions, MethodOf(names, kWriteHeadersMethod));
+  if (!flow.ok()) {
+    if (absl::IsFailedPrecondition(flow.status())) return std::vector<Site>();
+    return flow.status();
+  }
+  const std::vector<size_t> calls = flow->CallsTo(kFlush);
+  if (calls.size() != 1) return std::vector<Site>();
+  constexpr SiteKind kKind = SiteKind::kHttp2ClientHeaders;
+  return MakeSites(file, *flow, {{kKind, calls.front(), false, ArgumentsOf(kKind, abi)}});
+}
+
 }  // namespace
 
 bool IsHttp2ClientSite(SiteKind kind) {
-  return kind == SiteKind::kHttp2ClientAttempt || kind == SiteKind::kHttp2ClientStream;
+  return kind == SiteKind::kHttp2ClientAttempt || kind == SiteKind::kHttp2ClientStream ||
+         kind == SiteKind::kHttp2ClientHeaders;
 }
 
 bool Http2ClientSiteLiesIn(SiteKind kind, std::string_view function) {
   const Http2Names* names = Http2NamesWith(function);
   if (names == nullptr) return false;
   if (kind == SiteKind::kHttp2ClientStream) return function == names->encode_headers_function;
-  return std::any_of(
-      kRoundTripMethods.begin(), kRoundTripMethods.end(),
-      [&](std::string_view method) { return function == RoundTripOf(*names, method); });
+  if (kind == SiteKind::kHttp2ClientHeaders) {
+    return function == MethodOf(*names, kWriteHeadersMethod);
+  }
+  return std::any_of(kRoundTripMethods.begin(), kRoundTripMethods.end(),
+                     [&](std::string_view method) { return function == MethodOf(*names, method); });
 }
 
 absl::StatusOr<std::vector<Site>> FindHttp2ClientSites(
@@ -77,6 +97,8 @@ absl::StatusOr<std::vector<Site>> FindHttp2ClientSites(
     if (attempt.empty() || stream.empty()) continue;
     sites.insert(sites.end(), attempt.begin(), attempt.end());
     sites.insert(sites.end(), stream.begin(), stream.end());
+    ASSIGN_OR_RETURN(const std::vector<Site> headers, FindHeaders(file, functions, abi, names));
+    sites.insert(sites.end(), headers.begin(), headers.end());
   }
   return sites;
 }

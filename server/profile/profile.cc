@@ -12,7 +12,7 @@ namespace {
 template <typename T, size_t N>
 using Names = std::array<std::pair<T, std::string_view>, N>;
 
-constexpr Names<SiteKind, 46> kSiteKinds = {
+constexpr Names<SiteKind, 48> kSiteKinds = {
     {{SiteKind::kServerStart, "server_start"},
      {SiteKind::kServerEnd, "server_end"},
      {SiteKind::kClientStart, "client_start"},
@@ -58,7 +58,9 @@ constexpr Names<SiteKind, 46> kSiteKinds = {
      {SiteKind::kClientGzipBody, "client_gzip_body"},
      {SiteKind::kServerRoute, "server_route"},
      {SiteKind::kHttp2ClientAttempt, "http2_client_attempt"},
-     {SiteKind::kHttp2ClientStream, "http2_client_stream"}}};
+     {SiteKind::kHttp2ClientStream, "http2_client_stream"},
+     {SiteKind::kHttp2ClientHeaders, "http2_client_headers"},
+     {SiteKind::kClientHeaders, "client_headers"}}};
 constexpr Names<CostClass, 2> kCostClasses = {
     {{CostClass::kEmulated, "emulated"}, {CostClass::kSingleStepped, "single_stepped"}}};
 constexpr Names<Source, 6> kSources = {{{Source::kSymtab, "symtab"},
@@ -172,6 +174,8 @@ Instrumentation InstrumentationOf(SiteKind kind) {
     case SiteKind::kClientGzipBody:
     case SiteKind::kHttp2ClientAttempt:
     case SiteKind::kHttp2ClientStream:
+    case SiteKind::kClientHeaders:
+    case SiteKind::kHttp2ClientHeaders:
       break;
   }
   return Instrumentation::kHttpClient;

@@ -85,6 +85,8 @@ enum class SiteKind : uint8_t {
   kClientGzipBody,
   kHttp2ClientAttempt,  // an attempt begins on a connection of HTTP/2
   kHttp2ClientStream,   // it has a stream, and its headers are about to be written
+  kHttp2ClientHeaders,  // the headers of a request of HTTP/2 are about to be flushed
+  kClientHeaders,       // the request line of a request of HTTP/1 is written, its headers follow
 };
 
 // How dear a hit is: whether the kernel runs the replaced instruction inside the same trap.

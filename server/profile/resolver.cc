@@ -17,6 +17,7 @@
 #include "server/profile/go_version.h"
 #include "server/profile/http2_client_sites.h"
 #include "server/profile/http2_names.h"
+#include "server/profile/injection_sites.h"
 #include "server/profile/known_offsets.h"
 #include "server/profile/offsets.h"
 #include "server/profile/response_sites.h"
@@ -231,6 +232,8 @@ absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& 
     ASSIGN_OR_RETURN(const std::vector<Site> streams,
                      FindHttp2ClientSites(file, functions, abi, profile.fields));
     profile.sites.insert(profile.sites.end(), streams.begin(), streams.end());
+    ASSIGN_OR_RETURN(const std::vector<Site> headers, FindInjectionSites(file, functions, abi));
+    profile.sites.insert(profile.sites.end(), headers.begin(), headers.end());
   }
 
   RETURN_IF_ERROR(AddSites(Instrumentation::kGoroutines, FindGoroutineSites(file, functions, abi),

@@ -7,6 +7,7 @@
 #include "server/base/errors.h"
 #include "server/profile/grpc_names.h"
 #include "server/profile/http2_client_sites.h"
+#include "server/profile/injection_sites.h"
 #include "server/profile/response_sites.h"
 #include "server/profile/router_names.h"
 #include "server/profile/runtime_sites.h"
@@ -74,6 +75,8 @@ bool LiesIn(SiteKind kind, std::string_view function) {
     }
     case SiteKind::kClientConnection:
       return function == kExchangeFunction;
+    case SiteKind::kClientHeaders:
+      return function == kWriteRequestFunction;
     case SiteKind::kServerRoute:
       return FindRouter(function) != nullptr;
     case SiteKind::kGrpcServerStart:
@@ -115,6 +118,8 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
       return {};
     case SiteKind::kClientConnection:  // (pc *persistConn) roundTrip(req), in the callee
       return {at("connection", 0, 1)};
+    case SiteKind::kClientHeaders:  // (t *transferWriter) writeHeader(w io.Writer, trace)
+      return {at("writer", 2, 2)};
     case SiteKind::kServerRecover:  // returned (any), behind the argument
       return {at("recovered", 1, 2)};
     case SiteKind::kHttp2ServerStart:  // (sc *serverConn) runHandler(rw, req, handler), in it
@@ -176,6 +181,8 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
       return {at("request", 1, 2)};
     case SiteKind::kHttp2ClientStream:  // (cs *clientStream) encodeAndWriteHeaders(req), in it
       return {at("stream", 0, 1), at("request", 1, 2)};
+    case SiteKind::kHttp2ClientHeaders:  // (b *Writer) Flush()
+      return {at("writer", 0, 0)};
     case SiteKind::kHttp2ServerFirstByte:
     case SiteKind::kHttp2ClientBodyRead:
     case SiteKind::kClientGzipBody:

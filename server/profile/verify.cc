@@ -89,6 +89,8 @@ absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& si
     case SiteKind::kServerEnd:
     case SiteKind::kServerRefused:
     case SiteKind::kServerRoute:
+    case SiteKind::kClientHeaders:
+    case SiteKind::kHttp2ClientHeaders:
     case SiteKind::kHttp2ServerEnd:
     case SiteKind::kHttp2ServerPanic:
     case SiteKind::kHttp2ServerAbort:

@@ -31,6 +31,7 @@ constexpr char kInstrumentationsField[] = "spec.instrumentations";
 constexpr char kCaptureQueryField[] = "spec.capture_query";
 constexpr char kStitchTracesField[] = "spec.stitch_traces";
 constexpr char kFrameworkRoutesField[] = "spec.framework_routes";
+constexpr char kInjectTraceparentField[] = "spec.inject_traceparent";
 constexpr char kCausalityGoroutinesField[] = "spec.causality.goroutines";
 constexpr char kCausalityChannelsField[] = "spec.causality.channels";
 constexpr char kServerFirstByteField[] = "spec.timing.server_first_byte";
@@ -39,10 +40,13 @@ constexpr char kAllowSuspectField[] = "spec.allow_suspect_profile";
 constexpr char kServiceNameField[] = "spec.service_name";
 constexpr char kLabelsField[] = "labels";
 
-constexpr std::array<std::pair<up_counter, const char*>, 23> kHits{{
+constexpr std::array<std::pair<up_counter, const char*>, 26> kHits{{
     {UP_COUNTER_HITS_CLIENT_CONNECTION, "client_connection"},
     {UP_COUNTER_HITS_HTTP2_CLIENT_ATTEMPT, "http2_client_attempt"},
     {UP_COUNTER_HITS_HTTP2_CLIENT_STREAM, "http2_client_stream"},
+    {UP_COUNTER_HITS_CLIENT_CONNECTION, "client_connection"},
+    {UP_COUNTER_HITS_CLIENT_HEADERS, "client_headers"},
+    {UP_COUNTER_HITS_HTTP2_CLIENT_HEADERS, "http2_client_headers"},
     {UP_COUNTER_HITS_SERVER_START, "server_start"},
     {UP_COUNTER_HITS_SERVER_END, "server_end"},
     {UP_COUNTER_HITS_CLIENT_START, "client_start"},
@@ -77,6 +81,13 @@ constexpr std::array<std::pair<up_counter, const char*>, 3> kSuppressed{{
     {UP_COUNTER_SUPPRESSED_SAMPLED, "sampled"},
     {UP_COUNTER_SUPPRESSED_RATE_LIMITED, "rate_limited"},
 }};
+constexpr std::array<std::pair<up_counter, const char*>, 5> kNotInjected{{
+    {UP_COUNTER_NOT_INJECTED_OWN_HEADER, "own_header"},
+    {UP_COUNTER_NOT_INJECTED_HEADERS, "headers"},
+    {UP_COUNTER_NOT_INJECTED_NO_ROOM, "no_room"},
+    {UP_COUNTER_NOT_INJECTED_NO_REQUEST, "no_request"},
+    {UP_COUNTER_NOT_INJECTED_FAULT, "fault"},
+}};
 
 v1::Probe::State StateToProto(control::ProbeState state) {
   switch (state) {
@@ -109,6 +120,7 @@ void FillSpec(const store::ProbeSpec& from, v1::ProbeSpec& to) {
   to.set_capture_query(from.capture_query);
   to.set_stitch_traces(from.stitch_traces);
   to.set_framework_routes(from.framework_routes);
+  to.set_inject_traceparent(from.inject_traceparent);
   to.set_allow_suspect_profile(from.allow_suspect_profile);
   to.mutable_causality()->set_goroutines(from.causality_goroutines);
   to.mutable_causality()->set_channels(from.causality_channels);
@@ -128,6 +140,10 @@ void FillCounters(const control::ProbeStatus& from, v1::ProbeCounters& to) {
   }
   for (const auto& [counter, name] : kSuppressed) {
     (*to.mutable_suppressed())[name] = from.counters.value[counter];
+  }
+  to.set_injected(from.counters.value[UP_COUNTER_INJECTED]);
+  for (const auto& [counter, name] : kNotInjected) {
+    (*to.mutable_not_injected())[name] = from.counters.value[counter];
   }
 }
 
@@ -196,6 +212,7 @@ absl::StatusOr<store::ProbeRecord> FreeFields(const v1::Probe& probe) {
   record.spec.capture_query = probe.spec().capture_query();
   record.spec.stitch_traces = probe.spec().stitch_traces();
   record.spec.framework_routes = probe.spec().framework_routes();
+  record.spec.inject_traceparent = probe.spec().inject_traceparent();
   record.spec.causality_goroutines = probe.spec().causality().goroutines();
   record.spec.causality_channels = probe.spec().causality().channels();
   record.spec.server_first_byte = probe.spec().timing().server_first_byte();
@@ -240,6 +257,7 @@ std::set<std::string> AllUpdatableFields() {
                                kCausalityGoroutinesField,
                                kCausalityChannelsField,
                                kFrameworkRoutesField,
+                               kInjectTraceparentField,
                                kServerFirstByteField,
                                kClientBodyField};
   fields.insert(SpanLimitsFields().begin(), SpanLimitsFields().end());
@@ -365,6 +383,9 @@ absl::StatusOr<store::ProbeRecord> ApplyChange(const v1::Probe& change,
   if (fields.contains(kStitchTracesField)) spec.stitch_traces = wanted.spec.stitch_traces;
   if (fields.contains(kFrameworkRoutesField)) {
     spec.framework_routes = wanted.spec.framework_routes;
+  }
+  if (fields.contains(kInjectTraceparentField)) {
+    spec.inject_traceparent = wanted.spec.inject_traceparent;
   }
   if (fields.contains(kCaptureQueryField)) spec.capture_query = wanted.spec.capture_query;
   if (fields.contains(kCausalityGoroutinesField)) {

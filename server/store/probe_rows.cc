@@ -51,14 +51,28 @@ absl::Status InsertAll(Database& database, const ProbeRecord& probe) {
                    " boot_id, enabled, capture_query, service_name, create_time_unix_ns,"
                    " update_time_unix_ns, allow_suspect_profile, stitch_traces,"
                    " causality_goroutines, causality_channels, server_first_byte, client_body,"
-                   " framework_routes)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                   {probe.id, probe.uid, probe.generation, spec.binary_path, spec.pid,
-                    static_cast<int64_t>(spec.pid_start_time), spec.boot_id, spec.enabled,
-                    spec.capture_query, spec.service_name, probe.create_time_unix_ns,
-                    probe.update_time_unix_ns, spec.allow_suspect_profile, spec.stitch_traces,
-                    spec.causality_goroutines, spec.causality_channels, spec.server_first_byte,
-                    spec.client_body, spec.framework_routes})
+                   " framework_routes, inject_traceparent)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   {probe.id,
+                    probe.uid,
+                    probe.generation,
+                    spec.binary_path,
+                    spec.pid,
+                    static_cast<int64_t>(spec.pid_start_time),
+                    spec.boot_id,
+                    spec.enabled,
+                    spec.capture_query,
+                    spec.service_name,
+                    probe.create_time_unix_ns,
+                    probe.update_time_unix_ns,
+                    spec.allow_suspect_profile,
+                    spec.stitch_traces,
+                    spec.causality_goroutines,
+                    spec.causality_channels,
+                    spec.server_first_byte,
+                    spec.client_body,
+                    spec.framework_routes,
+                    spec.inject_traceparent})
           .status());
   RETURN_IF_ERROR(InsertProbeLimits(database, probe));
   int64_t position = 0;
@@ -84,7 +98,7 @@ absl::Status ReadHeads(Database& database, std::map<std::string, ProbeRecord>& p
       "SELECT id, uid, generation, binary_path, pid, pid_start_time, boot_id, enabled,"
       " capture_query, service_name, create_time_unix_ns, update_time_unix_ns,"
       " allow_suspect_profile, stitch_traces, causality_goroutines, causality_channels,"
-      " server_first_byte, client_body, framework_routes FROM probes",
+      " server_first_byte, client_body, framework_routes, inject_traceparent FROM probes",
       {}, [&](const Row& row) {
         RowDecoder decoder(row, "probes/" + row.Text(0));
         ProbeRecord& probe = probes[decoder.Text(0)];
@@ -107,6 +121,7 @@ absl::Status ReadHeads(Database& database, std::map<std::string, ProbeRecord>& p
         probe.spec.server_first_byte = decoder.Flag(16);
         probe.spec.client_body = decoder.Flag(17);
         probe.spec.framework_routes = decoder.Flag(18);
+        probe.spec.inject_traceparent = decoder.Flag(19);
         return decoder.status();
       });
 }

@@ -175,6 +175,14 @@ class E2eTest(unittest.TestCase):
     def attach(self, *arguments):
         return self.client("attach", "-o", "json", *arguments).json()
 
+    def skip_where_nothing_is_injected(self, program):
+        """Kernels that are locked down do not let anybody write into a program."""
+        tried = self.run_client("attach", program, "--name", "tried", "--inject-traceparent")
+        self.client("detach", "tried")
+        if tried.code != 0:
+            self.assertEqual(tried.reason, "INJECTION_UNAVAILABLE", tried.err)
+            self.skipTest(tried.err)
+
     def probe(self, name):
         return self.client("probe", "describe", name, "-o", "json").json()
 

@@ -80,6 +80,16 @@ class Hits(harness.E2eTest):
             more = self.hits("the same, " + " ".join(option), harness.hello(), calling, option)
             self.assertGreater(more, by_default, option)
 
+    def test_two_more_to_inject_traceparent(self):
+        self.start_daemon()
+        client, url = harness.TARGETS / "loadgen", f"http://{self.start()}/hello"
+        self.skip_where_nothing_is_injected(client)
+        # The connection is noted in the same hit for both.
+        for options in (("--inject-traceparent",), ("--inject-traceparent", "--stitch-traces")):
+            hits = self.hits("HTTP/1 client, " + " ".join(options), client, url, options)
+            self.assertGreaterEqual(hits, 4, options)
+            self.assertLessEqual(hits, 4 + MORE, options)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -17,6 +17,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/base/errors.h"
 #include "server/control/event_directory.h"
 #include "server/elf/elf_file.h"
 #include "server/event_loop.h"
@@ -112,6 +113,7 @@ class KernelTest : public ::testing::Test {
     options.instrumentations.insert(options.instrumentations.end(), causality.begin(),
                                     causality.end());
     options.framework_routes = framework_routes;
+    options.inject_traceparent = inject_traceparent_;
     options.scoped_pids = std::move(scoped_pids);
     options.span_limits = span_limits_;
     auto error_methods = std::make_shared<span::ErrorMethods>();
@@ -126,6 +128,10 @@ class KernelTest : public ::testing::Test {
     };
     absl::StatusOr<std::unique_ptr<probe::Attachment>> attachment =
         backend_.Attach(file->fd(), *profile, options);
+    if (inject_traceparent_ && ReasonOf(attachment.status()) == "INJECTION_UNAVAILABLE") {
+      refusal_ = attachment.status();
+      return nullptr;
+    }
     EXPECT_TRUE(attachment.ok()) << attachment.status();
     return attachment.ok() ? *std::move(attachment) : nullptr;
   }
@@ -145,6 +151,8 @@ class KernelTest : public ::testing::Test {
   }
 
   SpanLimits span_limits_;  // of what is attached from now on
+  bool inject_traceparent_ = false;
+  absl::Status refusal_;  // of a kernel that lets nobody inject
   probe::LibbpfBackend backend_;
   control::EventDirectory directory_;
   SpanCollector spans_;

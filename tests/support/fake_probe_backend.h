@@ -47,6 +47,7 @@ class FakeProbeBackend : public probe::ProbeBackend {
       ++attempts_;
       const auto refusal = refusals_.find(profile.identity.Id());
       if (refusal != refusals_.end()) return refusal->second;
+      if (options.inject_traceparent && !injection_refusal_.ok()) return injection_refusal_;
       slot = next_slot_++;
     }
     if (options.on_slot) options.on_slot(slot);
@@ -90,6 +91,11 @@ class FakeProbeBackend : public probe::ProbeBackend {
   void RefuseSpanLimits(const absl::Status& error) {
     const absl::MutexLock lock(&mutex_);
     limits_refusal_ = error;
+  }
+  // Attaching with inject_traceparent fails from now on; OK: works again.
+  void RefuseInjection(const absl::Status& error) {
+    const absl::MutexLock lock(&mutex_);
+    injection_refusal_ = error;
   }
   // Of attachments made from now on.
   void SetSingleSteppedSites(uint32_t sites) {
@@ -169,6 +175,7 @@ class FakeProbeBackend : public probe::ProbeBackend {
   std::function<void(uint32_t)> during_detach_;
   absl::Status available_ ABSL_GUARDED_BY(mutex_);
   absl::Status limits_refusal_ ABSL_GUARDED_BY(mutex_);
+  absl::Status injection_refusal_ ABSL_GUARDED_BY(mutex_);
   std::vector<probe::Feature> features_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, absl::Status> refusals_ ABSL_GUARDED_BY(mutex_);
   std::map<uint32_t, Attached> live_ ABSL_GUARDED_BY(mutex_);

@@ -36,11 +36,26 @@ void SetError(v1::Probe& probe, grpc::StatusCode code, const std::string& reason
 TEST(Attach, SendsAllThatWasAskedFor) {
   FakeDaemon daemon;
   daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
-  const CommandResult result = RunCommand(
-      daemon, {"attach", "--label", "team=a", "--instrumentation", "http_server,http_client",
-               "/srv/shop", "--name", "probes/shop", "--service", "Shop", "--capture-query",
-               "--stitch-traces", "--framework-routes", "--timing", "first-byte,body",
-               "--allow-suspect-profile", "--wait-for-binary", "--label", "tier=1"});
+  const CommandResult result = RunCommand(daemon, {"attach",
+                                                   "--label",
+                                                   "team=a",
+                                                   "--instrumentation",
+                                                   "http_server,http_client",
+                                                   "/srv/shop",
+                                                   "--name",
+                                                   "probes/shop",
+                                                   "--service",
+                                                   "Shop",
+                                                   "--capture-query",
+                                                   "--stitch-traces",
+                                                   "--framework-routes",
+                                                   "--inject-traceparent",
+                                                   "--timing",
+                                                   "first-byte,body",
+                                                   "--allow-suspect-profile",
+                                                   "--wait-for-binary",
+                                                   "--label",
+                                                   "tier=1"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_EQ(result.out, "probes/shop is ACTIVE: 6 sites, 1 process\n");
   const v1::CreateProbeRequest& request = daemon.script.create_probe;
@@ -55,6 +70,7 @@ TEST(Attach, SendsAllThatWasAskedFor) {
   EXPECT_TRUE(spec.timing().server_first_byte());
   EXPECT_TRUE(spec.timing().client_body());
   EXPECT_TRUE(spec.framework_routes());
+  EXPECT_TRUE(spec.inject_traceparent());
   EXPECT_TRUE(spec.allow_suspect_profile());
   EXPECT_TRUE(spec.enabled());
   EXPECT_THAT(spec.instrumentations(),

@@ -102,6 +102,18 @@ TEST_F(ChangeTest, AttachesAnewForTheRoutesOfRouters) {
   EXPECT_TRUE(backend_.live().begin()->second.options.framework_routes);
 }
 
+TEST_F(ChangeTest, AttachesAnewToInjectTraceparent) {
+  EXPECT_FALSE(backend_.live().begin()->second.options.inject_traceparent);
+  record_.spec.inject_traceparent = true;
+
+  const absl::StatusOr<Probe> probe = Update();
+
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  EXPECT_EQ(probe->status.state, ProbeState::kActive);
+  ASSERT_EQ(backend_.live().size(), 1u);
+  EXPECT_TRUE(backend_.live().begin()->second.options.inject_traceparent);
+}
+
 TEST_F(ChangeTest, AttachesAnewToFindParents) {
   record_.spec.causality_channels = true;
 

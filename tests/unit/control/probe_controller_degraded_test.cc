@@ -87,6 +87,47 @@ TEST_F(DegradedTest, IsDegradedWithoutWhatTracesAreStitchedBy) {
             "STITCHING_UNAVAILABLE");
 }
 
+TEST_F(DegradedTest, IsDegradedWithoutWhatTraceparentIsInjectedBy) {
+  const auto inject = [](store::ProbeSpec& spec) { spec.inject_traceparent = true; };
+  const auto without = [&](const std::string& name, auto change) {
+    return ReasonOfProbe(name, Binary(name), inject, change);
+  };
+  const auto without_site = [&](const std::string& name, profile::SiteKind kind) {
+    return without(name, [kind](profile::Profile& p) {
+      std::erase_if(p.sites, [kind](const profile::Site& site) { return site.kind == kind; });
+    });
+  };
+  EXPECT_EQ(without("whole", [](profile::Profile&) {}), "OK");
+  EXPECT_EQ(without("fieldless", [](profile::Profile& p) { p.fields.erase("bufio.Writer.n"); }),
+            "INJECTION_UNAVAILABLE");
+  EXPECT_EQ(without_site("siteless", profile::SiteKind::kClientHeaders), "INJECTION_UNAVAILABLE");
+  EXPECT_EQ(without_site("unconnected", profile::SiteKind::kClientConnection),
+            "INJECTION_UNAVAILABLE");
+  const auto server_only = [&inject](store::ProbeSpec& spec) {
+    inject(spec);
+    spec.instrumentations = {Instrumentation::kHttpServer};
+  };
+  EXPECT_EQ(
+      ReasonOfProbe("unobserved", Binary("unobserved"), server_only, [](profile::Profile&) {}),
+      "INJECTION_UNAVAILABLE");
+}
+
+// As the backend does where the kernel is locked down.
+TEST_F(DegradedTest, FailsWhereTheKernelLetsNobodyInject) {
+  backend_.RefuseInjection(MakeError(absl::StatusCode::kFailedPrecondition, "INJECTION_UNAVAILABLE",
+                                     "the kernel is locked down"));
+  store::ProbeRecord record = Record("web", Binary("shop"));
+  record.spec.inject_traceparent = true;
+
+  const absl::StatusOr<Probe> refused = Create(record);
+  const absl::StatusOr<Probe> without = Create(Record("without", Binary("other")));
+
+  EXPECT_EQ(ReasonOf(refused.ok() ? refused->status.error : refused.status()),
+            "INJECTION_UNAVAILABLE");
+  ASSERT_TRUE(without.ok()) << without.status();
+  EXPECT_EQ(without->status.state, ProbeState::kActive);
+}
+
 TEST_F(DegradedTest, IsDegradedWhereTracesAreToBeStitchedToWhatIsNotObserved) {
   store::ProbeRecord record = Record("web", Binary("shop"));
   record.spec.instrumentations = {Instrumentation::kHttpServer};

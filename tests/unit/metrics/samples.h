@@ -84,6 +84,7 @@ inline SelfMetricsSources SampleSources() {
           .contexts_in_flight = [] { return size_t{54}; },
           .routes_in_flight = [] { return size_t{57}; },
           .connections_in_flight = [] { return size_t{55}; },
+          .headers_in_flight = [] { return size_t{77}; },
           .handoffs_in_flight = [] { return size_t{56}; }};
 }
 

@@ -30,6 +30,7 @@ TEST_F(SelfMetricsTest, CountsRequestsInFlight) {
   EXPECT_EQ(Value("uprobed_request_contexts_in_flight"), 54);
   EXPECT_EQ(Value("uprobed_request_routes_in_flight"), 57);
   EXPECT_EQ(Value("uprobed_outgoing_connections_in_flight"), 55);
+  EXPECT_EQ(Value("uprobed_outgoing_headers_in_flight"), 77);
   EXPECT_EQ(Value("uprobed_handoffs_in_flight"), 56);
 }
 

@@ -81,10 +81,11 @@ TEST_P(BpfObjects, HaveAProgramForEachKindOfSite) {
       ProgramsOf(object.get()),
       ElementsAre(Key("channel_close"), Key("channel_receive"), Key("channel_receive_direct"),
                   Key("channel_send"), Key("channel_send_direct"), Key("client_body"),
-                  Key("client_connection"), Key("client_end"), Key("client_start"),
-                  Key("goroutine_start"), Key("grpc_client_end"), Key("grpc_client_start"),
-                  Key("grpc_server_end"), Key("grpc_server_gone"), Key("grpc_server_start"),
-                  Key("http2_client_attempt"), Key("http2_client_stream"), Key("http2_server_end"),
+                  Key("client_connection"), Key("client_end"), Key("client_headers"),
+                  Key("client_start"), Key("goroutine_start"), Key("grpc_client_end"),
+                  Key("grpc_client_start"), Key("grpc_server_end"), Key("grpc_server_gone"),
+                  Key("grpc_server_start"), Key("http2_client_attempt"),
+                  Key("http2_client_headers"), Key("http2_client_stream"), Key("http2_server_end"),
                   Key("http2_server_start"), Key("http2_server_unfinished"), Key("select_done"),
                   Key("select_receive"), Key("select_send"), Key("server_end"),
                   Key("server_first_byte"), Key("server_recover"), Key("server_refused"),
@@ -101,16 +102,17 @@ TEST_P(BpfObjects, ShareTheMapsWithTheDaemon) {
   ASSERT_NE(object, nullptr);
   ASSERT_NE(amd64, nullptr);
 
-  EXPECT_THAT(MapsOf(object.get()),
-              ElementsAre(Key("client_bodies"), Key("client_requests"), Key("counters"),
-                          Key("empty_client_body"), Key("events"), Key("failed_bodies"),
-                          Key("goroutine_origins"), Key("grpc_client_requests"),
-                          Key("http2_attempts"), Key("no_request_metrics"),
-                          Key("outgoing_connections"), Key("overflowed_request_metrics"),
-                          Key("profile_slots"), Key("request_metrics"), Key("scoped_processes"),
-                          Key("scratches"), Key("select_receives"), Key("sent_elements"),
-                          Key("server_contexts"), Key("server_requests"), Key("server_routes"),
-                          Key("span_limits"), Key("span_rates"), Key("timer_functions")));
+  EXPECT_THAT(
+      MapsOf(object.get()),
+      ElementsAre(Key("client_bodies"), Key("client_requests"), Key("counters"),
+                  Key("empty_client_body"), Key("events"), Key("failed_bodies"),
+                  Key("goroutine_origins"), Key("grpc_client_requests"), Key("http2_attempts"),
+                  Key("no_request_metrics"), Key("outgoing_connections"), Key("outgoing_headers"),
+                  Key("overflowed_request_metrics"), Key("profile_slots"), Key("request_metrics"),
+                  Key("scoped_processes"), Key("scratches"), Key("select_receives"),
+                  Key("sent_elements"), Key("server_contexts"), Key("server_requests"),
+                  Key("server_routes"), Key("span_limits"), Key("span_rates"),
+                  Key("timer_functions")));
   EXPECT_EQ(MapsOf(object.get()), MapsOf(amd64.get()));
 }
 

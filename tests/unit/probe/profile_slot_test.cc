@@ -328,6 +328,26 @@ TEST(MakeSiteCookie, OfARouterSaysWhichItIs) {
   EXPECT_EQ(MakeSiteCookie(route, 2), 2 | uint64_t{UP_ROUTER_GORILLA} << UP_COOKIE_ROUTER_SHIFT);
 }
 
+TEST(MakeProfileSlot, InjectsOnlyWhereItIsAskedForAndKnownHow) {
+  Profile profile;
+  profile.sites = {MakeSite(SiteKind::kClientConnection, "push %rbp", {"connection"}),
+                   MakeSite(SiteKind::kClientHeaders, "call 0x10", {"writer"})};
+  for (const char* field : {"net/http.Request.Header", "net/http.persistConn.bw",
+                            "bufio.Writer.err", "bufio.Writer.buf", "bufio.Writer.n"}) {
+    profile.fields[field] = {.offset = 8, .source = profile::Source::kDwarf, .others = {}};
+  }
+  AttachOptions options;
+  options.instrumentations = {profile::Instrumentation::kHttpClient};
+  EXPECT_EQ(MakeProfileSlot(profile, options).flags, 0U);
+  options.stitch_traces = true;
+  EXPECT_EQ(MakeProfileSlot(profile, options).flags, uint32_t{UP_SLOT_STITCHED});
+  options.stitch_traces = false;
+  options.inject_traceparent = true;
+  EXPECT_EQ(MakeProfileSlot(profile, options).flags, uint32_t{UP_SLOT_INJECTED});
+  profile.sites.pop_back();
+  EXPECT_EQ(MakeProfileSlot(profile, options).flags, 0U);
+}
+
 TEST(MakeProfileSlot, LooksForRoutesOnlyWhereARouterTellsThem) {
   Profile profile;
   profile.sites = {MakeSite(SiteKind::kServerRoute, "call 0x10", {"route"})};

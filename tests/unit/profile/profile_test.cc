@@ -11,7 +11,7 @@ TEST(Profile, NamesItsValuesAndFindsThemAgain) {
         SiteKind::kClientResult, SiteKind::kClientError, SiteKind::kClientExchangeError,
         SiteKind::kClientBranch, SiteKind::kHttp2ServerStart, SiteKind::kHttp2ServerEnd,
         SiteKind::kHttp2ServerGoexit, SiteKind::kHttp2ServerPanic, SiteKind::kHttp2ServerAbort,
-        SiteKind::kClientConnection, SiteKind::kServerRoute}) {
+        SiteKind::kClientConnection, SiteKind::kServerRoute, SiteKind::kClientHeaders}) {
     EXPECT_EQ(SiteKindFromName(Name(kind)), kind);
   }
   for (const CostClass cost : {CostClass::kEmulated, CostClass::kSingleStepped}) {

@@ -8,6 +8,7 @@
 #include "server/profile/coverage.h"
 #include "server/profile/fields.h"
 #include "server/profile/go_version.h"
+#include "server/profile/injection_sites.h"
 #include "server/profile/response_sites.h"
 #include "server/profile/sites.h"
 #include "tests/unit/profile/resolved.h"
@@ -72,6 +73,8 @@ TEST_P(Targets, HaveServerAndClientWithEverySiteEmulated) {
     EXPECT_EQ(Count(*profile, SiteKind::kClientResult), 1u);
     EXPECT_EQ(Count(*profile, SiteKind::kClientConnection), 1u);
     EXPECT_TRUE(KnowsConnections(profile->fields));
+    EXPECT_EQ(Count(*profile, SiteKind::kClientHeaders), 1u);
+    EXPECT_TRUE(KnowsInjection(*profile));
     EXPECT_TRUE(KnowsFirstByte(*profile));
     EXPECT_TRUE(KnowsClientBodies(*profile));
     EXPECT_EQ(Count(*profile, SiteKind::kHttp2ServerFirstByte), 1u);

@@ -36,6 +36,7 @@ TEST(ProbeFromProto, TakesEachFieldThatACallerChooses) {
   probe.mutable_spec()->set_allow_suspect_profile(true);
   probe.mutable_spec()->set_stitch_traces(true);
   probe.mutable_spec()->set_framework_routes(true);
+  probe.mutable_spec()->set_inject_traceparent(true);
   probe.mutable_spec()->mutable_span_limits()->set_sample_ratio(0.5);
   probe.mutable_spec()->mutable_causality()->set_channels(true);
   probe.mutable_spec()->mutable_timing()->set_client_body(true);
@@ -52,6 +53,7 @@ TEST(ProbeFromProto, TakesEachFieldThatACallerChooses) {
   EXPECT_TRUE(record->spec.allow_suspect_profile);
   EXPECT_TRUE(record->spec.stitch_traces);
   EXPECT_TRUE(record->spec.framework_routes);
+  EXPECT_TRUE(record->spec.inject_traceparent);
   EXPECT_EQ(record->spec.span_limits.sample_ratio, 0.5);
   EXPECT_FALSE(record->spec.causality_goroutines);
   EXPECT_TRUE(record->spec.causality_channels);
@@ -138,7 +140,8 @@ TEST(ProbeToProto, TellsCountersByName) {
           Pair("channel_receive", 122), Pair("server_first_byte", 131), Pair("client_body", 132),
           Pair("grpc_server_start", 126), Pair("grpc_server_end", 127),
           Pair("grpc_client_start", 128), Pair("grpc_client_end", 129), Pair("server_route", 134),
-          Pair("http2_client_attempt", 141), Pair("http2_client_stream", 142)));
+          Pair("http2_client_attempt", 141), Pair("http2_client_stream", 142),
+          Pair("http2_client_headers", 143), Pair("client_headers", 144)));
   EXPECT_THAT(counters.losses(),
               UnorderedElementsAre(Pair("ring_full", 105), Pair("map_full", 106),
                                    Pair("no_start", 107), Pair("abandoned", 108),
@@ -146,6 +149,11 @@ TEST(ProbeToProto, TellsCountersByName) {
   EXPECT_THAT(
       counters.suppressed(),
       UnorderedElementsAre(Pair("filtered", 136), Pair("sampled", 137), Pair("rate_limited", 138)));
+  EXPECT_EQ(counters.injected(), 142U);
+  EXPECT_THAT(
+      counters.not_injected(),
+      UnorderedElementsAre(Pair("own_header", 146), Pair("headers", 147), Pair("no_room", 148),
+                           Pair("no_request", 149), Pair("fault", 150)));
 }
 
 TEST(ProbeToProto, TellsNameEtagAndTarget) {

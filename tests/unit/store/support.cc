@@ -122,6 +122,7 @@ ProbeRecord FullProbe(const std::string& id) {
                    .server_first_byte = true,
                    .client_body = true,
                    .framework_routes = true,
+                   .inject_traceparent = true,
                    .causality_goroutines = true,
                    .causality_channels = true,
                    .span_limits = {.methods = {"PUT", "GET"},

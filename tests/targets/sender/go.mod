@@ -1,0 +1,3 @@
+module example.com/uprobed/sender
+
+go 1.15
