@@ -80,6 +80,7 @@ static __always_inline uint64_t go_word(const struct up_profile_slot* profile,
 #define GO_HANDLE_STREAM_STREAM(profile, regs) go_word(profile, regs, (regs)->di, 4)
 
 /* In the prologue of a transport's writeStatus: the receiver, the stream, the status. */
+#define GO_WRITE_STATUS_TRANSPORT(profile, regs) go_word(profile, regs, (regs)->ax, 1)
 #define GO_WRITE_STATUS_STREAM(profile, regs) go_word(profile, regs, (regs)->bx, 2)
 #define GO_WRITE_STATUS_STATUS(profile, regs) go_word(profile, regs, (regs)->cx, 3)
 
@@ -90,6 +91,7 @@ static __always_inline uint64_t go_word(const struct up_profile_slot* profile,
 /* At calls of methods of gRPC's clientStream: the receiver. Of those that end it, and of
  * csAttempt's finish: the receiver, an error. */
 #define GO_CLIENT_STREAM(profile, regs) go_word(profile, regs, (regs)->ax, 0)
+#define GO_FINISH_ATTEMPT(profile, regs) go_word(profile, regs, (regs)->ax, 0)
 #define GO_FINISH_ITAB(profile, regs) go_word(profile, regs, (regs)->bx, 1)
 #define GO_FINISH_DATA(profile, regs) go_word(profile, regs, (regs)->cx, 2)
 

@@ -60,6 +60,7 @@
 #define GO_HANDLE_STREAM_STREAM(profile, regs) ((void)(profile), (regs)->regs[3])
 
 /* In the prologue of a transport's writeStatus: the receiver, the stream, the status. */
+#define GO_WRITE_STATUS_TRANSPORT(profile, regs) ((void)(profile), (regs)->regs[0])
 #define GO_WRITE_STATUS_STREAM(profile, regs) ((void)(profile), (regs)->regs[1])
 #define GO_WRITE_STATUS_STATUS(profile, regs) ((void)(profile), (regs)->regs[2])
 
@@ -70,6 +71,7 @@
 /* At calls of methods of gRPC's clientStream: the receiver. Of those that end it, and of
  * csAttempt's finish: the receiver, an error. */
 #define GO_CLIENT_STREAM(profile, regs) ((void)(profile), (regs)->regs[0])
+#define GO_FINISH_ATTEMPT(profile, regs) ((void)(profile), (regs)->regs[0])
 #define GO_FINISH_ITAB(profile, regs) ((void)(profile), (regs)->regs[1])
 #define GO_FINISH_DATA(profile, regs) ((void)(profile), (regs)->regs[2])
 

@@ -3,8 +3,10 @@
 #define UPROBED_BPF_GO_MAP_H_
 
 #include "bpf/go_read.h"
+#include "bpf/maps.h"
 
-/* Finds one key in an http.Header, a Go map[string][]string, by a bounded walk: no hashing, because
+/* Finds one key in a Go map[string][]string, an http.Header or a metadata.MD, by a bounded walk: no
+ * hashing, because
  * the hash function depends on the CPU and a per-process seed. Larger maps than the bounds are not
  * walked to their end, and the header then counts as absent. Slots that are empty need no look at
  * their control byte: their memory is zero, and a key that was deleted has lost its pointer
@@ -29,54 +31,80 @@
 #define MAX_CHAIN 2
 #define MAX_GROUPS 8
 
+/* "traceparent", little-endian, its first letter as net/textproto canonicalises it, or as gRPC
+ * lowers it. */
 #define TRACEPARENT_KEY_LENGTH 11
-/* "Traceparent", as net/textproto canonicalises it, little-endian. */
-#define TRACEPARENT_KEY_HEAD 0x7261706563617254ULL /* "Tracepar" */
+#define TRACEPARENT_KEY_HEAD 0x7261706563617274ULL /* "tracepar" */
 #define TRACEPARENT_KEY_TAIL 0x746e65ULL           /* "ent" */
+/* "tracestate" likewise. By its length one is told from the other. */
+#define TRACESTATE_KEY_LENGTH 10
+#define TRACESTATE_KEY_HEAD 0x6174736563617274ULL /* "tracesta" */
+#define TRACESTATE_KEY_TAIL 0x6574ULL             /* "te" */
+#define KEY_LOWER_FIRST 0x20ULL
 
 /* Whether the string header at `address`, of a string that is as long as the key, is the key. Like
  * those below not inlined: what differs inside is forgotten at the return, so that the verifier
  * follows each once for each call, and not what calls it once for each way through it. */
-static __noinline uint32_t is_traceparent_key(uint64_t address) {
+__noinline uint32_t is_key(uint64_t address, uint64_t key_length) {
   uint64_t data, text[2] = {};
   if (bpf_probe_read_user(&data, sizeof(data), (const void*)address)) return false;
-  if (bpf_probe_read_user(text, TRACEPARENT_KEY_LENGTH, (const void*)data)) return false;
-  return !((text[0] ^ TRACEPARENT_KEY_HEAD) | (text[1] ^ TRACEPARENT_KEY_TAIL));
+  if (key_length == TRACESTATE_KEY_LENGTH) {
+    if (bpf_probe_read_user(text, TRACESTATE_KEY_LENGTH, (const void*)data)) return false;
+    text[0] ^= TRACESTATE_KEY_HEAD;
+    text[1] ^= TRACESTATE_KEY_TAIL;
+  } else {
+    if (bpf_probe_read_user(text, TRACEPARENT_KEY_LENGTH, (const void*)data)) return false;
+    text[0] ^= TRACEPARENT_KEY_HEAD;
+    text[1] ^= TRACEPARENT_KEY_TAIL;
+  }
+  return !((text[0] & ~KEY_LOWER_FIRST) | text[1]);
 }
 
 /* The number of the slot, of `count`, that has the key, or `count`. The keys' string headers are
  * read already, into every `apart` words; they are in the program's memory from `keys` on. */
 static __always_inline uint32_t find_key(uint64_t keys, const uint64_t* words, const uint32_t apart,
-                                         const uint32_t count) {
+                                         const uint32_t count, uint64_t key_length) {
   _Pragma("unroll") for (uint32_t i = 0; i < count; i++) {
-    if (words[i * apart + 1] == TRACEPARENT_KEY_LENGTH &&
-        is_traceparent_key(keys + i * apart * sizeof(uint64_t)))
+    if (words[i * apart + 1] == key_length &&
+        is_key(keys + i * apart * sizeof(uint64_t), key_length))
       return i;
   }
   return count;
 }
 
+/* Reads the keys' string headers, at once if that can be: a slot that was never used may lie on a
+ * page that nothing was written to, which is then not there, and those before it on one that is. */
+static __always_inline void read_keys(uint64_t keys, uint64_t* words, const uint32_t size,
+                                      const uint32_t apart, const uint32_t count) {
+  if (bpf_probe_read_user(words, size, (const void*)keys) == 0) return;
+  _Pragma("unroll") for (uint32_t i = 0; i < count; i++) {
+    if (bpf_probe_read_user(&words[i * apart], GO_STRING_SIZE,
+                            (const void*)(keys + i * apart * sizeof(uint64_t))))
+      words[i * apart + 1] = 0;
+  }
+}
+
 /* Address of the []string that belongs to the key, or 0. */
-static __noinline uint64_t find_in_bucket(uint64_t bucket) {
+__noinline uint64_t find_in_bucket(uint64_t bucket, uint64_t key_length) {
   uint64_t keys[GO_SLOTS * GO_STRING_SIZE / 8];
-  if (bpf_probe_read_user(keys, sizeof(keys), (const void*)(bucket + BUCKET_KEYS))) return 0;
-  uint32_t slot = find_key(bucket + BUCKET_KEYS, keys, GO_STRING_SIZE / 8, GO_SLOTS);
+  read_keys(bucket + BUCKET_KEYS, keys, sizeof(keys), GO_STRING_SIZE / 8, GO_SLOTS);
+  uint32_t slot = find_key(bucket + BUCKET_KEYS, keys, GO_STRING_SIZE / 8, GO_SLOTS, key_length);
   return slot < GO_SLOTS ? bucket + BUCKET_VALUES + slot * GO_SLICE_SIZE : 0;
 }
 
 /* A group is read in halves, because a program's stack has 512 bytes. */
 #define HALF_GROUP (GO_SLOTS / 2)
-static __noinline uint64_t find_in_half_group(uint64_t slots) {
+__noinline uint64_t find_in_half_group(uint64_t slots, uint64_t key_length) {
   uint64_t keys[HALF_GROUP * GROUP_SLOT_SIZE / 8];
-  if (bpf_probe_read_user(keys, sizeof(keys), (const void*)slots)) return 0;
-  uint32_t slot = find_key(slots, keys, GROUP_SLOT_SIZE / 8, HALF_GROUP);
+  read_keys(slots, keys, sizeof(keys), GROUP_SLOT_SIZE / 8, HALF_GROUP);
+  uint32_t slot = find_key(slots, keys, GROUP_SLOT_SIZE / 8, HALF_GROUP, key_length);
   return slot < HALF_GROUP ? slots + slot * GROUP_SLOT_SIZE + GO_STRING_SIZE : 0;
 }
 
 /* A bucket and those that overflow it. */
-static __noinline uint64_t find_in_chain(uint64_t bucket) {
+__noinline uint64_t find_in_chain(uint64_t bucket, uint64_t key_length) {
   for (int i = 0; i < MAX_CHAIN; i++) {
-    uint64_t value = find_in_bucket(bucket);
+    uint64_t value = find_in_bucket(bucket, key_length);
     if (value) return value;
     if (bpf_probe_read_user(&bucket, sizeof(bucket), (const void*)(bucket + BUCKET_OVERFLOW)))
       return 0;
@@ -85,23 +113,24 @@ static __noinline uint64_t find_in_chain(uint64_t bucket) {
   return 0;
 }
 
-static __noinline uint64_t find_in_group(uint64_t group) {
-  uint64_t value = find_in_half_group(group + GROUP_SLOTS);
-  return value ? value : find_in_half_group(group + GROUP_SLOTS + HALF_GROUP * GROUP_SLOT_SIZE);
+__noinline uint64_t find_in_group(uint64_t group, uint64_t key_length) {
+  uint64_t slots = group + GROUP_SLOTS;
+  uint64_t value = find_in_half_group(slots, key_length);
+  return value ? value : find_in_half_group(slots + HALF_GROUP * GROUP_SLOT_SIZE, key_length);
 }
 
 /* The first groups of a table, whose number is a power of two. */
-static __noinline uint64_t find_in_groups(uint64_t groups, uint64_t length_mask) {
+__noinline uint64_t find_in_groups(uint64_t groups, uint64_t length_mask, uint64_t key_length) {
   for (uint32_t i = 0; i < MAX_GROUPS; i++) {
     if (i > length_mask) return 0;
-    uint64_t value = find_in_group(groups + i * GROUP_SIZE);
+    uint64_t value = find_in_group(groups + i * GROUP_SIZE, key_length);
     if (value) return value;
   }
   return 0;
 }
 
 static __always_inline uint64_t find_in_bucket_map(const struct up_profile_slot* profile,
-                                                   uint64_t map) {
+                                                   uint64_t map, uint64_t key_length) {
   uint64_t count, buckets;
   uint8_t log2_buckets;
   if (!read_field(profile, UP_FIELD_HMAP_COUNT, map, &count) || count == 0) return 0;
@@ -113,19 +142,19 @@ static __always_inline uint64_t find_in_bucket_map(const struct up_profile_slot*
     return 0;
   for (uint32_t i = 0; i < MAX_BUCKETS; i++) {
     if (i >> (log2_buckets & 31)) return 0;
-    uint64_t value = find_in_chain(buckets + i * BUCKET_SIZE);
+    uint64_t value = find_in_chain(buckets + i * BUCKET_SIZE, key_length);
     if (value) return value;
   }
   return 0;
 }
 
 static __always_inline uint64_t find_in_swiss_map(const struct up_profile_slot* profile,
-                                                  uint64_t map) {
+                                                  uint64_t map, uint64_t key_length) {
   uint64_t directory, directory_length, table, groups, length_mask;
   if (!read_field(profile, UP_FIELD_SWISS_MAP_DIR_PTR, map, &directory) || !directory) return 0;
   if (!read_field(profile, UP_FIELD_SWISS_MAP_DIR_LEN, map, &directory_length)) return 0;
   /* A map of up to eight entries has no directory: the pointer is that of its only group. */
-  if (directory_length == 0) return find_in_group(directory);
+  if (directory_length == 0) return find_in_group(directory, key_length);
   /* A second table comes with more than 1024 slots (src/internal/runtime/maps/table.go,
    * maxTableCapacity), which is more than is walked. */
   if (directory_length != 1 || bpf_probe_read_user(&table, sizeof(table), (const void*)directory))
@@ -133,17 +162,19 @@ static __always_inline uint64_t find_in_swiss_map(const struct up_profile_slot* 
   if (!read_field(profile, UP_FIELD_SWISS_TABLE_GROUPS, table, &groups) ||
       !read_field(profile, UP_FIELD_SWISS_TABLE_LENGTH_MASK, table, &length_mask))
     return 0;
-  return find_in_groups(groups, length_mask);
+  return find_in_groups(groups, length_mask, key_length);
 }
 
-/* Address of the []string of "Traceparent" in the header map at `map`, or 0. */
-static __always_inline uint64_t find_traceparent(const struct up_profile_slot* profile,
-                                                 uint64_t map) {
+/* Address of the []string of one of the keys, told by its length, in the map at `map`, or 0. Not
+ * static: the verifier follows such a function once, whoever calls it and how often. */
+__noinline uint64_t find_values(uint32_t slot, uint64_t map, uint64_t key_length) {
+  const struct up_profile_slot* profile = bpf_map_lookup_elem(&profile_slots, &slot);
+  if (!profile) return 0;
   switch (profile->map_kind) {
     case UP_MAP_BUCKETS:
-      return find_in_bucket_map(profile, map);
+      return find_in_bucket_map(profile, map, key_length);
     case UP_MAP_SWISS:
-      return find_in_swiss_map(profile, map);
+      return find_in_swiss_map(profile, map, key_length);
     default:
       return 0;
   }

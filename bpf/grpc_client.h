@@ -5,6 +5,7 @@
 /* Requests that google.golang.org/grpc makes: from where newClientStreamWithParams has made the
  * clientStream and begins its first attempt to where that stream is finished, on any goroutine, or
  * has failed for good (stream.go). */
+#include "bpf/grpc_peer.h"
 #include "bpf/grpc_status.h"
 #include "bpf/request_context.h"
 
@@ -59,6 +60,11 @@ static __always_inline uint64_t grpc_client_stream(const struct up_profile_slot*
   return stream;
 }
 
+/* The site is the call of csAttempt's finish. */
+static __always_inline bool finishes_attempt(uint64_t cookie) {
+  return (cookie & UP_COOKIE_STREAM_ON_STACK) && !(cookie & UP_COOKIE_RETURNED_ERROR);
+}
+
 static __always_inline void on_grpc_client_end(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
@@ -81,12 +87,15 @@ static __always_inline void on_grpc_client_end(struct pt_regs* regs) {
     count(hit.counters, UP_COUNTER_REPEATED_END);
     return;
   }
-  uint64_t method = request->response + hit.profile->grpc_status_error[UP_GRPC_CLIENT];
+  uint64_t site = request->response;
+  uint64_t method = site + hit.profile->grpc_status_error[UP_GRPC_CLIENT];
   struct up_http_event* event =
       end_request(&hit, &grpc_client_requests, request, UP_EVENT_GRPC_CLIENT);
   if (!event) return;
   event->goroutine = goroutine;
   read_grpc_client_request(hit.profile, stream, event);
+  if (finishes_attempt(cookie) && !hit.is_suppressed)
+    read_grpc_client_peer(hit.profile, GO_FINISH_ATTEMPT(hit.profile, regs), site, event);
   if (error.itab && !is_end_of_file(&error)) read_grpc_error(hit.profile, &error, method, event);
   submit(&hit, event);
 }

@@ -4,6 +4,8 @@
 
 /* Requests that google.golang.org/grpc serves, each on a goroutine of its own: from the prologue of
  * (*Server).handleStream to that of the transport's writeStatus (server.go, internal/transport). */
+#include "bpf/grpc_metadata.h"
+#include "bpf/grpc_peer.h"
 #include "bpf/grpc_status.h"
 #include "bpf/request_context.h"
 
@@ -30,6 +32,8 @@ static __always_inline void on_grpc_server_start(struct pt_regs* regs) {
   new_trace_id(&request);
   new_span_id(&request);
   uint64_t stream = grpc_stream_of(hit.profile, request.request);
+  uint64_t metadata = find_metadata(hit.profile, request.response, stream);
+  if (metadata) adopt_from_map(metadata, &request);
   limit_start(&hit, &request, UP_EVENT_GRPC_SERVER, 0,
               string_address(hit.profile, UP_FIELD_GRPC_STREAM_METHOD, stream));
   begin_server_request(&hit, cookie, UP_FIELD_GRPC_STREAM_CTX, stream, &request);
@@ -53,9 +57,13 @@ static __always_inline void on_grpc_server_end(struct pt_regs* regs) {
     count(hit.counters, UP_COUNTER_REPEATED_END);
     return;
   }
+  uint64_t site = request->response;
   struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_GRPC_SERVER);
   if (!event) return;
   read_grpc_server_request(hit.profile, stream, event);
+  if (!hit.is_suppressed)
+    read_grpc_server_peer(hit.profile, cookie, GO_WRITE_STATUS_TRANSPORT(hit.profile, regs), site,
+                          event);
   if (!read_grpc_status(hit.profile, GO_WRITE_STATUS_STATUS(hit.profile, regs), event)) {
     event->status = GRPC_UNKNOWN;
     event->flags |= UP_FLAG_READ_FAULT;

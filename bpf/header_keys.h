@@ -40,8 +40,7 @@ static __always_inline enum header_search search_keys(uint64_t keys, const uint6
 
 static __noinline enum header_search search_bucket(uint64_t bucket) {
   uint64_t keys[GO_SLOTS * GO_STRING_SIZE / 8];
-  if (bpf_probe_read_user(keys, sizeof(keys), (const void*)(bucket + BUCKET_KEYS)))
-    return HEADER_UNKNOWN;
+  read_keys(bucket + BUCKET_KEYS, keys, sizeof(keys), GO_STRING_SIZE / 8, GO_SLOTS);
   return search_keys(bucket + BUCKET_KEYS, keys, GO_STRING_SIZE / 8, GO_SLOTS);
 }
 
@@ -67,7 +66,7 @@ static __noinline enum header_search search_buckets(uint64_t buckets, uint64_t n
 
 static __noinline enum header_search search_half_group(uint64_t slots) {
   uint64_t keys[HALF_GROUP * GROUP_SLOT_SIZE / 8];
-  if (bpf_probe_read_user(keys, sizeof(keys), (const void*)slots)) return HEADER_UNKNOWN;
+  read_keys(slots, keys, sizeof(keys), GROUP_SLOT_SIZE / 8, HALF_GROUP);
   return search_keys(slots, keys, GROUP_SLOT_SIZE / 8, HALF_GROUP);
 }
 

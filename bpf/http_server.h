@@ -4,7 +4,8 @@
 
 /* HTTP/1 requests served by net/http: from the call of serverHandler.ServeHTTP (or that function's
  * prologue) to the call of (*response).finishRequest in (*conn).serve (src/net/http/server.go). */
-#include "bpf/go_map.h"
+#include "bpf/adopt_trace.h"
+#include "bpf/connection.h"
 #include "bpf/go_read.h"
 #include "bpf/http2_connection.h"
 #include "bpf/in_flight.h"
@@ -13,16 +14,9 @@
 
 static __always_inline void read_traceparent(const struct up_profile_slot* profile,
                                              struct up_in_flight_request* request) {
-  uint64_t header, values, first[2];
-  char text[TRACEPARENT_LENGTH + 1];
-  if (!read_field(profile, UP_FIELD_REQUEST_HEADER, request->request, &header) || !header) return;
-  uint64_t slice = find_traceparent(profile, header);
-  if (!slice) return;
-  if (bpf_probe_read_user(&values, sizeof(values), (const void*)slice) || !values) return;
-  if (bpf_probe_read_user(first, sizeof(first), (const void*)values)) return;
-  if (first[1] != TRACEPARENT_LENGTH) return;
-  if (bpf_probe_read_user(text, TRACEPARENT_LENGTH, (const void*)first[0])) return;
-  adopt_traceparent(request, text);
+  uint64_t header;
+  if (read_field(profile, UP_FIELD_REQUEST_HEADER, request->request, &header) && header)
+    adopt_from_map(header, request);
 }
 
 static __always_inline void limit_server_start(const struct hit* hit,

@@ -5,6 +5,7 @@
 #include "bpf/process.h"
 #include "bpf/request_metrics.h"
 #include "bpf/span_limits.h"
+#include "bpf/trace_state.h"
 
 /* Forgets which connection a client's request went out on. It is no longer noted where a server
  * has taken it up; and then the connection may be that of the next request already, which another
@@ -63,6 +64,7 @@ static __always_inline void forget_request(const struct hit* hit, void* requests
   if (context.context) bpf_map_delete_elem(&server_contexts, &context);
   /* Most probes ask for no routes, and not every request has one. */
   if (is_routed(hit, requests)) bpf_map_delete_elem(&server_routes, &hit->key);
+  forget_trace_state(hit, requests, request);
   bpf_map_delete_elem(requests, &hit->key);
 }
 
@@ -81,6 +83,7 @@ static __always_inline bool begin_request(const struct hit* hit, void* requests,
     count(hit->counters, UP_COUNTER_LOST_MAP_FULL);
     return false;
   }
+  if (requests == (void*)&server_requests) keep_trace_state(hit, request);
   return true;
 }
 
@@ -124,13 +127,15 @@ static __always_inline void fill_event(const struct hit* hit,
 }
 
 /* Room for the record of a request that ends: in the ring buffer, or outside of it where that is
- * full or the record may not be meant for it. NULL, and counted, where there is none. */
+ * full, or the record is longer than others or may not be meant for it. NULL, and counted, where
+ * there is none. */
 static __always_inline struct up_http_event* make_room(struct hit* hit,
                                                        const struct up_in_flight_request* request) {
   uint64_t cause = request->suppressed;
   hit->scratch = 0;
   hit->is_suppressed = false;
-  if (!cause && !(hit->profile->flags & UP_SLOT_LIMITED)) {
+  if (!cause && !(hit->profile->flags & UP_SLOT_LIMITED) &&
+      !(request->flags & UP_FLAG_TRACE_STATE)) {
     struct up_http_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
     if (event) return event;
     cause = UP_COUNTER_LOST_RING_FULL;
@@ -176,6 +181,9 @@ static __always_inline struct up_http_event* end_request(struct hit* hit, void* 
                                                          uint32_t kind) {
   struct up_http_event* event = make_event(hit, request, kind);
   if (event && is_routed(hit, requests)) copy_route(hit, request, event);
+  if (requests == (void*)&server_requests && (request->flags & UP_FLAG_TRACE_STATE) &&
+      hit->scratch && !hit->is_suppressed)
+    copy_trace_state(hit, hit->scratch);
   forget_request(hit, requests, request);
   return event;
 }
@@ -199,7 +207,9 @@ static __noinline int conclude(const struct hit* hit, struct scratch* scratch) {
   uint64_t cause = scratch->cause;
   if (!cause) cause = limit_end(hit, event);
   if (!cause) {
-    if (bpf_ringbuf_output(&events, &scratch->event, sizeof(scratch->event), wakeup_flags()) == 0) {
+    uint64_t size = sizeof(scratch->event);
+    if (event->flags & UP_FLAG_TRACE_STATE) size += sizeof(scratch->trace_state);
+    if (bpf_ringbuf_output(&events, &scratch->event, size, wakeup_flags()) == 0) {
       count_submitted(hit, event);
       release_scratch(scratch);
       return true;

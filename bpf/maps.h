@@ -87,6 +87,22 @@ struct {
   __type(value, struct up_route);
 } server_routes SEC(".maps");
 
+/* The tracestate of requests being served. Where there is no room for one, its span says so. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, UP_TRACE_STATES_MAX);
+  __type(key, struct up_in_flight_key);
+  __type(value, struct up_trace_state);
+} trace_states SEC(".maps");
+
+/* What an entry of it begins as: it is too large for the stack. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, uint32_t);
+  __type(value, struct up_trace_state);
+} empty_trace_state SEC(".maps");
+
 /* Requests being made, by the connection that they go out on: at most one for each, so there is
  * room for them. The key is a hash of the connection, which the value repeats. */
 struct {

@@ -15,8 +15,12 @@ struct scratch {
   /* The counter of why it becomes no event, as far as that is known; 0: not known to. */
   uint64_t cause;
   struct up_http_event event;
+  struct up_trace_state trace_state; /* behind the event, as in the ring buffer */
   struct up_request_key key;
 };
+_Static_assert(__builtin_offsetof(struct scratch, trace_state) ==
+                   __builtin_offsetof(struct scratch, event) + sizeof(struct up_http_event),
+               "no gap in the record");
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

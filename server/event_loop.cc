@@ -10,6 +10,7 @@
 #include "server/base/errors.h"
 #include "server/span/assembler.h"
 #include "server/span/decode.h"
+#include "server/span/trace_state.h"
 
 namespace uprobed {
 namespace {
@@ -68,7 +69,9 @@ void EventLoop::OnRecord(std::span<const std::byte> record) {
     return;
   }
   directory_.Check(*event);
-  on_span_(std::make_shared<const span::Span>(span::Assemble(*event, *source, clock_)));
+  span::Span span = span::Assemble(*event, *source, clock_);
+  if (const auto state = span::TraceStateOf(record)) span::AddTraceState(*state, span);
+  on_span_(std::make_shared<const span::Span>(std::move(span)));
   directory_.CountSpan(event->slot);
 }
 

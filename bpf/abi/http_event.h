@@ -30,7 +30,7 @@
 #define UP_STRING_TARGET 3 /* server: Request.RequestURI; client: URL.Path */
 #define UP_STRING_QUERY 4  /* client only, and only where the probe captures queries */
 #define UP_STRING_ROUTE 5  /* server: Request.Pattern; client: what an errors.errorString says */
-#define UP_STRING_PEER 6   /* server only: Request.RemoteAddr, "ip:port" */
+#define UP_STRING_PEER 6   /* server: Request.RemoteAddr, "ip:port"; gRPC: UP_FLAG_PEER_ADDRESS */
 #define UP_STRING_COUNT 7
 
 /* up_http_event.flags */
@@ -63,6 +63,21 @@
 #define UP_FLAG_BODY_CLOSED 0x40000
 /* server: the route is the template of a router, not Request.Pattern */
 #define UP_FLAG_ROUTER_ROUTE 0x80000
+/* gRPC: the peer is a struct up_tcp_address */
+#define UP_FLAG_PEER_ADDRESS 0x100000
+
+/* A net.TCPAddr. */
+#define UP_ZONE_MAX 36
+struct up_tcp_address {
+  uint8_t ip[16];
+  uint16_t port;
+  uint8_t ip_size;     /* bytes in use: 4 or 16 */
+  uint8_t zone_length; /* bytes in use */
+  char zone[UP_ZONE_MAX];
+};
+UP_ABI_ASSERT(sizeof(struct up_tcp_address) == UP_PEER_MAX);
+/* server: behind the record is a struct up_trace_state */
+#define UP_FLAG_TRACE_STATE 0x200000
 
 struct up_http_event {
   uint32_t kind;
@@ -111,5 +126,23 @@ UP_ABI_OFFSET(struct up_http_event, method, 120);
 UP_ABI_OFFSET(struct up_http_event, peer, 784);
 UP_ABI_OFFSET(struct up_http_event, error_method, 840);
 UP_ABI_ASSERT(sizeof(struct up_http_event) == 864);
+
+/* The tracestate that stood beside the traceparent of a request. So much everybody should hand on
+ * (W3C Trace Context, 3.3.1.5). */
+#define UP_TRACE_STATE_MAX 512
+/* up_trace_state.truncated */
+#define UP_TRACE_STATE_CUT 1     /* the text ends anywhere */
+#define UP_TRACE_STATE_MISSING 2 /* it, or further header lines, are not here */
+
+struct up_trace_state {
+  uint32_t slot;
+  uint16_t length;   /* bytes in use of the text */
+  uint8_t truncated; /* UP_TRACE_STATE_*, or 0 */
+  uint8_t reserved;
+  uint8_t span_id[UP_SPAN_ID_SIZE]; /* of the request */
+  char text[UP_TRACE_STATE_MAX];
+};
+UP_ABI_OFFSET(struct up_trace_state, text, 16);
+UP_ABI_ASSERT(sizeof(struct up_trace_state) == 528);
 
 #endif /* UPROBED_BPF_ABI_HTTP_EVENT_H_ */

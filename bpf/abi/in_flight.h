@@ -9,6 +9,8 @@
  * what a detached binary or a dead process left behind. */
 
 #define UP_IN_FLIGHT_MAX 65536
+/* Requests being served with a tracestate that is known. */
+#define UP_TRACE_STATES_MAX 8192
 #define UP_RING_BYTES_DEFAULT (16 * 1024 * 1024)
 #define UP_WAKEUP_BYTES_DEFAULT (128 * 1024)
 
@@ -45,7 +47,10 @@ struct up_in_flight_request {
     uint64_t error_method;
     uint64_t first_byte_ns; /* server: as in struct up_http_event */
   };
-  uint64_t error_value;
+  union {
+    uint64_t error_value;
+    uint64_t trace_state; /* server, as it begins: address of the []string of tracestate, or 0 */
+  };
   uint64_t error_data; /* the data word of its interface */
   uint64_t writer;     /* client: its key in the map of headers to be written; 0: not there */
 };

@@ -141,7 +141,14 @@ enum up_field {
   UP_FIELD_BUFIO_WRITER_ERR = 114, /* error: what writing ended in */
   UP_FIELD_BUFIO_WRITER_BUF = 115, /* []byte */
   UP_FIELD_BUFIO_WRITER_N = 116,   /* how much of it is in use */
-  UP_FIELD_COUNT = 117,
+  /* The peers of google.golang.org/grpc, each a net.Addr: internal/transport.http2Server. */
+  UP_FIELD_GRPC_SERVER_REMOTE_ADDR = 117,
+  UP_FIELD_GRPC_SERVER_PEER_ADDR = 118,      /* since 1.60, in a peer.Peer by value */
+  UP_FIELD_GRPC_HANDLER_TRANSPORT_REQ = 119, /* internal/transport.serverHandlerTransport */
+  UP_FIELD_GRPC_ATTEMPT_T = 120,             /* csAttempt: ClientTransport, an interface */
+  UP_FIELD_GRPC_ATTEMPT_TRANSPORT = 121,     /* the same since 1.71 */
+  UP_FIELD_GRPC_CLIENT_REMOTE_ADDR = 122,    /* internal/transport.http2Client */
+  UP_FIELD_COUNT = 123,
 };
 
 #define UP_FIELDS_OF_WORD 64
@@ -202,7 +209,7 @@ struct up_profile_slot {
   uint32_t flags;
   uint32_t map_kind;
   uint16_t offset[UP_FIELD_COUNT];
-  uint16_t reserved[3];
+  uint16_t reserved[1];
   /* Addresses as linked, 0 where the binary does not have them. */
   uint64_t client_function[UP_CLIENT_COUNT]; /* where requests are made */
   uint64_t error_string_method;              /* errors.(*errorString).Error */
@@ -210,10 +217,20 @@ struct up_profile_slot {
   uint64_t error_wrappers[UP_ERROR_WRAPPERS];
   uint16_t wrapped_errors[UP_ERROR_WRAPPERS];
   uint64_t body_close[UP_BODY_COUNT]; /* their Close methods */
+  /* What grpc_status_error is for, 0 where the binary does not have it: to the type of the key of
+   * gRPC's metadata in a context, to the code of context.(*valueCtx).Value, both from where the
+   * server's requests begin, and to the code of net.(*TCPAddr).String. */
+  int64_t grpc_metadata_key;
+  int64_t grpc_value_context;
+  int64_t grpc_tcp_address[UP_GRPC_COUNT];
+  /* Where a transport.Stream of gRPC has its context, with grpc_metadata_key: contexts are looked
+   * for metadata where no request is found by them, too. */
+  uint64_t grpc_metadata_ctx;
 };
 UP_ABI_OFFSET(struct up_profile_slot, offset, 40);
-UP_ABI_OFFSET(struct up_profile_slot, client_function, 280);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 448);
+UP_ABI_OFFSET(struct up_profile_slot, client_function, 288);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 496);
+UP_ABI_OFFSET(struct up_profile_slot, grpc_metadata_key, 456);
 
 /* Key of the scope map: a process that a scoped slot observes. */
 struct up_scope_key {

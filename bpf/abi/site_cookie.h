@@ -41,6 +41,8 @@
 #define UP_COOKIE_BODY_HTTP2 (1ULL << 45)
 /* The first byte is that of a response of HTTP/2. */
 #define UP_COOKIE_FIRST_BYTE_HTTP2 (1ULL << 45)
+/* gRPC's server: the transport is that of ServeHTTP. */
+#define UP_COOKIE_GRPC_HANDLER (1ULL << 44)
 /* gRPC's client: the clientStream is on the stack, at the word below. */
 #define UP_COOKIE_STREAM_ON_STACK (1ULL << 45)
 /* gRPC's client: a call has returned the error; it is an argument of one else. */

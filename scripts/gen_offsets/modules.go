@@ -57,12 +57,16 @@ var subjects = []subject{
 		// Since 1.69: a pointer to a Stream first, later (where Stream.id is found) one by value.
 		"google.golang.org/grpc/internal/transport.ServerStream": {"Stream", "Stream.id",
 			"Stream.method"},
-		"google.golang.org/grpc/internal/transport.http2Server": {"conn"},
-		"google.golang.org/grpc/internal/transport.http2Client": {"conn"},
-		"google.golang.org/grpc/internal/status.Status":         {"s"},
-		"google.golang.org/grpc/internal/status.Error":          {"s", "e"},
-		"google.golang.org/grpc.ClientConn":                     {"target"},
-		"google.golang.org/grpc.clientStream":                   {"callHdr", "ctx"},
+		// Since 1.60 the address of the peer is in a peer.Peer by value.
+		"google.golang.org/grpc/internal/transport.http2Server":            {"conn", "remoteAddr", "peer.Addr"},
+		"google.golang.org/grpc/internal/transport.http2Client":            {"conn", "remoteAddr"},
+		"google.golang.org/grpc/internal/transport.serverHandlerTransport": {"req"},
+		"google.golang.org/grpc/internal/status.Status":                    {"s"},
+		"google.golang.org/grpc/internal/status.Error":                     {"s", "e"},
+		"google.golang.org/grpc.ClientConn":                                {"target"},
+		"google.golang.org/grpc.clientStream":                              {"callHdr", "ctx"},
+		// Since 1.71 it is called transport.
+		"google.golang.org/grpc.csAttempt": {"t", "transport"},
 	}},
 	{"github.com/gin-gonic/gin", 1, release{6, 0}, ginSubject, membersByStruct{
 		"github.com/gin-gonic/gin.Context": {"fullPath"},

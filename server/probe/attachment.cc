@@ -83,6 +83,9 @@ bpf_program* ProgramOf(const BpfObject& object, const InjectionObject* injection
       return object.client_body();
     case SiteKind::kGrpcStatusError:
     case SiteKind::kClientGzipBody:
+    case SiteKind::kGrpcMetadataKey:
+    case SiteKind::kGrpcValueContext:
+    case SiteKind::kGrpcTcpAddress:
       break;
     case SiteKind::kClientStart:
       return object.client_start();

@@ -62,7 +62,7 @@ void LeaveUnallocated(uprobed_bpf& skeleton) {
   for (bpf_map* map :
        {skeleton.maps.goroutine_origins, skeleton.maps.sent_elements, skeleton.maps.timer_functions,
         skeleton.maps.select_receives, skeleton.maps.server_routes, skeleton.maps.http2_attempts,
-        skeleton.maps.outgoing_headers}) {
+        skeleton.maps.outgoing_headers, skeleton.maps.trace_states}) {
     bpf_map__set_map_flags(map, BPF_F_NO_PREALLOC);
   }
 }
@@ -186,6 +186,7 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
       .grpc_client_requests = bpf_map__fd(skeleton->maps.grpc_client_requests),
       .server_contexts = bpf_map__fd(skeleton->maps.server_contexts),
       .server_routes = bpf_map__fd(skeleton->maps.server_routes),
+      .trace_states = bpf_map__fd(skeleton->maps.trace_states),
       .outgoing_connections = bpf_map__fd(skeleton->maps.outgoing_connections),
       .http2_attempts = bpf_map__fd(skeleton->maps.http2_attempts),
       .outgoing_headers = bpf_map__fd(skeleton->maps.outgoing_headers),

@@ -32,6 +32,7 @@ struct BpfMaps {
   int grpc_client_requests = -1;
   int server_contexts = -1;
   int server_routes = -1;
+  int trace_states = -1;
   int outgoing_connections = -1;
   int http2_attempts = -1;
   int outgoing_headers = -1;

@@ -43,6 +43,7 @@ size_t RemoveFrom(int map, const Predicate& wanted) {
 uint32_t TgidOf(const up_in_flight_key& key, const up_in_flight_request&) { return key.tgid; }
 uint32_t TgidOf(const up_context_key& key, const up_context_owner&) { return key.tgid; }
 uint32_t TgidOf(const up_in_flight_key& key, const up_route&) { return key.tgid; }
+uint32_t TgidOf(const up_in_flight_key& key, const up_trace_state&) { return key.tgid; }
 uint32_t TgidOf(uint64_t, const up_outgoing_request& value) { return value.client.tgid; }
 uint32_t TgidOf(const up_address_key& key, const up_http2_attempt&) { return key.tgid; }
 uint32_t TgidOf(const up_address_key& key, const up_outgoing_headers&) { return key.tgid; }
@@ -67,6 +68,7 @@ template <typename Predicate>
 size_t Remove(const BpfMaps& maps, const Predicate& wanted) {
   RemoveFrom<up_context_key, up_context_owner>(maps.server_contexts, wanted);
   RemoveFrom<up_in_flight_key, up_route>(maps.server_routes, wanted);
+  RemoveFrom<up_in_flight_key, up_trace_state>(maps.trace_states, wanted);
   RemoveFrom<uint64_t, up_outgoing_request>(maps.outgoing_connections, wanted);
   RemoveFrom<up_address_key, up_http2_attempt>(maps.http2_attempts, wanted);
   RemoveFrom<up_address_key, up_outgoing_headers>(maps.outgoing_headers, wanted);
@@ -97,6 +99,10 @@ size_t InFlightRequests::CountContexts() const {
 
 size_t InFlightRequests::CountRoutes() const {
   return Collect<up_in_flight_key, up_route>(maps_.server_routes, kAny).size();
+}
+
+size_t InFlightRequests::CountTraceStates() const {
+  return Collect<up_in_flight_key, up_trace_state>(maps_.trace_states, kAny).size();
 }
 
 size_t InFlightRequests::CountConnections() const {

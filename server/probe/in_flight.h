@@ -20,6 +20,8 @@ class InFlightRequests {
   size_t CountContexts() const;
   // The routes of requests being served: one each, at most.
   size_t CountRoutes() const;
+  // The trace states of requests being served: one each, at most.
+  size_t CountTraceStates() const;
   // The connections that lead to requests being made, and what is on the way to one: one each, at
   // most.
   size_t CountConnections() const;

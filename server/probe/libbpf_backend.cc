@@ -93,6 +93,10 @@ size_t LibbpfBackend::RoutesInFlight() const {
   return object_.ok() ? InFlightRequests((*object_)->maps()).CountRoutes() : 0;
 }
 
+size_t LibbpfBackend::TraceStatesInFlight() const {
+  return object_.ok() ? InFlightRequests((*object_)->maps()).CountTraceStates() : 0;
+}
+
 size_t LibbpfBackend::ConnectionsInFlight() const {
   return object_.ok() ? InFlightRequests((*object_)->maps()).CountConnections() : 0;
 }

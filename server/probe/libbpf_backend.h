@@ -40,6 +40,7 @@ class LibbpfBackend : public ProbeBackend {
   size_t HeadersInFlight() const;
   // Routes of requests being served.
   size_t RoutesInFlight() const;
+  size_t TraceStatesInFlight() const;
   // Work that was handed from one goroutine to another.
   size_t HandoffsInFlight() const;
   // Forgets what was handed over long ago, by the monotonic clock; returns the number.

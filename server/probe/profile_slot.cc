@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -12,6 +14,8 @@
 #include "server/profile/client_functions.h"
 #include "server/profile/error_methods.h"
 #include "server/profile/fields.h"
+#include "server/profile/grpc_addresses.h"
+#include "server/profile/grpc_names.h"
 #include "server/profile/http2_names.h"
 #include "server/profile/injection_sites.h"
 #include "server/profile/response_sites.h"
@@ -46,13 +50,27 @@ const Site* FindSite(const Profile& profile, SiteKind kind) {
   return found == profile.sites.end() ? nullptr : &*found;
 }
 
-// From the site where requests begin to the code of (*status.Error).Error; 0 where one is missing.
-int64_t DistanceToStatusError(const Profile& profile, SiteKind start) {
+// From the site where requests begin to the entry of the function that has the other site; 0 where
+// one is missing.
+int64_t DistanceToFunction(const Profile& profile, SiteKind start, SiteKind within) {
   const Site* from = FindSite(profile, start);
-  const Site* in_error = FindSite(profile, SiteKind::kGrpcStatusError);
-  if (from == nullptr || in_error == nullptr) return 0;
-  const uint64_t entry = in_error->virtual_address - in_error->function_offset;
+  const Site* inside = FindSite(profile, within);
+  if (from == nullptr || inside == nullptr) return 0;
+  const uint64_t entry = inside->virtual_address - inside->function_offset;
   return static_cast<int64_t>(entry - from->virtual_address);
+}
+
+// What the metadata of gRPC's requests is found by.
+void FillMetadata(const Profile& profile, up_profile_slot& slot) {
+  const Site* start = FindSite(profile, SiteKind::kGrpcServerStart);
+  const std::optional<uint64_t> key = profile::MetadataKeyOf(profile);
+  const auto context =
+      profile.fields.find(profile::FieldKey(profile::AllFields()[UP_FIELD_GRPC_STREAM_CTX]));
+  if (start == nullptr || !key || context == profile.fields.end()) return;
+  slot.grpc_metadata_key = static_cast<int64_t>(*key - start->virtual_address);
+  slot.grpc_metadata_ctx = context->second.offset;
+  slot.grpc_value_context =
+      DistanceToFunction(profile, SiteKind::kGrpcServerStart, SiteKind::kGrpcValueContext);
 }
 
 // A start in a function's prologue is the jump of the stack check, or the push of rbp behind it. To
@@ -199,10 +217,12 @@ up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& opt
   if (std::any_of(profile.sites.begin(), profile.sites.end(), HasArgumentsOnStack)) {
     slot.flags |= UP_SLOT_STACK_ABI;
   }
-  slot.grpc_status_error[UP_GRPC_SERVER] =
-      DistanceToStatusError(profile, SiteKind::kGrpcServerStart);
-  slot.grpc_status_error[UP_GRPC_CLIENT] =
-      DistanceToStatusError(profile, SiteKind::kGrpcClientStart);
+  for (const auto& [side, start] : {std::pair(UP_GRPC_SERVER, SiteKind::kGrpcServerStart),
+                                    std::pair(UP_GRPC_CLIENT, SiteKind::kGrpcClientStart)}) {
+    slot.grpc_status_error[side] = DistanceToFunction(profile, start, SiteKind::kGrpcStatusError);
+    slot.grpc_tcp_address[side] = DistanceToFunction(profile, start, SiteKind::kGrpcTcpAddress);
+  }
+  FillMetadata(profile, slot);
   slot.map_kind = profile.map_kind == profile::MapKind::kSwiss ? UP_MAP_SWISS : UP_MAP_BUCKETS;
   for (const profile::FieldSpec& field : profile::AllFields()) {
     const auto found = profile.fields.find(fmt::format("{}.{}", field.struct_name, field.member));
@@ -245,6 +265,7 @@ uint64_t MakeSiteCookie(const Site& site, uint32_t slot) {
   if (site.kind == SiteKind::kSelectReceiveDirect) cookie |= UP_COOKIE_SELECT;
   cookie |= ResponseBitsOf(site.kind);
   if (site.kind == SiteKind::kGrpcClientFailed) cookie |= UP_COOKIE_RETURNED_ERROR;
+  if (profile::IsOfHandlerTransport(site)) cookie |= UP_COOKIE_GRPC_HANDLER;
   for (const profile::ArgumentLocation& argument : site.arguments) {
     if (!profile::IsSaved(argument)) continue;
     const uint64_t word = static_cast<uint64_t>(argument.stack_offset) / sizeof(uint64_t);

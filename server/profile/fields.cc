@@ -29,6 +29,9 @@ constexpr std::string_view kModuleState = "golang.org/x/net/http2.responseWriter
 constexpr std::string_view kGrpcStream = "google.golang.org/grpc/internal/transport.Stream";
 constexpr std::string_view kGrpcServerStream =
     "google.golang.org/grpc/internal/transport.ServerStream";
+constexpr std::string_view kGrpcHttp2Server =
+    "google.golang.org/grpc/internal/transport.http2Server";
+constexpr std::string_view kGrpcAttempt = "google.golang.org/grpc.csAttempt";
 constexpr std::string_view kGrpcClientStream = "google.golang.org/grpc.clientStream";
 constexpr std::string_view kGrpcCallHdr = "google.golang.org/grpc/internal/transport.CallHdr";
 constexpr std::string_view kGrpcStatus = "google.golang.org/genproto/googleapis/rpc/status.Status";
@@ -190,6 +193,16 @@ constexpr std::array<FieldSpec, UP_FIELD_COUNT> kFields = {{
     {UP_FIELD_BUFIO_WRITER_ERR, kBufioWriter, "err", kClient, Need::kIfPresent},
     {UP_FIELD_BUFIO_WRITER_BUF, kBufioWriter, "buf", kClient, Need::kIfPresent},
     {UP_FIELD_BUFIO_WRITER_N, kBufioWriter, "n", kClient, Need::kIfPresent},
+    {UP_FIELD_GRPC_SERVER_REMOTE_ADDR, kGrpcHttp2Server, "remoteAddr", kGrpcServer,
+     Need::kIfPresent},
+    {UP_FIELD_GRPC_SERVER_PEER_ADDR, kGrpcHttp2Server, "peer.Addr", kGrpcServer, Need::kIfPresent},
+    {UP_FIELD_GRPC_HANDLER_TRANSPORT_REQ,
+     "google.golang.org/grpc/internal/transport.serverHandlerTransport", "req", kGrpcServer,
+     Need::kIfPresent},
+    {UP_FIELD_GRPC_ATTEMPT_T, kGrpcAttempt, "t", kGrpcClient, Need::kIfPresent},
+    {UP_FIELD_GRPC_ATTEMPT_TRANSPORT, kGrpcAttempt, "transport", kGrpcClient, Need::kIfPresent},
+    {UP_FIELD_GRPC_CLIENT_REMOTE_ADDR, "google.golang.org/grpc/internal/transport.http2Client",
+     "remoteAddr", kGrpcClient, Need::kIfPresent},
 }};
 
 }  // namespace

@@ -30,6 +30,12 @@ bool LiesInGrpc(SiteKind kind, std::string_view function) {
   }
 }
 
+bool IsOfHandlerTransport(const Site& site) {
+  constexpr std::string_view kHandlerTransport =
+      "google.golang.org/grpc/internal/transport.(*serverHandlerTransport).";
+  return site.kind == SiteKind::kGrpcServerEnd && site.function.starts_with(kHandlerTransport);
+}
+
 std::optional<std::string> GrpcFlaw(const Profile& profile) {
   std::map<SiteKind, int> count;
   for (const Site& site : profile.sites) ++count[site.kind];

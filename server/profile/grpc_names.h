@@ -32,6 +32,9 @@ inline constexpr std::string_view kGrpcError =
 // Whether a site of this kind, one of gRPC's, lies in a function of this name.
 bool LiesInGrpc(SiteKind kind, std::string_view function);
 
+// Whether the site is where the transport of ServeHTTP writes the status of a stream.
+bool IsOfHandlerTransport(const Site& site);
+
 // What is wrong with the sites of gRPC: each side has a start and an end, or nothing; of a start
 // and of kGrpcStatusError there is no more than one, and that is there with a start. nullopt where
 // that is so.

@@ -12,7 +12,7 @@ namespace {
 template <typename T, size_t N>
 using Names = std::array<std::pair<T, std::string_view>, N>;
 
-constexpr Names<SiteKind, 48> kSiteKinds = {
+constexpr Names<SiteKind, 51> kSiteKinds = {
     {{SiteKind::kServerStart, "server_start"},
      {SiteKind::kServerEnd, "server_end"},
      {SiteKind::kClientStart, "client_start"},
@@ -60,7 +60,10 @@ constexpr Names<SiteKind, 48> kSiteKinds = {
      {SiteKind::kHttp2ClientAttempt, "http2_client_attempt"},
      {SiteKind::kHttp2ClientStream, "http2_client_stream"},
      {SiteKind::kHttp2ClientHeaders, "http2_client_headers"},
-     {SiteKind::kClientHeaders, "client_headers"}}};
+     {SiteKind::kClientHeaders, "client_headers"},
+     {SiteKind::kGrpcMetadataKey, "grpc_metadata_key"},
+     {SiteKind::kGrpcValueContext, "grpc_value_context"},
+     {SiteKind::kGrpcTcpAddress, "grpc_tcp_address"}}};
 constexpr Names<CostClass, 2> kCostClasses = {
     {{CostClass::kEmulated, "emulated"}, {CostClass::kSingleStepped, "single_stepped"}}};
 constexpr Names<Source, 6> kSources = {{{Source::kSymtab, "symtab"},
@@ -153,12 +156,15 @@ Instrumentation InstrumentationOf(SiteKind kind) {
     case SiteKind::kGrpcServerStart:
     case SiteKind::kGrpcServerEnd:
     case SiteKind::kGrpcServerGone:
+    case SiteKind::kGrpcMetadataKey:
+    case SiteKind::kGrpcValueContext:
       return Instrumentation::kGrpcServer;
     case SiteKind::kGrpcClientStart:
     case SiteKind::kGrpcClientEnd:
     case SiteKind::kGrpcClientFinish:
     case SiteKind::kGrpcClientFailed:
     case SiteKind::kGrpcStatusError:
+    case SiteKind::kGrpcTcpAddress:
       return Instrumentation::kGrpcClient;
     case SiteKind::kClientStart:
     case SiteKind::kClientResult:
@@ -182,7 +188,9 @@ Instrumentation InstrumentationOf(SiteKind kind) {
 }
 
 bool IsProbed(SiteKind kind) {
-  return kind != SiteKind::kGrpcStatusError && kind != SiteKind::kClientGzipBody;
+  return kind != SiteKind::kGrpcStatusError && kind != SiteKind::kClientGzipBody &&
+         kind != SiteKind::kGrpcMetadataKey && kind != SiteKind::kGrpcValueContext &&
+         kind != SiteKind::kGrpcTcpAddress;
 }
 
 bool IsBranch(SiteKind kind) {

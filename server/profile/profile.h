@@ -87,6 +87,11 @@ enum class SiteKind : uint8_t {
   kHttp2ClientStream,   // it has a stream, and its headers are about to be written
   kHttp2ClientHeaders,  // the headers of a request of HTTP/2 are about to be flushed
   kClientHeaders,       // the request line of a request of HTTP/1 is written, its headers follow
+  // Never probed, in server/profile/grpc_addresses.h: the type of the key of a request's metadata,
+  // that of a context with a value, that of a TCP address.
+  kGrpcMetadataKey,
+  kGrpcValueContext,
+  kGrpcTcpAddress,
 };
 
 // How dear a hit is: whether the kernel runs the replaced instruction inside the same trap.

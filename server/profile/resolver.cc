@@ -15,6 +15,7 @@
 #include "server/elf/pclntab.h"
 #include "server/profile/error_methods.h"
 #include "server/profile/go_version.h"
+#include "server/profile/grpc_addresses.h"
 #include "server/profile/http2_client_sites.h"
 #include "server/profile/http2_names.h"
 #include "server/profile/injection_sites.h"
@@ -216,6 +217,8 @@ absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& 
   if (profile.sites.empty()) return NothingToProbe(profile, file.name());
   if (profile.Has(Instrumentation::kGrpcServer) || profile.Has(Instrumentation::kGrpcClient)) {
     profile.sites.push_back(*std::move(grpc_error));
+    ASSIGN_OR_RETURN(const std::vector<Site> sites, FindGrpcAddresses(file, functions, abi));
+    profile.sites.insert(profile.sites.end(), sites.begin(), sites.end());
   }
   if (profile.Has(Instrumentation::kHttpServer)) {
     RETURN_IF_ERROR(AddHttp2Sites(file, functions, abi, &profile));

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int32_t kSavedWordBytes = 8;
 // Longer ways from the stack check to where the receiver is saved have not been seen.
-constexpr int kMaxBeforeSaving = 24;
+constexpr size_t kMaxBeforeSaving = 64;
 
 int32_t SignedAt(const std::vector<uint8_t>& bytes, size_t index) {
   int32_t value = 0;
@@ -59,34 +59,57 @@ std::optional<int32_t> FrameSize(const elf::Instruction& instruction) {
   return std::nullopt;
 }
 
+// Where a register that was an argument is put away on every way from `start`, before anything is
+// called: on arm64 an inlined sync.Mutex.Lock may come before, which has ways of its own.
+std::optional<size_t> SavingNode(const ControlFlow& flow, size_t start, CallAbi abi) {
+  for (size_t node = start; node < flow.size() && node - start < kMaxBeforeSaving; ++node) {
+    const std::optional<SavedRegister> store = SavedBy(flow.at(node), abi);
+    if (!store || store->number != 0) continue;
+    const NodeSet before = flow.ReachableFrom(
+        {start}, [node](ControlFlow::Edge edge) { return edge.to == node || edge.from == node; });
+    for (size_t other = 0; other < flow.size(); ++other) {
+      if (!before[other] || other == node) continue;
+      const elf::Instruction& instruction = flow.at(other);
+      const bool stays = instruction.flow == elf::Flow::kNext ||
+                         instruction.flow == elf::Flow::kConditional ||
+                         instruction.flow == elf::Flow::kJump;
+      if (!stays || !KeepsFirstWords(instruction, abi, 2)) return std::nullopt;
+    }
+    return node;
+  }
+  return std::nullopt;
+}
+
+// How far above the stack pointer the caller has put the receiver.
+std::optional<int32_t> ReceiverOnStack(const ControlFlow& flow, size_t start) {
+  for (size_t node = start; node < flow.size() && node - start < kMaxBeforeSaving; ++node) {
+    if (flow.at(node).flow != elf::Flow::kNext) return std::nullopt;
+    const std::optional<int32_t> frame = FrameSize(flow.at(node));
+    if (frame && *frame > 0) return *frame + kSavedWordBytes;  // behind the return address
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<int32_t> SavedReceiver(const ControlFlow& flow, CallAbi abi) {
   const std::optional<size_t> prologue = NodeInPrologue(flow, abi);
   if (!prologue) return std::nullopt;
-  std::optional<int32_t> saved;
   // The push of rbp has one successor; of the stack check, one goes for more stack.
-  size_t node = flow.at(*prologue).flow == elf::Flow::kConditional ? flow.FallThrough(*prologue)
-                                                                   : *prologue + 1;
-  for (int step = 0; step < kMaxBeforeSaving && node < flow.size() && !saved; ++step, ++node) {
-    const elf::Instruction& instruction = flow.at(node);
-    if (instruction.flow != elf::Flow::kNext) return std::nullopt;
-    if (abi == CallAbi::kAmd64Stack) {
-      const std::optional<int32_t> frame = FrameSize(instruction);
-      if (frame && *frame > 0) return *frame + kSavedWordBytes;  // behind the return address
-      continue;
-    }
-    const std::optional<SavedRegister> store = SavedBy(instruction, abi);
-    if (store && store->number == 0) saved = store->offset;
-    if (!saved && !KeepsFirstWords(instruction, abi, 2)) return std::nullopt;
-  }
-  if (!saved || *saved < 0 || *saved % kSavedWordBytes != 0) return std::nullopt;
-  const NodeSet later = flow.ReachableFrom({node});
-  for (size_t other = node; other < flow.size(); ++other) {
+  const size_t start = flow.at(*prologue).flow == elf::Flow::kConditional
+                           ? flow.FallThrough(*prologue)
+                           : *prologue + 1;
+  if (abi == CallAbi::kAmd64Stack) return ReceiverOnStack(flow, start);
+  const std::optional<size_t> saving = SavingNode(flow, start, abi);
+  if (!saving) return std::nullopt;
+  const int32_t offset = SavedBy(flow.at(*saving), abi)->offset;
+  if (offset < 0 || offset % kSavedWordBytes != 0) return std::nullopt;
+  const NodeSet later = flow.ReachableFrom(flow.successors(*saving));
+  for (size_t other = 0; other < flow.size(); ++other) {
     const std::optional<SavedRegister> store = SavedBy(flow.at(other), abi);
-    if (later[other] && store && store->offset == *saved) return std::nullopt;
+    if (later[other] && store && store->offset == offset) return std::nullopt;
   }
-  return saved;
+  return offset;
 }
 
 }  // namespace uprobed::profile

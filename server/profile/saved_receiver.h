@@ -11,8 +11,8 @@ namespace uprobed::profile {
 
 // Where a method keeps its receiver while it calls others: bytes from the stack pointer, which is
 // the same throughout the body of a Go function. With the stack ABI the caller has put it there; in
-// a register it comes, and is saved before the first branch. nullopt where that is not seen, or
-// where something else is written to that place.
+// a register it comes, and is saved on every way before the first call. nullopt where that is not
+// seen, or where something else is written to that place.
 std::optional<int32_t> SavedReceiver(const ControlFlow& flow, CallAbi abi);
 
 }  // namespace uprobed::profile

@@ -5,6 +5,7 @@
 
 #include "fmt/format.h"
 #include "server/base/errors.h"
+#include "server/profile/grpc_addresses.h"
 #include "server/profile/grpc_names.h"
 #include "server/profile/http2_client_sites.h"
 #include "server/profile/injection_sites.h"
@@ -92,6 +93,7 @@ bool LiesIn(SiteKind kind, std::string_view function) {
       break;
   }
   if (IsRuntimeSite(kind)) return RuntimeSiteLiesIn(kind, function);
+  if (IsGrpcAddress(kind)) return GrpcAddressLiesIn(kind, function);
   if (IsResponseSite(kind)) return ResponseSiteLiesIn(kind, function);
   if (IsHttp2ClientSite(kind)) return Http2ClientSiteLiesIn(kind, function);
   const bool server = InstrumentationOf(kind) == Instrumentation::kHttpServer;
@@ -187,6 +189,9 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
     case SiteKind::kHttp2ClientBodyRead:
     case SiteKind::kClientGzipBody:
     case SiteKind::kGrpcStatusError:
+    case SiteKind::kGrpcMetadataKey:
+    case SiteKind::kGrpcValueContext:
+    case SiteKind::kGrpcTcpAddress:
       return {};
   }
   return {};

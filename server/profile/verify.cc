@@ -143,6 +143,9 @@ absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& si
     case SiteKind::kClientGzipBody:
     case SiteKind::kHttp2ClientAttempt:
     case SiteKind::kHttp2ClientStream:
+    case SiteKind::kGrpcMetadataKey:
+    case SiteKind::kGrpcValueContext:
+    case SiteKind::kGrpcTcpAddress:
       return absl::OkStatus();
   }
   return InvalidSite(site, "is of an unknown kind");

@@ -63,6 +63,7 @@ void FillSpan(const span::Span& from, v1::Span& to) {
   if (from.has_parent()) to.set_parent_span_id(Bytes(from.parent_span_id));
   to.set_parent_source(ParentSourceToProto(from.parent_source));
   to.set_trace_flags(from.trace_flags);
+  to.set_trace_state(ToUtf8(from.trace_state));
   to.set_name(ToUtf8(span::SpanName(from)));
   to.set_kind(from.kind == span::Kind::kServer ? v1::Span::KIND_SERVER : v1::Span::KIND_CLIENT);
   *to.mutable_start_time() = ToTimestamp(from.start_unix_ns);

@@ -188,6 +188,17 @@ bool IsGrpc(const up_http_event& event) {
   return event.kind == UP_EVENT_GRPC_SERVER || event.kind == UP_EVENT_GRPC_CLIENT;
 }
 
+void SetRpcPeer(Span& span, const up_http_event& event, const EventStrings& strings) {
+  if ((event.flags & UP_FLAG_PEER_ADDRESS) == 0) {
+    SetPeer(span, strings);
+    return;
+  }
+  const Peer peer = ReadTcpPeer(event);
+  span.peer_address = SanitizeText(peer.address);
+  span.peer_port = peer.port;
+  AddTruncated(span, strings.truncated(UP_STRING_PEER), "network.peer.address");
+}
+
 void SetRpc(Span& span, const up_http_event& event, const EventStrings& strings) {
   span.rpc_system = "grpc";
   const FullMethod method = ParseFullMethod(strings.target());
@@ -197,6 +208,7 @@ void SetRpc(Span& span, const up_http_event& event, const EventStrings& strings)
   span.error_type = GrpcErrorType(span.kind, event.status);
   if (strings.truncated(UP_STRING_TARGET)) AddTruncated(span, true, "rpc.method");
   if (span.kind == Kind::kClient) SetServerAddress(span, strings);
+  SetRpcPeer(span, event, strings);
 }
 
 ParentSource ParentSourceOf(uint32_t flags) {

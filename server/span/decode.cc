@@ -7,6 +7,7 @@
 
 #include "fmt/format.h"
 #include "server/base/errors.h"
+#include "server/span/trace_state.h"
 
 namespace uprobed::span {
 namespace {
@@ -41,11 +42,15 @@ absl::StatusOr<up_http_event> DecodeHttpEvent(std::span<const std::byte> record)
   // The ring buffer rounds each record up to 8 bytes, and the event is a multiple of that, so its
   // size is exact.
   static_assert(sizeof(event) % 8 == 0);
-  if (record.size() != sizeof(event)) {
+  if (record.size() < sizeof(event)) {
     return Malformed(fmt::format("a record has {} bytes where an HTTP event has {}", record.size(),
                                  sizeof(event)));
   }
   std::memcpy(&event, record.data(), sizeof(event));
+  if (record.size() != RecordSize(event.flags)) {
+    return Malformed(fmt::format("a record has {} bytes where one of its flags has {}",
+                                 record.size(), RecordSize(event.flags)));
+  }
   if (event.kind < UP_EVENT_HTTP_SERVER || event.kind > UP_EVENT_GRPC_CLIENT) {
     return Malformed(fmt::format("a record is of unknown kind {}", event.kind));
   }

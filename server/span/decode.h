@@ -9,8 +9,9 @@
 
 namespace uprobed::span {
 
-// Checks and copies one ring-buffer record. The kernel wrote it, but from memory that the probed
-// program controls: lengths are clamped to their arrays' bounds by refusing what exceeds them.
+// Checks one ring-buffer record and copies its event; trace_state.h tells what is behind that. The
+// kernel wrote it, but from memory that the probed program controls: lengths are clamped to their
+// arrays' bounds by refusing what exceeds them.
 // DATA_LOSS RECORD_MALFORMED for a wrong size, kind, length or time.
 absl::StatusOr<up_http_event> DecodeHttpEvent(std::span<const std::byte> record);
 

@@ -32,6 +32,7 @@ struct Span {
   SpanId parent_span_id{};  // all zero: none
   ParentSource parent_source = ParentSource::kNone;
   uint8_t trace_flags = 0;
+  std::string trace_state;  // of the tracestate beside an adopted traceparent
   int64_t start_unix_ns = 0;
   int64_t end_unix_ns = 0;
   int64_t first_byte_unix_ns = 0;  // of the response; 0: not known
@@ -57,7 +58,7 @@ struct Span {
   std::string derived_route;
   std::string server_address;  // host without port
   uint32_t server_port = 0;    // 0: not known
-  std::string peer_address;    // server: network.peer.address
+  std::string peer_address;    // server, and RPC: network.peer.address
   uint32_t peer_port = 0;
   std::string protocol_version;  // "1.1"
   uint32_t status_code = 0;      // 0: no response
@@ -68,7 +69,7 @@ struct Span {
   bool hijacked = false;   // server: the handler took the connection over
   bool refused = false;    // server: no request of anybody's, answered by net/http itself
 
-  // RPC: of these, and of HTTP's only the server's address
+  // RPC: of these, and of HTTP's only the addresses of the server and of the peer
   std::string rpc_system;   // "grpc"; empty: HTTP
   std::string rpc_service;  // "shop.v1.Stock"
   std::string rpc_method;   // "Reserve"

@@ -1,10 +1,13 @@
-"""gRPC requests that ghz makes: its own counts by code are those of the spans, on both sides."""
+"""gRPC requests that ghz makes: its own counts by code are those of the spans, on both sides. Traces
+that their metadata names, and their peers."""
 
+import base64
 import collections
 import json
 import re
 import subprocess
 import unittest
+import urllib.request
 
 import harness
 
@@ -29,14 +32,21 @@ CODES = {"OK": 0, "InvalidArgument": 3, "NotFound": 5, "PermissionDenied": 7, "I
          "Unavailable": 14}
 
 
+TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+def as_hex(encoded):
+    return base64.b64decode(encoded).hex()
+
+
 class Grpc(harness.E2eTest):
 
     def setUp(self):
         super().setUp()
         self.programs = sorted(path for path in harness.TARGETS.glob("grpc-v*")
                                if "-stripped" not in path.name)
-        if not GHZ.exists() or not self.programs:
-            self.skipTest("no ghz, or no program to probe: run scripts/test_tools and build_targets")
+        if not self.programs:
+            self.skipTest("no program to probe: run scripts/build_targets")
 
     def ghz(self, address, method, code):
         """Makes the requests; how many of each code ghz has counted."""
@@ -80,7 +90,72 @@ class Grpc(harness.E2eTest):
         harness.wait_until(lambda: self.metric("uprobed_requests_in_flight") == 0, "no request left")
         self.client("detach", "server")
 
+    def run_program(self, *command):
+        """Starts a program; the first line that it prints."""
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.cleanup.callback(harness.end, process)
+        return process.stdout.readline().strip()
+
+    def span_of(self, spans, kind, **attributes):
+        """The only span of this kind with these attributes, whose names have _ for a dot."""
+        wanted = {name.replace("_", "."): value for name, value in attributes.items()}
+        found = harness.wait_until(
+            lambda: [span for span in spans() if span["kind"] == kind
+                     and wanted.items() <= span["attributes"].items()], f"{kind} {wanted}")
+        self.assertEqual(len(found), 1, found)
+        return found[0]
+
+    def check_trace(self, program):
+        """By a call with metadata, and by an HTTP request that a gateway passes on as a call."""
+        self.attach(program, "--name", "traced")
+        server = self.run_program(program, "serve")
+        gateway = self.run_program(program, "gateway", server)
+        server_port = int(server.rpartition(":")[2])
+        spans = self.subscribe()
+        completed = subprocess.run(
+            [program, "call", server, "/calls.Calls/Unary", "traceparent", f"00-{TRACE}-{PARENT}-01",
+             "tracestate", "rojo=1,congo=2"], capture_output=True, text=True, timeout=60, check=True)
+        code, client_port = map(int, completed.stdout.split())
+        self.assertEqual(code, 0)
+        served = self.span_of(spans, "KIND_SERVER", rpc_method="Unary")
+        self.assert_in_trace(served)
+        self.assertEqual(served["attributes"]["network.peer.address"], "127.0.0.1")
+        self.assertEqual(served["attributes"]["network.peer.port"], client_port)
+        made = self.span_of(spans, "KIND_CLIENT", rpc_method="Unary")
+        self.assertEqual(made["attributes"]["network.peer.port"], server_port)
+        self.assertEqual(made["attributes"]["server.port"], server_port)
+        self.assertNotEqual(as_hex(made["traceId"]), TRACE)
+
+        request = urllib.request.Request(f"http://{gateway}/leaf", headers={
+            "traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": "rojo=1,congo=2"})
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=30) as response:
+            self.assertEqual(response.status, 200)
+        entered = self.span_of(spans, "KIND_SERVER", url_path="/leaf")
+        passed_on = self.span_of(spans, "KIND_CLIENT", rpc_method="Leaf")
+        arrived = self.span_of(spans, "KIND_SERVER", rpc_method="Leaf")
+        self.assert_in_trace(entered)
+        self.assert_in_trace(arrived)
+        self.assertEqual(as_hex(passed_on["traceId"]), TRACE)
+        self.assertEqual(passed_on["parentSpanId"], entered["spanId"])
+        self.assertEqual(self.metric("uprobed_spans_lost_total"), 0)
+        self.client("detach", "traced")
+
+    def assert_in_trace(self, span):
+        self.assertEqual(as_hex(span["traceId"]), TRACE)
+        self.assertEqual(as_hex(span["parentSpanId"]), PARENT)
+        self.assertEqual(span["parentSource"], "PARENT_SOURCE_TRACEPARENT")
+        self.assertEqual(span["traceState"], "rojo=1,congo=2")
+
+    def test_metadata_names_the_trace_and_connections_the_peers(self):
+        self.start_daemon()
+        for program in self.programs:
+            with self.subTest(program=program.name):
+                self.check_trace(program)
+
     def test_counts_and_codes_are_those_of_ghz(self):
+        if not GHZ.exists():
+            self.skipTest("no ghz: run scripts/test_tools")
         (self.directory / "calls.proto").write_text(PROTO, encoding="utf-8")
         self.start_daemon()
         self.attach(GHZ, "--name", "ghz", "--instrumentation", "grpc_client")

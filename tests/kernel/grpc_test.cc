@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "fmt/format.h"
+#include "tests/kernel/grpc_targets.h"
 #include "tests/kernel/kernel_fixture.h"
 
 namespace uprobed::testing {
@@ -201,29 +202,6 @@ TEST_P(Grpc, ACallInAHandlerIsAChildOfTheRequestThatIsServed) {
   EXPECT_EQ(parents.size(), 40U);
   for (const span::Span& span : ClientSpans(SumOf(counted))) EXPECT_FALSE(span.has_parent());
   ExpectNoLoss();
-}
-
-std::vector<std::filesystem::path> GrpcTargets() {
-  std::vector<std::filesystem::path> targets;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(TargetsDir(), error)) {
-    if (entry.path().filename().string().starts_with("grpc-") && entry.path().extension() != ".new")
-      targets.push_back(entry.path());
-  }
-  std::sort(targets.begin(), targets.end());
-  // How offsets are found without DWARF, the newest version alone shows: the unit tests compare.
-  const std::string newest = targets.empty() ? "" : targets.back().string();
-  std::erase_if(targets, [&newest](const std::filesystem::path& target) {
-    return target.string().ends_with("-stripped") && target.string() != newest;
-  });
-  return targets;
-}
-
-std::string GrpcTestName(const ::testing::TestParamInfo<std::filesystem::path>& target) {
-  std::string name = target.param.filename().string();
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return c == '.' || c == '-'; }, '_');
-  return name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Versions, Grpc, ::testing::ValuesIn(GrpcTargets()), GrpcTestName);

@@ -54,7 +54,21 @@ type load struct {
 	paths     int64
 	bodyBytes int
 	interval  time.Duration
+	headers   headers
 	client    *http.Client
+}
+
+// headers are those of each request, each given as "Name: value"; a name may come more than once.
+type headers []string
+
+func (h *headers) String() string { return strings.Join(*h, ", ") }
+
+func (h *headers) Set(line string) error {
+	if !strings.Contains(line, ": ") {
+		return fmt.Errorf("%q is no header", line)
+	}
+	*h = append(*h, line)
+	return nil
 }
 
 // path returns what request number n appends to the URL.
@@ -75,6 +89,10 @@ func (l *load) send(n int64, into *report) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "loadgen:", err)
 		os.Exit(2)
+	}
+	for _, line := range l.headers {
+		parts := strings.SplitN(line, ": ", 2)
+		request.Header.Add(parts[0], parts[1])
 	}
 	if request.URL.Path == "" {
 		request.URL.Path = "/" // what the client sends for it
@@ -137,6 +155,8 @@ func main() {
 	insecure := flag.Bool("insecure", false, "speak HTTP/1 over TLS; trusts any certificate")
 	h2c := flag.Bool("h2c", false, "speak HTTP/2 without TLS")
 	timeout := flag.Duration("timeout", 30*time.Second, "give up on a request after this long")
+	var lines headers
+	flag.Var(&lines, "header", "a header of each request, such as \"Accept: text/html\"; again for more")
 	flag.Parse()
 	if *url == "" || *connections < 1 || *total < 0 || *paths < 0 || *bodyBytes < 0 {
 		fmt.Fprintln(os.Stderr, "loadgen: give -url, and no negative number")
@@ -145,7 +165,7 @@ func main() {
 
 	asked := load{
 		url: strings.TrimSuffix(*url, "/"), method: *method, total: *total, paths: *paths,
-		bodyBytes: *bodyBytes, interval: *interval,
+		bodyBytes: *bodyBytes, interval: *interval, headers: lines,
 		client: &http.Client{
 			Timeout: *timeout,
 			Transport: &http.Transport{

@@ -208,6 +208,57 @@ TEST(MakeSiteCookie, OfAStreamOnTheStackSaysAtWhichWord) {
                                            uint64_t{9} << UP_COOKIE_STREAM_WORD_SHIFT);
 }
 
+TEST(MakeSiteCookie, TellsTheTransportOfServeHttp) {
+  const std::string transport = "google.golang.org/grpc/internal/transport.";
+  Site end = MakeSite(SiteKind::kGrpcServerEnd, "push rbp", {"stream", "status"});
+  end.function = transport + "(*http2Server).writeStatus";
+  EXPECT_EQ(MakeSiteCookie(end, 7), 7U);
+
+  end.function = transport + "(*serverHandlerTransport).writeStatus";
+  EXPECT_EQ(MakeSiteCookie(end, 7), 7 | UP_COOKIE_GRPC_HANDLER);
+}
+
+TEST(MakeProfileSlot, CarriesDistancesToWhatGrpcIsKnownBy) {
+  Profile profile;
+  const auto add = [&profile](SiteKind kind, uint64_t address, uint32_t function_offset) {
+    Site site;
+    site.kind = kind;
+    site.virtual_address = address;
+    site.function_offset = function_offset;
+    if (kind == SiteKind::kGrpcMetadataKey) site.bytes = {0x48, 0x8d, 0x1d, 0, 0x10, 0, 0};
+    profile.sites.push_back(site);
+  };
+  add(SiteKind::kGrpcServerStart, 0x5006, 6);
+  add(SiteKind::kGrpcClientStart, 0x7100, 0x100);
+  add(SiteKind::kGrpcValueContext, 0x1004, 4);
+  add(SiteKind::kGrpcTcpAddress, 0x2004, 4);
+  add(SiteKind::kGrpcMetadataKey, 0x8000, 0);
+  profile.fields["google.golang.org/grpc/internal/transport.Stream.ctx"] = {
+      .offset = 48, .source = profile::Source::kDwarf, .others = {}};
+
+  const up_profile_slot slot = MakeProfileSlot(profile, {});
+
+  EXPECT_EQ(slot.grpc_value_context, 0x1000 - 0x5006);
+  EXPECT_EQ(slot.grpc_tcp_address[UP_GRPC_SERVER], 0x2000 - 0x5006);
+  EXPECT_EQ(slot.grpc_tcp_address[UP_GRPC_CLIENT], 0x2000 - 0x7100);
+  EXPECT_EQ(slot.grpc_metadata_key, 0x8000 + 7 + 0x1000 - 0x5006);
+  EXPECT_EQ(slot.grpc_metadata_ctx, 48U);
+  // The context leads to no request where only one side is observed, and to metadata even so.
+  EXPECT_THAT(slot.present, ElementsAre(0U, 0U));
+}
+
+TEST(MakeProfileSlot, WithoutAContextHasNoMetadata) {
+  Profile profile;
+  Site key;
+  key.kind = SiteKind::kGrpcMetadataKey;
+  key.bytes = {0x48, 0x8d, 0x1d, 0, 0x10, 0, 0};
+  Site start;
+  start.kind = SiteKind::kGrpcServerStart;
+  profile.sites = {start, key};
+
+  EXPECT_EQ(MakeProfileSlot(profile, {}).grpc_metadata_key, 0);
+}
+
 TEST(MakeSiteCookie, OfABranchCarriesItsCondition) {
   Site site = MakeSite(SiteKind::kClientBranch, "jne 0x10", {});
   site.condition = 5;

@@ -25,7 +25,7 @@ TEST(KnownModuleOffsets, KnowTheFieldsOfEachModule) {
   EXPECT_EQ(KnownModuleOffset(kNet, "v0.1.0", "golang.org/x/net/http2.stream.id"), 8u);
   EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.60.1", "google.golang.org/grpc.ClientConn.target"), 24u);
   EXPECT_THAT(KnownModuleFields(kNet), SizeIs(14));
-  EXPECT_THAT(KnownModuleFields(kGrpc), SizeIs(15));
+  EXPECT_THAT(KnownModuleFields(kGrpc), SizeIs(21));
   EXPECT_THAT(KnownModuleFields(kGenproto), ElementsAre(kCode));
   EXPECT_THAT(KnownModuleFields("golang.org/x/text"), IsEmpty());
 }
@@ -49,6 +49,21 @@ TEST(KnownModuleOffsets, KnowWhereRoutersKeepTheTemplate) {
   EXPECT_EQ(KnownModuleOffset(echo, "v4.11.4", echo + ".context.path"), 16u);
   EXPECT_EQ(KnownModuleOffset(echo, "v4.13.3", echo + ".context.path"), 88u);
   EXPECT_THAT(KnownModuleFields("github.com/gorilla/mux"), SizeIs(2));
+}
+
+TEST(KnownModuleOffsets, KnowWhereTransportsKeepTheirPeer) {
+  const std::string server = "google.golang.org/grpc/internal/transport.http2Server";
+  const std::string client = "google.golang.org/grpc/internal/transport.http2Client";
+  const std::string attempt = "google.golang.org/grpc.csAttempt";
+  EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.59.0", server + ".remoteAddr"), 72u);
+  EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.59.0", server + ".peer.Addr"), std::nullopt);
+  EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.60.0", server + ".remoteAddr"), std::nullopt);
+  EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.60.0", server + ".peer.Addr"), 56u);
+  EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.51.0", client + ".remoteAddr"), 88u);
+  EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.85.0", client + ".remoteAddr"), 152u);
+  EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.70.0", attempt + ".t"), 24u);
+  EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.71.0", attempt + ".t"), std::nullopt);
+  EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.71.0", attempt + ".transport"), 24u);
 }
 
 TEST(KnownModuleOffsets, SayWhetherAStreamIsHeldByPointerOrByValue) {

@@ -112,6 +112,18 @@ TEST(Span, TellsItsParentAndHowItIsKnown) {
   EXPECT_EQ(remote.parent_source(), v1::Span::PARENT_SOURCE_TRACEPARENT);
 }
 
+TEST(Span, TellsTheTraceStateThatItCameWith) {
+  span::Span span = Sample();
+  v1::Span without;
+  FillSpan(span, without);
+  EXPECT_EQ(without.trace_state(), "");
+
+  span.trace_state = "rojo=1,congo=2";
+  v1::Span with;
+  FillSpan(span, with);
+  EXPECT_EQ(with.trace_state(), "rojo=1,congo=2");
+}
+
 TEST(Edge, TellsTheAverageLatency) {
   v1::Topology::Edge told;
   FillEdge({.key = {"shop", "/checkout", "stock", "/reserve"},

@@ -1,5 +1,7 @@
 #include "server/span/assembler.h"
 
+#include <cstring>
+
 #include "gtest/gtest.h"
 #include "tests/unit/span/event_builder.h"
 
@@ -237,6 +239,31 @@ TEST(Assembler, WritesProtocolVersionAsOpenTelemetryDoes) {
   EXPECT_EQ(AssembleServer(event).protocol_version, "2");
   event.protocol_major = 0;
   EXPECT_EQ(AssembleServer(event).protocol_version, "");
+}
+
+TEST(Assembler, TellsThePeersOfGrpc) {
+  up_http_event event = ServerEvent();
+  event.kind = UP_EVENT_GRPC_SERVER;
+  SetString(event, event.peer, UP_STRING_PEER, "192.0.2.7:99");
+  EXPECT_EQ(AssembleServer(event).peer_address, "192.0.2.7");
+  EXPECT_EQ(AssembleServer(event).peer_port, 99u);
+
+  event.kind = UP_EVENT_GRPC_CLIENT;
+  const up_tcp_address address{
+      .ip = {198, 51, 100, 9}, .port = 443, .ip_size = 4, .zone_length = 0, .zone = {}};
+  std::memcpy(event.peer, &address, sizeof(address));
+  event.lengths[UP_STRING_PEER] = sizeof(address);
+  event.flags |= UP_FLAG_PEER_ADDRESS;
+  event.truncated |= 1U << UP_STRING_PEER;
+  const Span span = AssembleServer(event);
+  EXPECT_EQ(span.peer_address, "198.51.100.9");
+  EXPECT_EQ(span.peer_port, 443u);
+  EXPECT_EQ(span.truncated, "network.peer.address");
+
+  event.lengths[UP_STRING_PEER] = 0;
+  event.flags = 0;
+  event.truncated = 0;
+  EXPECT_EQ(AssembleServer(event).peer_address, "");
 }
 
 TEST(Assembler, LeavesOutPeerOfUnnamedUnixSocket) {

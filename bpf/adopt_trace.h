@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+#ifndef UPROBED_BPF_ADOPT_TRACE_H_
+#define UPROBED_BPF_ADOPT_TRACE_H_
+
+/* The trace that the caller of a request says it belongs to, in an http.Header or a metadata.MD. */
+#include "bpf/go_map.h"
+#include "bpf/trace_context.h"
+
+/* The first string of the []string at `slice`. */
+static __always_inline bool read_first_value(uint64_t slice, struct go_string* value) {
+  uint64_t values;
+  return read_word(slice, &values) && values &&
+         bpf_probe_read_user(value, sizeof(*value), (const void*)values) == 0;
+}
+
+/* Makes the request a part of the trace that the map at `map` names; leaves it as it was where it
+ * names none. */
+static __noinline int adopt_from_map(uint64_t map, struct up_in_flight_request* request) {
+  struct go_string value;
+  char text[TRACEPARENT_LENGTH + 1];
+  uint64_t slice = find_values(request->slot, map, TRACEPARENT_KEY_LENGTH);
+  if (!slice || !read_first_value(slice, &value) || value.length != TRACEPARENT_LENGTH)
+    return false;
+  if (bpf_probe_read_user(text, TRACEPARENT_LENGTH, (const void*)value.data)) return false;
+  adopt_traceparent(request, text);
+  if (!(request->flags & UP_FLAG_REMOTE_PARENT)) return false;
+  request->trace_state = find_values(request->slot, map, TRACESTATE_KEY_LENGTH);
+  if (request->trace_state) request->flags |= UP_FLAG_TRACE_STATE;
+  return true;
+}
+
+#endif /* UPROBED_BPF_ADOPT_TRACE_H_ */
