@@ -108,6 +108,7 @@ static __always_inline uint64_t go_word(const struct up_profile_slot* profile,
 #define GO_CAUSE_DATA(profile, regs) go_word(profile, regs, (regs)->bx, 2)
 
 #define GO_STACK_POINTER(regs) ((regs)->sp)
+#define GO_FRAME_POINTER(regs) ((regs)->bp)
 #define GO_SITE(regs) ((regs)->ip)
 
 /* Where the linker puts the pointer to runtime.g, from the thread pointer

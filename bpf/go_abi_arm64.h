@@ -12,6 +12,8 @@
  * that order, arguments and results alike; x28 is the current runtime.g
  * (src/cmd/compile/abi-internal.md, Go >= 1.18; binaries of older releases get no profile). */
 
+#define GO_WORD 8
+
 /* At the call of net/http.serverHandler.ServeHTTP: sh.srv, rw (two words), req. */
 #define GO_SERVE_HTTP_REQUEST(profile, regs) ((void)(profile), (regs)->regs[3])
 
@@ -87,6 +89,7 @@
 #define GO_CAUSE_DATA(profile, regs) ((void)(profile), (regs)->regs[1])
 
 #define GO_STACK_POINTER(regs) ((regs)->sp)
+#define GO_FRAME_POINTER(regs) ((regs)->regs[29])
 #define GO_SITE(regs) ((regs)->pc)
 
 static __always_inline uint64_t go_current_goroutine(const struct up_profile_slot* profile,

@@ -24,6 +24,16 @@ static __always_inline bool read_http2_field(const struct up_profile_slot* profi
   return read_field(profile, index, base, value);
 }
 
+/* (*serverConn).hs; 0 where it is not known. */
+static __always_inline uint64_t http2_server(const struct up_profile_slot* profile,
+                                             const struct pt_regs* regs, uint64_t cookie) {
+  uint64_t server;
+  enum up_field field = http2_implementation(cookie) == UP_HTTP2_MODULE
+                            ? UP_FIELD_HTTP2_MODULE_SERVER_HS
+                            : UP_FIELD_HTTP2_BUNDLED_SERVER_HS;
+  return read_field(profile, field, GO_PROLOGUE_WORD_0(profile, regs), &server) ? server : 0;
+}
+
 static __always_inline void on_http2_server_start(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
@@ -33,6 +43,8 @@ static __always_inline void on_http2_server_start(struct pt_regs* regs) {
   request.request = GO_HTTP2_RUN_REQUEST(hit.profile, regs);
   request.response = GO_HTTP2_RUN_RESPONSE(hit.profile, regs);
   request.slot = hit.slot;
+  if (hit.profile->flags & UP_SLOT_HANDLERS)
+    begin_with_server(&hit, regs, cookie, http2_server(hit.profile, regs, cookie), &request);
   new_trace_id(&request);
   new_span_id(&request);
   read_traceparent(hit.profile, &request);

@@ -10,6 +10,7 @@
 #include "bpf/http2_connection.h"
 #include "bpf/in_flight.h"
 #include "bpf/request_context.h"
+#include "bpf/server_handler.h"
 #include "bpf/trace_context.h"
 
 static __always_inline void read_traceparent(const struct up_profile_slot* profile,
@@ -59,6 +60,7 @@ static __always_inline void on_server_start(struct pt_regs* regs) {
   if ((cookie & UP_COOKIE_MAY_REPEAT) && !ends_are_known(hit.profile, request.request)) return;
   request.response = GO_SERVE_HTTP_RESPONSE(hit.profile, regs);
   request.slot = hit.slot;
+  begin_with_server(&hit, regs, cookie, GO_CALL_WORD_0(hit.profile, regs), &request);
   new_trace_id(&request);
   new_span_id(&request);
   read_traceparent(hit.profile, &request);

@@ -117,7 +117,7 @@ static __always_inline void fill_event(const struct hit* hit,
   event->unread = 0;
   event->trace_flags = request->trace_flags;
   event->http2 = 0;
-  event->error_method = 0;
+  event->handler_function = kind == UP_EVENT_HTTP_SERVER ? request->handler_function : 0;
   event->error_value = 0;
   event->first_byte_ns = server ? request->first_byte_ns : 0;
   __builtin_memset(event->lengths, 0, sizeof(event->lengths));

@@ -58,8 +58,8 @@ static __always_inline void fill_key(struct up_request_key* key, uint32_t slot,
     key->scheme_length = event->lengths[UP_STRING_SCHEME];
     __builtin_memcpy(key->scheme, event->scheme, UP_SCHEME_MAX);
     __builtin_memcpy(key->name, event->route, UP_METRIC_NAME_MAX);
-    key->error_method = event->error_method;
-    if (event->error_method)
+    key->error_method = client ? event->error_method : 0;
+    if (key->error_method)
       key->error_value =
           event->error_value > UP_METRIC_ERRNO_MAX || (event->flags & UP_FLAG_ERROR_POINTER)
               ? UP_METRIC_NO_ERRNO

@@ -9,6 +9,7 @@
  * request before it calls the handler. */
 #include "bpf/go_read.h"
 #include "bpf/in_flight.h"
+#include "bpf/server_handler.h"
 
 /* chi has one pattern for each router inside of a router. */
 #define ROUTE_PATTERNS_MAX 8
@@ -121,16 +122,66 @@ static __always_inline void find_route(const struct hit* hit, const struct pt_re
   }
 }
 
+/* The last of gin's handlers: those before it are its middleware. */
+static __always_inline uint64_t code_of_gin(const struct up_profile_slot* profile, uint64_t context,
+                                            uint64_t bias) {
+  uint64_t slice[2], func; /* data, length */
+  if (!has_field(profile, UP_FIELD_GIN_CONTEXT_HANDLERS) ||
+      bpf_probe_read_user(
+          slice, sizeof(slice),
+          (const void*)field_address(profile, UP_FIELD_GIN_CONTEXT_HANDLERS, context)) ||
+      !slice[1] || !read_word(slice[0] + (slice[1] - 1) * GO_WORD, &func))
+    return 0;
+  return code_of_func(func, bias);
+}
+
+/* echo keeps a handler in a closure that calls it with its middleware ((*Echo).add), and has
+ * nothing else of the type func in it. A program may also give its router a function without it. */
+static __always_inline uint64_t code_of_echo(const struct up_profile_slot* profile,
+                                             uint64_t context, uint64_t bias) {
+  uint64_t func, code;
+  if (!read_field(profile, UP_FIELD_ECHO_CONTEXT_HANDLER, context, &func)) return 0;
+  code = code_of_func(func, bias);
+  if (!code || code != profile->echo_wrapper) return code;
+  return read_word(func + GO_WORD, &func) ? code_of_func(func, bias) : 0;
+}
+
+/* The function by which a router serves the request. Routers that lend a context tell when it has
+ * been served: what is deeper in the stack, a ServeMux that the handler has called, knew better. */
+static __always_inline void find_route_handler(const struct hit* hit, const struct pt_regs* regs,
+                                               uint64_t cookie,
+                                               struct up_in_flight_request* request) {
+  const struct up_profile_slot* profile = hit->profile;
+  uint64_t bias = bias_at_place(profile, regs, cookie);
+  uint64_t router = cookie >> UP_COOKIE_ROUTER_SHIFT & UP_COOKIE_ROUTER_MASK;
+  uint32_t depth = depth_of(hit->key.goroutine, GO_FRAME_POINTER(regs));
+  uint64_t code = 0;
+  if (router == UP_ROUTER_GORILLA)
+    code = code_of_handler_in(profile, UP_FIELD_GORILLA_ROUTE_HANDLER,
+                              GO_CALL_WORD_1(profile, regs), bias);
+  else if (depth < request->handler_depth)
+    return;
+  else if (router == UP_ROUTER_GIN)
+    code = code_of_gin(profile, GO_CALL_WORD_2(profile, regs), bias);
+  else if (router == UP_ROUTER_ECHO)
+    code = code_of_echo(profile, GO_CALL_WORD_2(profile, regs), bias);
+  if (!code) return;
+  request->handler_function = code;
+  request->handler_depth = depth;
+  request->flags &= ~UP_FLAG_SERVER_HANDLER;
+}
+
 static __always_inline void on_server_route(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_SERVER_ROUTE)) return;
-  const struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
+  struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
   /* It began before the attach, or is served on a goroutine of its own (http.TimeoutHandler). */
   if (!request) return;
   struct route_found found = {};
   find_route(&hit, regs, cookie, request->request, &found);
   if (!found.route.length && !found.route.flags) return;
+  if (hit.profile->flags & UP_SLOT_HANDLERS) find_route_handler(&hit, regs, cookie, request);
   __builtin_memcpy(found.route.span_id, request->span_id, UP_SPAN_ID_SIZE);
   found.route.slot = hit.slot;
   /* Of routers inside of other ones, which tell in either order, the inner has the longer template:

@@ -17,6 +17,7 @@
 #include "bpf/http_server_ends.h"
 #include "bpf/preemption.h"
 #include "bpf/server_first_byte.h"
+#include "bpf/server_handler.h"
 #include "bpf/server_route.h"
 
 SEC("uprobe")
@@ -46,6 +47,12 @@ int server_refused(struct pt_regs* regs) {
 SEC("uprobe")
 int server_route(struct pt_regs* regs) {
   WITHOUT_PREEMPTION(on_server_route(regs));
+  return 0;
+}
+
+SEC("uprobe")
+int server_handler(struct pt_regs* regs) {
+  WITHOUT_PREEMPTION(on_server_handler(regs));
   return 0;
 }
 

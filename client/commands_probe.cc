@@ -26,6 +26,7 @@ struct AttachOptions {
   bool stitch_traces = false;
   bool framework_routes = false;
   bool inject_traceparent = false;
+  bool handler_function = false;
   bool allow_suspect_profile = false;
   bool dry_run = false;
   bool wait_for_binary = false;
@@ -62,6 +63,7 @@ absl::StatusOr<v1::CreateProbeRequest> MakeCreateRequest(const AttachOptions& op
   spec.set_stitch_traces(options.stitch_traces);
   spec.set_framework_routes(options.framework_routes);
   spec.set_inject_traceparent(options.inject_traceparent);
+  spec.set_handler_function(options.handler_function);
   spec.set_allow_suspect_profile(options.allow_suspect_profile);
   request.set_probe_id(ShortName(options.id));
   request.set_validate_only(options.dry_run);
@@ -282,6 +284,9 @@ void AddAttach(CLI::App& app, Command& chosen) {
   attach->add_flag("--inject-traceparent", options->inject_traceparent,
                    "Give the HTTP/1 requests that it makes the header traceparent, by writing into "
                    "its memory; two hits more for each");
+  attach->add_flag("--handler-function", options->handler_function,
+                   "Report the function that serves each request (code.function.name), in the "
+                   "topology, too; a hit more for each http.ServeMux that a request comes to");
   attach->add_flag("--allow-suspect-profile", options->allow_suspect_profile,
                    "Attach even where the sources of the struct offsets disagree");
   attach->add_flag("--wait-for-binary", options->wait_for_binary,

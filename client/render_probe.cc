@@ -148,6 +148,7 @@ void PrintProbe(Terminal& terminal, const v1::Probe& probe,
   details.Add("traces stitched", spec.stitch_traces() ? "yes" : "no");
   details.Add("framework routes", spec.framework_routes() ? "yes" : "no");
   details.Add("traces injected", spec.inject_traceparent() ? "yes" : "no");
+  details.Add("handler function", spec.handler_function() ? "yes" : "no");
   details.Add("causality", CausalityOf(spec));
   details.Add("timing", TimingOf(spec));
   details.Add("spans limited to", DescribeSpanLimits(spec.span_limits()));

@@ -79,6 +79,7 @@ void EventLoop::Maintain(uint64_t now_ns) {
   if (now_ns - maintained_ns_ < kMaintenancePeriodNs) return;
   maintained_ns_ = now_ns;
   clock_.Refresh();
+  directory_.ForgetFunctions();
   if (const size_t forgotten = backend_.ForgetExitedProcesses(); forgotten > 0) {
     spdlog::debug("forgot requests of processes that exited count={}", forgotten);
   }

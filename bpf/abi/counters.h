@@ -66,7 +66,8 @@ enum up_counter {
    * that has been given up, one that began before the attach. */
   UP_COUNTER_NOT_INJECTED_NO_REQUEST = 49,
   UP_COUNTER_NOT_INJECTED_FAULT = 50, /* the buffer is not as it should be, or not to be written */
-  UP_COUNTER_COUNT = 51,
+  UP_COUNTER_HITS_SERVER_HANDLER = 51,
+  UP_COUNTER_COUNT = 52,
 };
 
 struct up_counters {

@@ -78,6 +78,12 @@ struct up_tcp_address {
 UP_ABI_ASSERT(sizeof(struct up_tcp_address) == UP_PEER_MAX);
 /* server: behind the record is a struct up_trace_state */
 #define UP_FLAG_TRACE_STATE 0x200000
+/* server: the function is that of http.Server.Handler, which may have called another */
+#define UP_FLAG_SERVER_HANDLER 0x400000
+
+/* up_http_event.handler_function: ServeMux serves these itself (src/net/http/server.go) */
+#define UP_HANDLER_NOT_FOUND 1 /* net/http.NotFound */
+#define UP_HANDLER_REDIRECT 2  /* net/http.(*redirectHandler).ServeHTTP */
 
 struct up_http_event {
   uint32_t kind;
@@ -110,7 +116,12 @@ struct up_http_event {
   char peer[UP_PEER_MAX];
   /* client, with UP_FLAG_ERROR: the Error method of the innermost error, its address as linked, and
    * the first word of its value; 0 where the error is not known */
-  uint64_t error_method;
+  union {
+    uint64_t error_method;
+    /* server: the code of the function that serves, its address as linked, or UP_HANDLER_*; 0
+     * where it is not known */
+    uint64_t handler_function;
+  };
   uint64_t error_value;
   /* CLOCK_MONOTONIC, 0 where it is not known. Server: the response's header is written; client,
    * with UP_FLAG_BODY_*: it has been read. */

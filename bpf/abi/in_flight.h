@@ -41,7 +41,8 @@ struct up_in_flight_request {
   uint8_t trace_flags;
   uint8_t suppressed; /* the counter of why it becomes no span; 0: it may */
   uint8_t client;     /* client: UP_CLIENT_* */
-  uint8_t reserved[5];
+  uint8_t reserved;
+  uint32_t handler_depth; /* server: of the frame that has called the handler, in the stack */
   union {
     /* client: the error that the last exchange ended in, as in struct up_http_event; 0: none */
     uint64_t error_method;
@@ -52,7 +53,10 @@ struct up_in_flight_request {
     uint64_t trace_state; /* server, as it begins: address of the []string of tracestate, or 0 */
   };
   uint64_t error_data; /* the data word of its interface */
-  uint64_t writer;     /* client: its key in the map of headers to be written; 0: not there */
+  union {
+    uint64_t writer; /* client: its key in the map of headers to be written; 0: not there */
+    uint64_t handler_function; /* server: as in struct up_http_event */
+  };
 };
 UP_ABI_OFFSET(struct up_in_flight_request, slot, 32);
 UP_ABI_OFFSET(struct up_in_flight_request, trace_id, 40);

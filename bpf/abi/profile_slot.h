@@ -2,6 +2,7 @@
 #ifndef UPROBED_BPF_ABI_PROFILE_SLOT_H_
 #define UPROBED_BPF_ABI_PROFILE_SLOT_H_
 
+#include "bpf/abi/site_cookie.h"
 #include "bpf/abi/types.h"
 
 /* User to kernel: what the programs must know of one binary. Offsets are bytes from the start of
@@ -148,11 +149,19 @@ enum up_field {
   UP_FIELD_GRPC_ATTEMPT_T = 120,             /* csAttempt: ClientTransport, an interface */
   UP_FIELD_GRPC_ATTEMPT_TRANSPORT = 121,     /* the same since 1.71 */
   UP_FIELD_GRPC_CLIENT_REMOTE_ADDR = 122,    /* internal/transport.http2Client */
-  UP_FIELD_COUNT = 123,
+  /* Where a server keeps the handler that it was given. */
+  UP_FIELD_SERVER_HANDLER = 123,          /* net/http.Server: http.Handler */
+  UP_FIELD_HTTP2_BUNDLED_SERVER_HS = 124, /* net/http.http2serverConn: *http.Server */
+  UP_FIELD_HTTP2_MODULE_SERVER_HS = 125,  /* golang.org/x/net/http2.serverConn: the same */
+  /* What routers know of the handler that they have found. */
+  UP_FIELD_GIN_CONTEXT_HANDLERS = 126,  /* github.com/gin-gonic/gin: []gin.HandlerFunc */
+  UP_FIELD_ECHO_CONTEXT_HANDLER = 127,  /* github.com/labstack/echo/v4: echo.HandlerFunc */
+  UP_FIELD_GORILLA_ROUTE_HANDLER = 128, /* github.com/gorilla/mux: http.Handler */
+  UP_FIELD_COUNT = 129,
 };
 
 #define UP_FIELDS_OF_WORD 64
-#define UP_PRESENT_WORDS 2
+#define UP_PRESENT_WORDS 3
 UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
 
 /* Index in up_profile_slot.grpc_status_error. */
@@ -183,7 +192,8 @@ UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
 #define UP_SLOT_ROUTES 0x40        /* routers tell the route of the request being served */
 #define UP_SLOT_LIMITED 0x80       /* not every request becomes a span: bpf/abi/span_limits.h */
 #define UP_SLOT_STITCHED 0x100     /* requests are found again by the connection they go out on */
-#define UP_SLOT_INJECTED 0x200     /* requests of HTTP/1 are given the header traceparent */
+#define UP_SLOT_INJECTED 0x200     /* requests are given the header traceparent */
+#define UP_SLOT_HANDLERS 0x400     /* the function that serves is told */
 
 /* Error types that wrap another error; more are not unwrapped. */
 #define UP_ERROR_WRAPPERS 8
@@ -200,6 +210,14 @@ UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
 #define UP_CLIENT_NET_HTTP 0 /* net/http.(*Transport).roundTrip */
 #define UP_CLIENT_MODULE 1   /* that of golang.org/x/net/http2, which the former may call */
 #define UP_CLIENT_COUNT 2
+/* Functions whose sites tell the handler of a request, index in up_profile_slot.places. */
+#define UP_PLACE_SERVER 0     /* where requests begin that are no others below */
+#define UP_PLACE_MUX_SERVE 1  /* net/http.(*ServeMux).ServeHTTP */
+#define UP_PLACE_MUX_FIND 2   /* net/http.(*ServeMux).Handler */
+#define UP_PLACE_MUX_LOOKUP 3 /* net/http.(*ServeMux).handler */
+#define UP_PLACE_HTTP2 4      /* (*serverConn).runHandler, of each implementation of HTTP/2 */
+#define UP_PLACE_ROUTER (UP_PLACE_HTTP2 + UP_HTTP2_COUNT) /* of each UP_ROUTER_* */
+#define UP_PLACE_COUNT (UP_PLACE_ROUTER + UP_ROUTER_COUNT)
 
 struct up_profile_slot {
   uint64_t present[UP_PRESENT_WORDS];
@@ -209,7 +227,7 @@ struct up_profile_slot {
   uint32_t flags;
   uint32_t map_kind;
   uint16_t offset[UP_FIELD_COUNT];
-  uint16_t reserved[1];
+  uint16_t reserved[3];
   /* Addresses as linked, 0 where the binary does not have them. */
   uint64_t client_function[UP_CLIENT_COUNT]; /* where requests are made */
   uint64_t error_string_method;              /* errors.(*errorString).Error */
@@ -226,11 +244,16 @@ struct up_profile_slot {
   /* Where a transport.Stream of gRPC has its context, with grpc_metadata_key: contexts are looked
    * for metadata where no request is found by them, too. */
   uint64_t grpc_metadata_ctx;
+  /* Of the functions that hold sites which tell handlers. */
+  uint64_t places[UP_PLACE_COUNT];
+  uint64_t handler_func; /* net/http.HandlerFunc.ServeHTTP */
+  uint64_t mux_return;   /* behind the call of (*ServeMux).Handler in its ServeHTTP */
+  uint64_t echo_wrapper; /* the closure in which echo keeps a handler with its middleware */
 };
-UP_ABI_OFFSET(struct up_profile_slot, offset, 40);
-UP_ABI_OFFSET(struct up_profile_slot, client_function, 288);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 496);
-UP_ABI_OFFSET(struct up_profile_slot, grpc_metadata_key, 456);
+UP_ABI_OFFSET(struct up_profile_slot, offset, 48);
+UP_ABI_OFFSET(struct up_profile_slot, client_function, 312);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 640);
+UP_ABI_OFFSET(struct up_profile_slot, grpc_metadata_key, 480);
 
 /* Key of the scope map: a process that a scoped slot observes. */
 struct up_scope_key {

@@ -72,6 +72,18 @@
 #define UP_ROUTER_ECHO 3
 /* A router that attaches the route to the request: it is the second word of the arguments. */
 #define UP_ROUTER_GORILLA 4
+#define UP_ROUTER_COUNT 5
+
+/* Sites that tell the handler of a request: which function they lie in, as UP_PLACE_* of
+ * bpf/abi/profile_slot.h. */
+#define UP_COOKIE_PLACE_SHIFT 51
+#define UP_COOKIE_PLACE_MASK 0xfULL
+/* The handler is on the stack, so many words above the stack pointer; a result of a call else. */
+#define UP_COOKIE_HANDLER_ON_STACK (1ULL << 45)
+#define UP_COOKIE_HANDLER_WORD_SHIFT 55
+#define UP_COOKIE_HANDLER_WORD_MASK 0x1ffULL
+/* ServeMux redirects the request, by a handler that it is about to make. */
+#define UP_COOKIE_HANDLER_REDIRECTS (1ULL << 46)
 
 /* Where the channel is that is being closed, as UP_WORD_*; else the lock of one that is closed is
  * an argument. */

@@ -48,7 +48,7 @@ var subjects = []subject{
 		"golang.org/x/net/http2.stream":           {"id", "sc"},
 		"golang.org/x/net/http2.clientStream":     {"cc", "ID"},
 		"golang.org/x/net/http2.ClientConn":       {"tconn", "tlsState"},
-		"golang.org/x/net/http2.serverConn":       {"conn"},
+		"golang.org/x/net/http2.serverConn":       {"conn", "hs"},
 		"golang.org/x/net/http2.MetaHeadersFrame": {"Fields"},
 	}},
 	{"google.golang.org/grpc", 1, release{42, 0}, grpcSubject, membersByStruct{
@@ -69,7 +69,7 @@ var subjects = []subject{
 		"google.golang.org/grpc.csAttempt": {"t", "transport"},
 	}},
 	{"github.com/gin-gonic/gin", 1, release{6, 0}, ginSubject, membersByStruct{
-		"github.com/gin-gonic/gin.Context": {"fullPath"},
+		"github.com/gin-gonic/gin.Context": {"fullPath", "handlers"},
 	}},
 	{"github.com/go-chi/chi/v5", 5, release{0, 0}, chiSubject, membersByStruct{
 		"github.com/go-chi/chi/v5.Context": {"RoutePatterns"},
@@ -78,10 +78,10 @@ var subjects = []subject{
 		"github.com/go-chi/chi.Context": {"RoutePatterns"},
 	}},
 	{"github.com/labstack/echo/v4", 4, release{1, 0}, echoSubject, membersByStruct{
-		"github.com/labstack/echo/v4.context": {"path"},
+		"github.com/labstack/echo/v4.context": {"handler", "path"},
 	}},
 	{"github.com/gorilla/mux", 1, release{7, 0}, gorillaSubject, membersByStruct{
-		"github.com/gorilla/mux.Route":       {"routeConf.regexp.path"},
+		"github.com/gorilla/mux.Route":       {"handler", "routeConf.regexp.path"},
 		"github.com/gorilla/mux.routeRegexp": {"template"},
 	}},
 }

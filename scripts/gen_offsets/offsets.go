@@ -22,6 +22,7 @@ var goFields = membersByStruct{
 	"internal/poll.FD":     {"Sysfd", "pd"},
 	"net/http.Response":    {"StatusCode", "ProtoMajor", "ProtoMinor", "ContentLength", "Body"},
 	// Bodies of responses.
+	"net/http.Server":                      {"Handler"},
 	"net/http.chunkWriter":                 {"res"},
 	"net/http.bodyEOFSignal":               {"fn"},
 	"net/http.gzipReader":                  {"body"},
@@ -47,7 +48,7 @@ var goFields = membersByStruct{
 	"net/http.http2responseWriterState": {"stream", "req", "status", "wroteHeader",
 		"wroteBytes"},
 	"net/http.http2stream":           {"id", "sc"},
-	"net/http.http2serverConn":       {"conn"},
+	"net/http.http2serverConn":       {"conn", "hs"},
 	"net/http.http2MetaHeadersFrame": {"Fields"},
 	// A package of its own since Go 1.27; there req is held by value and no *net/http.Request.
 	"net/http/internal/http2.responseWriter": {"rws"},

@@ -95,7 +95,10 @@ std::optional<absl::Status> AttachmentSet::Missing(const store::ProbeSpec& spec,
                                                    const FileVersion& version) const {
   const absl::MutexLock lock(&mutex_);
   for (const AttachedBinary& binary : binaries_) {
-    if (binary.version == version) return MissingError(spec, binary.profile);
+    if (binary.version != version) continue;
+    absl::Status missing = MissingError(spec, binary.profile);
+    if (missing.ok() && spec.handler_function) missing = binary.function_error;
+    return missing;
   }
   return std::nullopt;
 }

@@ -17,6 +17,7 @@
 #include "server/control/file_version.h"
 #include "server/probe/probe_backend.h"
 #include "server/profile/profile.h"
+#include "server/span/function_names.h"
 #include "server/store/probe_record.h"
 
 namespace uprobed::control {
@@ -34,7 +35,11 @@ struct AttachedBinary {
   bool client_body = false;                                // as attached
   bool framework_routes = false;                           // as attached
   bool inject_traceparent = false;                         // as attached
-  SpanLimits span_limits;                                  // as set
+  bool handler_function = false;                           // as attached
+  // Of the functions that serve requests, where they are told, and why they cannot be.
+  std::shared_ptr<const span::FunctionNames> function_names;
+  absl::Status function_error;
+  SpanLimits span_limits;  // as set
   std::unique_ptr<probe::Attachment> attachment;
 };
 

@@ -24,12 +24,24 @@ void EventDirectory::Bind(uint32_t slot, Binding binding,
   const absl::MutexLock lock(&mutex_);
   checks_.insert_or_assign(slot, span::LiveCheck(corroborated));
   bindings_[slot] = std::move(binding);
+  released_.erase(slot);
 }
 
 void EventDirectory::SetServiceName(uint32_t slot, const std::string& service_name) {
   const absl::MutexLock lock(&mutex_);
   const auto bound = bindings_.find(slot);
   if (bound != bindings_.end()) bound->second.service_name = service_name;
+}
+
+void EventDirectory::ForgetFunctions() {
+  const absl::MutexLock lock(&mutex_);
+  for (auto& [slot, binding] : bindings_) {
+    const bool is_released = binding.function_names.use_count() == 1;
+    if (is_released && !released_.insert(slot).second) {
+      binding.function_names.reset();
+      released_.erase(slot);
+    }
+  }
 }
 
 void EventDirectory::Check(up_http_event& event) {
@@ -72,7 +84,8 @@ std::optional<span::EventSource> EventDirectory::Find(uint32_t slot, uint32_t pi
                            .network_namespace = known->network_namespace,
                            .capture_query = binding.capture_query,
                            .error_methods = std::move(binding.error_methods),
-                           .derived_routes = std::move(binding.derived_routes)};
+                           .derived_routes = std::move(binding.derived_routes),
+                           .function_names = std::move(binding.function_names)};
 }
 
 EventDirectory::Process EventDirectory::ReadProcess(uint32_t pid, uint64_t now_monotonic_ns,

@@ -30,6 +30,7 @@ class EventDirectory {
     bool capture_query = false;
     std::shared_ptr<const span::ErrorMethods> error_methods{};
     std::shared_ptr<span::DerivedRoutes> derived_routes{};
+    std::shared_ptr<const span::FunctionNames> function_names{};
   };
   // `proc_root` is "/proc"; tests give their own.
   explicit EventDirectory(std::string proc_root = "/proc") : proc_root_(std::move(proc_root)) {}
@@ -51,6 +52,11 @@ class EventDirectory {
   void Check(up_http_event& event);
   std::vector<span::FieldFinding> Findings(uint32_t slot) const;
 
+  // Lets go of the functions' names of slots whose owner has let go of them, which is seen in one
+  // call and done in the next: what was in the ring buffer until then has been delivered.
+  // Thread: the one that calls Find().
+  void ForgetFunctions();
+
   // Counts a delivered span for its probe; Spans() reads the count.
   void CountSpan(uint32_t slot);
   uint64_t Spans(const std::string& probe_id) const;
@@ -71,6 +77,7 @@ class EventDirectory {
   mutable absl::Mutex mutex_;
   std::map<uint32_t, Binding> bindings_ ABSL_GUARDED_BY(mutex_);
   std::map<uint32_t, span::LiveCheck> checks_ ABSL_GUARDED_BY(mutex_);  // by slot
+  std::set<uint32_t> released_ ABSL_GUARDED_BY(mutex_);                 // slots
   std::map<uint32_t, Process> processes_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, uint64_t> spans_ ABSL_GUARDED_BY(mutex_);
 };

@@ -110,6 +110,7 @@ absl::StatusOr<store::ProbeRecord> ProbeChecks::CheckChange(const store::ProbeRe
   changed.spec.stitch_traces = wish.spec.stitch_traces;
   changed.spec.framework_routes = wish.spec.framework_routes;
   changed.spec.inject_traceparent = wish.spec.inject_traceparent;
+  changed.spec.handler_function = wish.spec.handler_function;
   changed.spec.causality_goroutines = wish.spec.causality_goroutines;
   changed.spec.causality_channels = wish.spec.causality_channels;
   changed.spec.server_first_byte = wish.spec.server_first_byte;

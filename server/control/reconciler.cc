@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "server/base/errors.h"
+#include "server/control/function_table.h"
 #include "server/control/wanted.h"
 
 namespace uprobed::control {
@@ -171,6 +172,8 @@ absl::Status Reconciler::Attach(const store::ProbeRecord& record, AttachedBinary
   binary.client_body = record.spec.client_body;
   binary.framework_routes = record.spec.framework_routes;
   binary.inject_traceparent = record.spec.inject_traceparent;
+  binary.handler_function = record.spec.handler_function;
+  ReadFunctions(binary);
   probe::AttachOptions options;
   options.instrumentations = binary.instrumentations;
   options.capture_query = binary.capture_query;
@@ -179,10 +182,11 @@ absl::Status Reconciler::Attach(const store::ProbeRecord& record, AttachedBinary
   options.client_body = binary.client_body;
   options.framework_routes = binary.framework_routes;
   options.inject_traceparent = binary.inject_traceparent;
+  options.handler_function = binary.function_names != nullptr;
   binary.span_limits = record.spec.span_limits;
   options.span_limits = binary.span_limits;
   if (record.spec.pid != 0) options.scoped_pids = {record.spec.pid};
-  options.on_slot = [&](uint32_t slot) { Bind(record, binary.profile, slot); };
+  options.on_slot = [&](uint32_t slot) { Bind(record, binary, slot); };
   ASSIGN_OR_RETURN(binary.attachment, backend_.Attach(binary.fd.get(), binary.profile, options));
   spdlog::info("attached probe={} path={} profile={} slot={} sites={}", record.id,
                record.spec.binary_path, binary.profile.identity.Id(), binary.attachment->slot(),
@@ -203,7 +207,8 @@ void Reconciler::ApplyOptions(const store::ProbeRecord& record, Runtime& runtime
                record.spec.server_first_byte != binary.server_first_byte ||
                record.spec.client_body != binary.client_body ||
                record.spec.framework_routes != binary.framework_routes ||
-               record.spec.inject_traceparent != binary.inject_traceparent;
+               record.spec.inject_traceparent != binary.inject_traceparent ||
+               record.spec.handler_function != binary.handler_function;
       });
   for (AttachedBinary& binary : changed) {
     binary.attachment.reset();
@@ -226,8 +231,9 @@ void Reconciler::ApplyOptions(const store::ProbeRecord& record, Runtime& runtime
   }
 }
 
-void Reconciler::Bind(const store::ProbeRecord& record, const profile::Profile& profile,
+void Reconciler::Bind(const store::ProbeRecord& record, const AttachedBinary& binary,
                       uint32_t slot) {
+  const profile::Profile& profile = binary.profile;
   std::set<std::string, std::less<>> corroborated;
   for (const auto& [name, field] : profile.fields) {
     if (field.corroborated()) corroborated.insert(name);
@@ -242,7 +248,8 @@ void Reconciler::Bind(const store::ProbeRecord& record, const profile::Profile& 
                    .service_name = record.spec.service_name,
                    .capture_query = record.spec.capture_query,
                    .error_methods = std::move(error_methods),
-                   .derived_routes = std::make_shared<span::DerivedRoutes>()},
+                   .derived_routes = std::make_shared<span::DerivedRoutes>(),
+                   .function_names = binary.function_names},
                   corroborated);
 }
 

@@ -80,7 +80,7 @@ class Reconciler {
   absl::Status Attach(const store::ProbeRecord& record, AttachedBinary binary, Runtime& runtime);
   // Attaches anew what is attached with other options than those wanted now.
   void ApplyOptions(const store::ProbeRecord& record, Runtime& runtime);
-  void Bind(const store::ProbeRecord& record, const profile::Profile& profile, uint32_t slot);
+  void Bind(const store::ProbeRecord& record, const AttachedBinary& binary, uint32_t slot);
   void NoteFailure(const store::ProbeRecord& record, const FileVersion& version, absl::Status error,
                    Runtime& runtime);
 

@@ -10,6 +10,7 @@
 #include "server/base/errors.h"
 #include "server/elf/architecture.h"
 #include "server/profile/fields.h"
+#include "server/profile/handler_sites.h"
 #include "server/profile/injection_sites.h"
 #include "server/profile/response_sites.h"
 #include "server/profile/router_names.h"
@@ -164,6 +165,22 @@ absl::Status CheckRoutes(const profile::Profile& profile) {
                    {{"router", router}});
 }
 
+absl::Status CheckHandlers(const store::ProbeSpec& spec, const profile::Profile& profile) {
+  std::string_view cause;
+  if (!IsObserved(spec, profile, Instrumentation::kHttpServer)) {
+    cause = "the requests that it serves are not observed";
+  } else if (!profile::KnowsHandlers(profile)) {
+    cause = "its http.ServeMux is not built as in any known release of Go";
+  } else {
+    return absl::OkStatus();
+  }
+  return MakeError(absl::StatusCode::kFailedPrecondition, "HANDLER_FUNCTION_UNAVAILABLE",
+                   fmt::format("the functions that serve the requests of this binary cannot be "
+                               "told: {}; all else is observed, take handler_function back to make "
+                               "the probe active",
+                               cause));
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<Instrumentation>> WantedOf(const store::ProbeSpec& spec,
@@ -196,6 +213,7 @@ absl::Status MissingError(const store::ProbeSpec& spec, const profile::Profile& 
   if (spec.stitch_traces) RETURN_IF_ERROR(CheckStitching(spec, profile));
   if (spec.framework_routes) RETURN_IF_ERROR(CheckRoutes(profile));
   if (spec.inject_traceparent) RETURN_IF_ERROR(CheckInjection(spec, profile));
+  if (spec.handler_function) RETURN_IF_ERROR(CheckHandlers(spec, profile));
   return CheckTiming(spec, profile);
 }
 

@@ -35,6 +35,7 @@ constexpr CounterLabel kSites[] = {
     {"server_recover", UP_COUNTER_HITS_SERVER_RECOVER},
     {"server_refused", UP_COUNTER_HITS_SERVER_REFUSED},
     {"server_route", UP_COUNTER_HITS_SERVER_ROUTE},
+    {"server_handler", UP_COUNTER_HITS_SERVER_HANDLER},
     {"http2_server_start", UP_COUNTER_HITS_HTTP2_SERVER_START},
     {"http2_server_end", UP_COUNTER_HITS_HTTP2_SERVER_END},
     {"http2_server_unfinished", UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED},

@@ -16,6 +16,7 @@
 #include "server/probe/in_flight.h"
 #include "server/probe/profile_slot.h"
 #include "server/probe/span_limits.h"
+#include "server/profile/handler_sites.h"
 #include "server/profile/http2_client_sites.h"
 #include "server/profile/injection_sites.h"
 #include "server/profile/response_sites.h"
@@ -52,6 +53,9 @@ bpf_program* ProgramOf(const BpfObject& object, const InjectionObject* injection
       return object.server_refused();
     case SiteKind::kServerRoute:
       return object.server_route();
+    case SiteKind::kServerHandler:
+    case SiteKind::kServerRedirect:
+      return object.server_handler();
     case SiteKind::kHttp2ServerStart:
       return object.http2_server_start();
     case SiteKind::kHttp2ServerEnd:
@@ -86,6 +90,9 @@ bpf_program* ProgramOf(const BpfObject& object, const InjectionObject* injection
     case SiteKind::kGrpcMetadataKey:
     case SiteKind::kGrpcValueContext:
     case SiteKind::kGrpcTcpAddress:
+    case SiteKind::kServeMuxCall:
+    case SiteKind::kHandlerFunc:
+    case SiteKind::kEchoHandler:
       break;
     case SiteKind::kClientStart:
       return object.client_start();
@@ -146,6 +153,7 @@ bool IsWanted(SiteKind kind, const AttachOptions& options) {
   const bool headers = kind == SiteKind::kClientHeaders || kind == SiteKind::kHttp2ClientHeaders;
   if (headers && !options.inject_traceparent) return false;
   if (kind == SiteKind::kServerRoute && !options.framework_routes) return false;
+  if (profile::IsHandlerSite(kind) && !options.handler_function) return false;
   if (first_byte && !options.server_first_byte) return false;
   if (profile::IsResponseSite(kind) && !first_byte && !options.client_body) return false;
   return asked(InstrumentationOf(kind)) ||
@@ -196,7 +204,10 @@ absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
         site.kind == SiteKind::kServerRoute && !profile::KnowsRoute(site, profile.fields);
     const bool unknown_headers =
         site.kind == SiteKind::kClientHeaders && !profile::KnowsInjection(profile);
-    if (IsWanted(site.kind, options) && !unknown_route && !unknown_headers) sites.push_back(site);
+    const bool unknown_handler =
+        profile::IsHandlerSite(site.kind) && !profile::KnowsHandlers(profile);
+    const bool unknown = unknown_route || unknown_headers || unknown_handler;
+    if (IsWanted(site.kind, options) && !unknown) sites.push_back(site);
   }
   RETURN_IF_ERROR(attachment->AttachSites(fd, sites));
   return attachment;

@@ -79,6 +79,7 @@ bpf_program* BpfObject::server_end() const { return skeleton_->progs.server_end;
 bpf_program* BpfObject::server_recover() const { return skeleton_->progs.server_recover; }
 bpf_program* BpfObject::server_refused() const { return skeleton_->progs.server_refused; }
 bpf_program* BpfObject::server_route() const { return skeleton_->progs.server_route; }
+bpf_program* BpfObject::server_handler() const { return skeleton_->progs.server_handler; }
 bpf_program* BpfObject::http2_server_start() const { return skeleton_->progs.http2_server_start; }
 bpf_program* BpfObject::http2_server_end() const { return skeleton_->progs.http2_server_end; }
 bpf_program* BpfObject::http2_server_unfinished() const {
@@ -129,6 +130,7 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
                                  object->server_recover(),
                                  object->server_refused(),
                                  object->server_route(),
+                                 object->server_handler(),
                                  object->http2_server_start(),
                                  object->http2_server_end(),
                                  object->http2_server_unfinished(),

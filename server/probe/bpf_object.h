@@ -69,6 +69,7 @@ class BpfObject {
   bpf_program* server_recover() const;
   bpf_program* server_refused() const;
   bpf_program* server_route() const;
+  bpf_program* server_handler() const;
   bpf_program* http2_server_start() const;
   bpf_program* http2_server_end() const;
   bpf_program* http2_server_unfinished() const;

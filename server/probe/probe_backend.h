@@ -23,6 +23,7 @@ struct AttachOptions {
   bool stitch_traces = false;      // the client's sites tell which connection a request goes out on
   bool framework_routes = false;   // routers tell the route of each request
   bool inject_traceparent = false;  // requests that are made are given the header
+  bool handler_function = false;    // the function is told that serves each request
   SpanLimits span_limits;
   std::vector<uint32_t> scoped_pids;  // empty: every process of the binary
   // Called with the slot before the first site is live, so that no event comes unannounced.

@@ -16,6 +16,7 @@
 #include "server/profile/fields.h"
 #include "server/profile/grpc_addresses.h"
 #include "server/profile/grpc_names.h"
+#include "server/profile/handler_sites.h"
 #include "server/profile/http2_names.h"
 #include "server/profile/injection_sites.h"
 #include "server/profile/response_sites.h"
@@ -167,6 +168,32 @@ void FillBodies(const Profile& profile, up_profile_slot& slot) {
   }
 }
 
+// By these addresses the kernel side knows which function a handler is.
+void FillHandlers(const Profile& profile, up_profile_slot& slot) {
+  slot.flags |= UP_SLOT_HANDLERS;
+  for (const Site& site : profile.sites) {
+    if (const auto place = profile::PlaceOf(site)) slot.places[*place] = FunctionOf(site);
+    if (site.kind == SiteKind::kHandlerFunc) slot.handler_func = FunctionOf(site);
+    if (site.kind == SiteKind::kEchoHandler) slot.echo_wrapper = FunctionOf(site);
+    if (site.kind == SiteKind::kServeMuxCall) {
+      slot.mux_return = site.virtual_address + site.bytes.size();
+    }
+  }
+}
+
+uint64_t HandlerBitsOf(const Site& site) {
+  const auto place = profile::PlaceOf(site);
+  if (!place) return 0;
+  uint64_t bits = uint64_t{*place} << UP_COOKIE_PLACE_SHIFT;
+  if (site.kind == SiteKind::kServerRedirect) bits |= UP_COOKIE_HANDLER_REDIRECTS;
+  if (site.kind == SiteKind::kServerHandler && profile::IsSaved(site.arguments.front())) {
+    const int32_t offset = site.arguments.front().stack_offset;
+    bits |= UP_COOKIE_HANDLER_ON_STACK;
+    bits |= static_cast<uint64_t>(offset) / sizeof(uint64_t) << UP_COOKIE_HANDLER_WORD_SHIFT;
+  }
+  return bits;
+}
+
 // Where the kernel side finds a word of an error (UP_WORD_*).
 uint64_t WordOf(const profile::ArgumentLocation& location) {
   if (location.kind == profile::ArgumentLocation::Kind::kStack) {
@@ -233,6 +260,7 @@ up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& opt
     slot.offset[field.index] = static_cast<uint16_t>(found->second.offset);
   }
   FillErrors(profile, slot);
+  if (options.handler_function && profile::KnowsHandlers(profile)) FillHandlers(profile, slot);
   if (options.client_body && profile::KnowsClientBodies(profile)) FillBodies(profile, slot);
   return slot;
 }
@@ -263,11 +291,11 @@ uint64_t MakeSiteCookie(const Site& site, uint32_t slot) {
   }
   if (site.kind == SiteKind::kHttp2ServerAbort) cookie |= UP_COOKIE_COMPARES_ABORT;
   if (site.kind == SiteKind::kSelectReceiveDirect) cookie |= UP_COOKIE_SELECT;
-  cookie |= ResponseBitsOf(site.kind);
+  cookie |= ResponseBitsOf(site.kind) | HandlerBitsOf(site);
   if (site.kind == SiteKind::kGrpcClientFailed) cookie |= UP_COOKIE_RETURNED_ERROR;
   if (profile::IsOfHandlerTransport(site)) cookie |= UP_COOKIE_GRPC_HANDLER;
   for (const profile::ArgumentLocation& argument : site.arguments) {
-    if (!profile::IsSaved(argument)) continue;
+    if (argument.name != profile::kSavedStream) continue;
     const uint64_t word = static_cast<uint64_t>(argument.stack_offset) / sizeof(uint64_t);
     cookie |= UP_COOKIE_STREAM_ON_STACK | word << UP_COOKIE_STREAM_WORD_SHIFT;
   }

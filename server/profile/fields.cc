@@ -203,6 +203,16 @@ constexpr std::array<FieldSpec, UP_FIELD_COUNT> kFields = {{
     {UP_FIELD_GRPC_ATTEMPT_TRANSPORT, kGrpcAttempt, "transport", kGrpcClient, Need::kIfPresent},
     {UP_FIELD_GRPC_CLIENT_REMOTE_ADDR, "google.golang.org/grpc/internal/transport.http2Client",
      "remoteAddr", kGrpcClient, Need::kIfPresent},
+    {UP_FIELD_SERVER_HANDLER, "net/http.Server", "Handler", kServer, Need::kIfPresent},
+    {UP_FIELD_HTTP2_BUNDLED_SERVER_HS, "net/http.http2serverConn", "hs", kServer, Need::kIfPresent},
+    {UP_FIELD_HTTP2_MODULE_SERVER_HS, "golang.org/x/net/http2.serverConn", "hs", kServer,
+     Need::kIfPresent},
+    {UP_FIELD_GIN_CONTEXT_HANDLERS, "github.com/gin-gonic/gin.Context", "handlers", kServer,
+     Need::kIfPresent},
+    {UP_FIELD_ECHO_CONTEXT_HANDLER, "github.com/labstack/echo/v4.context", "handler", kServer,
+     Need::kIfPresent},
+    {UP_FIELD_GORILLA_ROUTE_HANDLER, "github.com/gorilla/mux.Route", "handler", kServer,
+     Need::kIfPresent},
 }};
 
 }  // namespace

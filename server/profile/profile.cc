@@ -12,7 +12,7 @@ namespace {
 template <typename T, size_t N>
 using Names = std::array<std::pair<T, std::string_view>, N>;
 
-constexpr Names<SiteKind, 51> kSiteKinds = {
+constexpr Names<SiteKind, 56> kSiteKinds = {
     {{SiteKind::kServerStart, "server_start"},
      {SiteKind::kServerEnd, "server_end"},
      {SiteKind::kClientStart, "client_start"},
@@ -63,7 +63,12 @@ constexpr Names<SiteKind, 51> kSiteKinds = {
      {SiteKind::kClientHeaders, "client_headers"},
      {SiteKind::kGrpcMetadataKey, "grpc_metadata_key"},
      {SiteKind::kGrpcValueContext, "grpc_value_context"},
-     {SiteKind::kGrpcTcpAddress, "grpc_tcp_address"}}};
+     {SiteKind::kGrpcTcpAddress, "grpc_tcp_address"},
+     {SiteKind::kServerHandler, "server_handler"},
+     {SiteKind::kServerRedirect, "server_redirect"},
+     {SiteKind::kServeMuxCall, "serve_mux_call"},
+     {SiteKind::kHandlerFunc, "handler_func"},
+     {SiteKind::kEchoHandler, "echo_handler"}}};
 constexpr Names<CostClass, 2> kCostClasses = {
     {{CostClass::kEmulated, "emulated"}, {CostClass::kSingleStepped, "single_stepped"}}};
 constexpr Names<Source, 6> kSources = {{{Source::kSymtab, "symtab"},
@@ -138,6 +143,11 @@ Instrumentation InstrumentationOf(SiteKind kind) {
     case SiteKind::kHttp2ServerAbort:
     case SiteKind::kServerFirstByte:
     case SiteKind::kHttp2ServerFirstByte:
+    case SiteKind::kServerHandler:
+    case SiteKind::kServerRedirect:
+    case SiteKind::kServeMuxCall:
+    case SiteKind::kHandlerFunc:
+    case SiteKind::kEchoHandler:
       return Instrumentation::kHttpServer;
     case SiteKind::kGoroutineStart:
     case SiteKind::kTimerStart:
@@ -190,7 +200,8 @@ Instrumentation InstrumentationOf(SiteKind kind) {
 bool IsProbed(SiteKind kind) {
   return kind != SiteKind::kGrpcStatusError && kind != SiteKind::kClientGzipBody &&
          kind != SiteKind::kGrpcMetadataKey && kind != SiteKind::kGrpcValueContext &&
-         kind != SiteKind::kGrpcTcpAddress;
+         kind != SiteKind::kGrpcTcpAddress && kind != SiteKind::kServeMuxCall &&
+         kind != SiteKind::kHandlerFunc && kind != SiteKind::kEchoHandler;
 }
 
 bool IsBranch(SiteKind kind) {

@@ -92,6 +92,13 @@ enum class SiteKind : uint8_t {
   kGrpcMetadataKey,
   kGrpcValueContext,
   kGrpcTcpAddress,
+  kServerHandler,   // a ServeMux has found the handler of a request
+  kServerRedirect,  // it redirects the request instead
+  // Never probed: the call by which a ServeMux asks for a handler (Go <= 1.21), and the functions
+  // by whose addresses it is known that a handler is an http.HandlerFunc, or one of echo's.
+  kServeMuxCall,
+  kHandlerFunc,
+  kEchoHandler,
 };
 
 // How dear a hit is: whether the kernel runs the replaced instruction inside the same trap.

@@ -16,6 +16,7 @@
 #include "server/profile/error_methods.h"
 #include "server/profile/go_version.h"
 #include "server/profile/grpc_addresses.h"
+#include "server/profile/handler_sites.h"
 #include "server/profile/http2_client_sites.h"
 #include "server/profile/http2_names.h"
 #include "server/profile/injection_sites.h"
@@ -226,6 +227,8 @@ absl::StatusOr<Profile> Resolve(const elf::ElfFile& file, const BinaryIdentity& 
     profile.sites.insert(profile.sites.end(), sites.begin(), sites.end());
     ASSIGN_OR_RETURN(const std::vector<Site> routes, FindRouteSites(file, functions, abi));
     profile.sites.insert(profile.sites.end(), routes.begin(), routes.end());
+    ASSIGN_OR_RETURN(const std::vector<Site> handlers, FindHandlerSites(file, functions, abi));
+    profile.sites.insert(profile.sites.end(), handlers.begin(), handlers.end());
   }
   if (profile.Has(Instrumentation::kHttpClient)) {
     ASSIGN_OR_RETURN(const std::vector<Site> sites, FindClientBodySites(file, functions, abi));

@@ -7,6 +7,7 @@
 #include "server/base/errors.h"
 #include "server/profile/grpc_addresses.h"
 #include "server/profile/grpc_names.h"
+#include "server/profile/handler_sites.h"
 #include "server/profile/http2_client_sites.h"
 #include "server/profile/injection_sites.h"
 #include "server/profile/response_sites.h"
@@ -96,6 +97,7 @@ bool LiesIn(SiteKind kind, std::string_view function) {
   if (IsGrpcAddress(kind)) return GrpcAddressLiesIn(kind, function);
   if (IsResponseSite(kind)) return ResponseSiteLiesIn(kind, function);
   if (IsHttp2ClientSite(kind)) return Http2ClientSiteLiesIn(kind, function);
+  if (IsHandlerSite(kind)) return HandlerSiteLiesIn(kind, function);
   const bool server = InstrumentationOf(kind) == Instrumentation::kHttpServer;
   if (!server && IsModuleClientFunction(function)) return true;
   return function == (server ? kServeFunction : kRoundTripFunction);
@@ -192,7 +194,13 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
     case SiteKind::kGrpcMetadataKey:
     case SiteKind::kGrpcValueContext:
     case SiteKind::kGrpcTcpAddress:
+    case SiteKind::kServerRedirect:
+    case SiteKind::kServeMuxCall:
+    case SiteKind::kHandlerFunc:
+    case SiteKind::kEchoHandler:
       return {};
+    case SiteKind::kServerHandler:  // returned (h Handler, ...), in registers in these releases
+      return {at("handler", 0, 0), at("handler_data", 1, 1)};
   }
   return {};
 }
@@ -204,11 +212,14 @@ std::vector<ArgumentLocation> RouteArguments(std::string_view function, CallAbi 
 }
 
 std::vector<ArgumentLocation> ArgumentsOf(const Site& site, CallAbi abi) {
+  if (site.kind == SiteKind::kServerHandler) return HandlerArguments(site.function, abi);
   return site.kind == SiteKind::kServerRoute ? RouteArguments(site.function, abi)
                                              : ArgumentsOf(site.kind, abi);
 }
 
-bool IsSaved(const ArgumentLocation& argument) { return argument.name == kSavedStream; }
+bool IsSaved(const ArgumentLocation& argument) {
+  return argument.name == kSavedStream || argument.name == kSavedHandler;
+}
 
 absl::StatusOr<std::vector<Site>> FindServerSites(const elf::ElfFile& file,
                                                   const elf::GoFunctions& functions, CallAbi abi) {

@@ -43,14 +43,16 @@ struct SitePlan {
 // or none.
 std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi);
 
-// The same of a kServerRoute, whose router `function` tells.
+// The same of a kServerRoute, whose router `function` tells; of a kServerHandler see
+// HandlerArguments.
 std::vector<ArgumentLocation> RouteArguments(std::string_view function, CallAbi abi);
-// One or the other.
+// One or another.
 std::vector<ArgumentLocation> ArgumentsOf(const Site& site, CallAbi abi);
 
 // Where a function has put away what the kernel side needs: always on the stack, however Go passes
 // arguments, at an offset of that function's own.
 inline constexpr char kSavedStream[] = "saved_stream";
+inline constexpr char kSavedHandler[] = "saved_handler";
 bool IsSaved(const ArgumentLocation& argument);
 
 // The sites of the two instrumentations. FAILED_PRECONDITION SYMBOL_NOT_FOUND where the function

@@ -17,6 +17,7 @@
 #include "server/profile/error_words.h"
 #include "server/profile/fields.h"
 #include "server/profile/grpc_names.h"
+#include "server/profile/handler_sites.h"
 #include "server/profile/http2_names.h"
 #include "server/profile/jump_conditions.h"
 #include "server/profile/offsets.h"
@@ -108,6 +109,8 @@ absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& si
     case SiteKind::kGrpcClientStart:
     case SiteKind::kGrpcClientEnd:
     case SiteKind::kGrpcClientFinish:
+    case SiteKind::kServerRedirect:
+    case SiteKind::kServeMuxCall:
       if (elf::IsDirectCall(architecture, site.bytes)) return absl::OkStatus();
       return InvalidSite(site, "is not a direct call");
     case SiteKind::kClientResult:
@@ -146,6 +149,9 @@ absl::Status CheckInstructionKind(elf::Architecture architecture, const Site& si
     case SiteKind::kGrpcMetadataKey:
     case SiteKind::kGrpcValueContext:
     case SiteKind::kGrpcTcpAddress:
+    case SiteKind::kServerHandler:
+    case SiteKind::kHandlerFunc:
+    case SiteKind::kEchoHandler:
       return absl::OkStatus();
   }
   return InvalidSite(site, "is of an unknown kind");
@@ -259,6 +265,7 @@ absl::Status CheckSites(elf::Architecture architecture, const Profile& profile) 
   if (const auto flaw = RuntimeFlaw(profile)) return Invalid(*flaw);
   if (const auto flaw = GrpcFlaw(profile)) return Invalid(*flaw);
   if (const auto flaw = ResponseFlaw(profile)) return Invalid(*flaw);
+  if (const auto flaw = HandlerFlaw(profile)) return Invalid(*flaw);
   return absl::OkStatus();
 }
 

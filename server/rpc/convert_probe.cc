@@ -32,6 +32,7 @@ constexpr char kCaptureQueryField[] = "spec.capture_query";
 constexpr char kStitchTracesField[] = "spec.stitch_traces";
 constexpr char kFrameworkRoutesField[] = "spec.framework_routes";
 constexpr char kInjectTraceparentField[] = "spec.inject_traceparent";
+constexpr char kHandlerFunctionField[] = "spec.handler_function";
 constexpr char kCausalityGoroutinesField[] = "spec.causality.goroutines";
 constexpr char kCausalityChannelsField[] = "spec.causality.channels";
 constexpr char kServerFirstByteField[] = "spec.timing.server_first_byte";
@@ -40,7 +41,7 @@ constexpr char kAllowSuspectField[] = "spec.allow_suspect_profile";
 constexpr char kServiceNameField[] = "spec.service_name";
 constexpr char kLabelsField[] = "labels";
 
-constexpr std::array<std::pair<up_counter, const char*>, 26> kHits{{
+constexpr std::array<std::pair<up_counter, const char*>, 27> kHits{{
     {UP_COUNTER_HITS_CLIENT_CONNECTION, "client_connection"},
     {UP_COUNTER_HITS_HTTP2_CLIENT_ATTEMPT, "http2_client_attempt"},
     {UP_COUNTER_HITS_HTTP2_CLIENT_STREAM, "http2_client_stream"},
@@ -54,6 +55,7 @@ constexpr std::array<std::pair<up_counter, const char*>, 26> kHits{{
     {UP_COUNTER_HITS_SERVER_RECOVER, "server_recover"},
     {UP_COUNTER_HITS_SERVER_REFUSED, "server_refused"},
     {UP_COUNTER_HITS_SERVER_ROUTE, "server_route"},
+    {UP_COUNTER_HITS_SERVER_HANDLER, "server_handler"},
     {UP_COUNTER_HITS_HTTP2_SERVER_START, "http2_server_start"},
     {UP_COUNTER_HITS_HTTP2_SERVER_END, "http2_server_end"},
     {UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED, "http2_server_unfinished"},
@@ -121,6 +123,7 @@ void FillSpec(const store::ProbeSpec& from, v1::ProbeSpec& to) {
   to.set_stitch_traces(from.stitch_traces);
   to.set_framework_routes(from.framework_routes);
   to.set_inject_traceparent(from.inject_traceparent);
+  to.set_handler_function(from.handler_function);
   to.set_allow_suspect_profile(from.allow_suspect_profile);
   to.mutable_causality()->set_goroutines(from.causality_goroutines);
   to.mutable_causality()->set_channels(from.causality_channels);
@@ -213,6 +216,7 @@ absl::StatusOr<store::ProbeRecord> FreeFields(const v1::Probe& probe) {
   record.spec.stitch_traces = probe.spec().stitch_traces();
   record.spec.framework_routes = probe.spec().framework_routes();
   record.spec.inject_traceparent = probe.spec().inject_traceparent();
+  record.spec.handler_function = probe.spec().handler_function();
   record.spec.causality_goroutines = probe.spec().causality().goroutines();
   record.spec.causality_channels = probe.spec().causality().channels();
   record.spec.server_first_byte = probe.spec().timing().server_first_byte();
@@ -258,6 +262,7 @@ std::set<std::string> AllUpdatableFields() {
                                kCausalityChannelsField,
                                kFrameworkRoutesField,
                                kInjectTraceparentField,
+                               kHandlerFunctionField,
                                kServerFirstByteField,
                                kClientBodyField};
   fields.insert(SpanLimitsFields().begin(), SpanLimitsFields().end());
@@ -386,6 +391,9 @@ absl::StatusOr<store::ProbeRecord> ApplyChange(const v1::Probe& change,
   }
   if (fields.contains(kInjectTraceparentField)) {
     spec.inject_traceparent = wanted.spec.inject_traceparent;
+  }
+  if (fields.contains(kHandlerFunctionField)) {
+    spec.handler_function = wanted.spec.handler_function;
   }
   if (fields.contains(kCaptureQueryField)) spec.capture_query = wanted.spec.capture_query;
   if (fields.contains(kCausalityGoroutinesField)) {

@@ -8,6 +8,7 @@
 
 #include "fmt/format.h"
 #include "server/span/grpc_parts.h"
+#include "server/span/handler_function.h"
 #include "server/span/http_parts.h"
 #include "server/span/text.h"
 
@@ -289,6 +290,7 @@ Span Assemble(const up_http_event& event, const EventSource& source, const WallC
   span.request_body_size = std::max<int64_t>(event.request_size, -1);
   span.response_body_size = std::max<int64_t>(event.response_size, -1);
   span.error_type = ErrorTypeOf(span, event, strings, source.error_methods.get());
+  SetHandlerFunction(span, event, source.function_names.get());
   span.hijacked = (event.flags & UP_FLAG_HIJACKED) != 0;
   span.body_end = BodyEndOf(event.flags);
   return span;

@@ -8,6 +8,7 @@
 #include "server/base/clock.h"
 #include "server/span/derived_routes.h"
 #include "server/span/error_type.h"
+#include "server/span/function_names.h"
 #include "server/span/span.h"
 
 namespace uprobed::span {
@@ -21,6 +22,8 @@ struct EventSource {
   bool capture_query = false;
   std::shared_ptr<const ErrorMethods> error_methods{};  // null: none is known
   std::shared_ptr<DerivedRoutes> derived_routes{};      // of the binary; null: none is derived
+  // Of the binary; null: the probe does not ask for the functions that serve.
+  std::shared_ptr<const FunctionNames> function_names{};
 };
 
 // Makes the span of one decoded event: wall-clock times, method normalised, target split into path

@@ -63,6 +63,7 @@ constexpr Attribute kAttributes[] = {
     {"error.type", Text<&Span::error_type>},
     {"uprobed.connection.hijacked", Hijacked},
     {"uprobed.http.route.derived", Text<&Span::derived_route>},
+    {"code.function.name", Text<&Span::function>},
 };
 
 constexpr Attribute kResource[] = {

@@ -14,8 +14,9 @@ inline constexpr const char* kOutside = "outside";  // caller that is no probed 
 inline constexpr const char* kOverflow = "_other";  // the edge that takes what exceeds the bound
 inline constexpr const char* kUnknown = "unknown";  // a function or callee that was never seen
 
-// Who calls whom, at the level of functions. A function is the route of the request being served,
-// or its path without identifiers (PathTemplate) where no route is known.
+// Who calls whom, at the level of functions. A function is that which serves the request, where the
+// probe asks for it and it is known; else the route of the request being served, or its path
+// without identifiers (PathTemplate) where no route is known.
 struct EdgeKey {
   std::string caller;  // service.name, or "outside"
   // What is being served; "none" outside of any request, "unknown" where the server span that

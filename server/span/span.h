@@ -59,6 +59,9 @@ struct Span {
   std::string server_address;  // host without port
   uint32_t server_port = 0;    // 0: not known
   std::string peer_address;    // server, and RPC: network.peer.address
+  // server, where the probe asks for it: the function that has served, "main.(*server).orders"
+  std::string function;
+  bool function_of_server = false;  // that of http.Server.Handler, which may have called another
   uint32_t peer_port = 0;
   std::string protocol_version;  // "1.1"
   uint32_t status_code = 0;      // 0: no response

@@ -16,7 +16,11 @@ FunctionName FunctionOfPath(const std::string& path) {
 
 FunctionName FunctionOf(const Span& server) {
   if (server.is_rpc()) return {.name = server.rpc_full_method()};
+  // That of the server may be a router, which says less than a route.
+  const bool tells_function = !server.function.empty() && !server.function_of_server;
+  if (tells_function) return {.name = server.function};
   if (!server.route.empty()) return {.name = server.route};
+  if (!server.function.empty()) return {.name = server.function};
   return FunctionOfPath(server.path);
 }
 

@@ -26,6 +26,7 @@ struct ProbeSpec {
   bool framework_routes = false;  // of gin, chi, echo and gorilla/mux
   // Requests that are made carry the trace; writes into the memory of the program.
   bool inject_traceparent = false;
+  bool handler_function = false;
   // Calls on other goroutines are children of the request that started these, or that what they
   // received from a channel belongs to.
   bool causality_goroutines = false;

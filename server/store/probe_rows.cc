@@ -51,8 +51,8 @@ absl::Status InsertAll(Database& database, const ProbeRecord& probe) {
                    " boot_id, enabled, capture_query, service_name, create_time_unix_ns,"
                    " update_time_unix_ns, allow_suspect_profile, stitch_traces,"
                    " causality_goroutines, causality_channels, server_first_byte, client_body,"
-                   " framework_routes, inject_traceparent)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   " framework_routes, inject_traceparent, handler_function)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                    {probe.id,
                     probe.uid,
                     probe.generation,
@@ -72,7 +72,8 @@ absl::Status InsertAll(Database& database, const ProbeRecord& probe) {
                     spec.server_first_byte,
                     spec.client_body,
                     spec.framework_routes,
-                    spec.inject_traceparent})
+                    spec.inject_traceparent,
+                    spec.handler_function})
           .status());
   RETURN_IF_ERROR(InsertProbeLimits(database, probe));
   int64_t position = 0;
@@ -98,7 +99,8 @@ absl::Status ReadHeads(Database& database, std::map<std::string, ProbeRecord>& p
       "SELECT id, uid, generation, binary_path, pid, pid_start_time, boot_id, enabled,"
       " capture_query, service_name, create_time_unix_ns, update_time_unix_ns,"
       " allow_suspect_profile, stitch_traces, causality_goroutines, causality_channels,"
-      " server_first_byte, client_body, framework_routes, inject_traceparent FROM probes",
+      " server_first_byte, client_body, framework_routes, inject_traceparent, handler_function"
+      " FROM probes",
       {}, [&](const Row& row) {
         RowDecoder decoder(row, "probes/" + row.Text(0));
         ProbeRecord& probe = probes[decoder.Text(0)];
@@ -122,6 +124,7 @@ absl::Status ReadHeads(Database& database, std::map<std::string, ProbeRecord>& p
         probe.spec.client_body = decoder.Flag(17);
         probe.spec.framework_routes = decoder.Flag(18);
         probe.spec.inject_traceparent = decoder.Flag(19);
+        probe.spec.handler_function = decoder.Flag(20);
         return decoder.status();
       });
 }

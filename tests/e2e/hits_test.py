@@ -60,6 +60,13 @@ class Hits(harness.E2eTest):
             hits = self.hits(what, binary, url, option, generator)
             self.assertGreaterEqual(hits, most, what)
             self.assertLessEqual(hits, most + MORE, what)
+        function = ("--handler-function",)
+        for what, url, generator in (
+                ("HTTP/1 server, handler function", plain, ()),
+                ("HTTP/2 server, handler function", tls, http2)):
+            hits = self.hits(what, harness.hello(), url + "/hello", function, generator)
+            self.assertGreaterEqual(hits, 3, what)
+            self.assertLessEqual(hits, 3 + MORE, what)
         # Served, and made and served: three spans.
         calling = plain + "/call"
         by_default = self.hits("a server's request that makes one", harness.hello(), calling)
@@ -70,7 +77,8 @@ class Hits(harness.E2eTest):
                          if "nested" not in path.name)
         for router in routers:
             url = f"http://{self.start_router(router)}/users/4711"
-            for option, most in (((), 2), (("--framework-routes",), 3)):
+            for option, most in (((), 2), (("--framework-routes",), 3),
+                                 (("--framework-routes", "--handler-function"), 3)):
                 what = " ".join((router.name, "server", *option))
                 hits = self.hits(what, router, url, option)
                 self.assertGreaterEqual(hits, most, what)

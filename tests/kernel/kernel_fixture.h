@@ -19,6 +19,7 @@
 #include "absl/time/time.h"
 #include "server/base/errors.h"
 #include "server/control/event_directory.h"
+#include "server/control/function_table.h"
 #include "server/elf/elf_file.h"
 #include "server/event_loop.h"
 #include "server/probe/libbpf_backend.h"
@@ -114,17 +115,26 @@ class KernelTest : public ::testing::Test {
                                     causality.end());
     options.framework_routes = framework_routes;
     options.inject_traceparent = inject_traceparent_;
+    options.handler_function = handler_function_;
     options.scoped_pids = std::move(scoped_pids);
     options.span_limits = span_limits_;
     auto error_methods = std::make_shared<span::ErrorMethods>();
     for (const profile::ErrorMethod& method : profile->error_methods) {
       error_methods->emplace(method.address, method.name);
     }
-    options.on_slot = [this, &path, &error_methods](uint32_t slot) {
+    std::shared_ptr<const span::FunctionNames> function_names;
+    if (handler_function_) {
+      auto names = control::ReadFunctionTable(file->fd(), *identity);
+      EXPECT_TRUE(names.ok()) << names.status();
+      if (!names.ok()) return nullptr;
+      function_names = *std::move(names);
+    }
+    options.on_slot = [this, &path, &error_methods, &function_names](uint32_t slot) {
       directory_.Bind(slot, {.probe_id = "test",
                              .binary_path = path,
                              .service_name = "hello",
-                             .error_methods = error_methods});
+                             .error_methods = error_methods,
+                             .function_names = function_names});
     };
     absl::StatusOr<std::unique_ptr<probe::Attachment>> attachment =
         backend_.Attach(file->fd(), *profile, options);
@@ -153,6 +163,7 @@ class KernelTest : public ::testing::Test {
   SpanLimits span_limits_;  // of what is attached from now on
   bool inject_traceparent_ = false;
   absl::Status refusal_;  // of a kernel that lets nobody inject
+  bool handler_function_ = false;
   probe::LibbpfBackend backend_;
   control::EventDirectory directory_;
   SpanCollector spans_;

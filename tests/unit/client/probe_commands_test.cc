@@ -50,6 +50,7 @@ TEST(Attach, SendsAllThatWasAskedFor) {
                                                    "--stitch-traces",
                                                    "--framework-routes",
                                                    "--inject-traceparent",
+                                                   "--handler-function",
                                                    "--timing",
                                                    "first-byte,body",
                                                    "--allow-suspect-profile",
@@ -71,6 +72,7 @@ TEST(Attach, SendsAllThatWasAskedFor) {
   EXPECT_TRUE(spec.timing().client_body());
   EXPECT_TRUE(spec.framework_routes());
   EXPECT_TRUE(spec.inject_traceparent());
+  EXPECT_TRUE(spec.handler_function());
   EXPECT_TRUE(spec.allow_suspect_profile());
   EXPECT_TRUE(spec.enabled());
   EXPECT_THAT(spec.instrumentations(),

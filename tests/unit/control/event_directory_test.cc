@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <utility>
+
 #include "tests/unit/control/fake_proc.h"
 
 namespace uprobed::control {
@@ -52,6 +55,45 @@ TEST(EventDirectory, NamesAServiceByProbeOrFileWhereTheProcessDoesNot) {
   EXPECT_EQ(directory.Find(1, 7, kSecond)->service_name, "shop");
   EXPECT_EQ(directory.Find(2, 7, kSecond)->service_name, "named");
   EXPECT_EQ(directory.Find(1, 999, kSecond)->service_name, "shop");  // gone before it was read
+}
+
+TEST(EventDirectory, KeepsFunctionsUntilTheirOwnerHasLetGoOfThemForAWhile) {
+  FakeProc proc;
+  proc.AddProcess(7, "/srv/shop");
+  EventDirectory directory(proc.root());
+  auto names = std::make_shared<const span::FunctionNames>();
+  const std::weak_ptr<const span::FunctionNames> seen = names;
+  EventDirectory::Binding binding = BindingOf("web");
+  binding.function_names = names;
+  directory.Bind(3, std::move(binding));
+
+  directory.ForgetFunctions();
+  directory.ForgetFunctions();
+  EXPECT_EQ(directory.Find(3, 7, kSecond)->function_names, names);
+  names.reset();
+  directory.ForgetFunctions();
+  EXPECT_NE(directory.Find(3, 7, kSecond)->function_names, nullptr);
+  directory.ForgetFunctions();
+
+  EXPECT_EQ(directory.Find(3, 7, kSecond)->function_names, nullptr);
+  EXPECT_TRUE(seen.expired());
+}
+
+TEST(EventDirectory, KeepsTheFunctionsOfASlotThatIsBoundAnew) {
+  FakeProc proc;
+  EventDirectory directory(proc.root());
+  EventDirectory::Binding binding = BindingOf("web");
+  binding.function_names = std::make_shared<const span::FunctionNames>();
+  directory.Bind(3, std::move(binding));
+  directory.ForgetFunctions();
+  const auto names = std::make_shared<const span::FunctionNames>();
+  EventDirectory::Binding again = BindingOf("web");
+  again.function_names = names;
+  directory.Bind(3, std::move(again));
+
+  directory.ForgetFunctions();
+
+  EXPECT_EQ(directory.Find(3, 7, kSecond)->function_names, names);
 }
 
 TEST(EventDirectory, ReadsAProcessAnewWhenItsPidMayBeAnother) {

@@ -114,6 +114,27 @@ TEST_F(ChangeTest, AttachesAnewToInjectTraceparent) {
   EXPECT_TRUE(backend_.live().begin()->second.options.inject_traceparent);
 }
 
+TEST_F(ChangeTest, AttachesAnewForTheFunctionsThatServe) {
+  EXPECT_FALSE(backend_.live().begin()->second.options.handler_function);
+  record_.spec.handler_function = true;
+
+  const absl::StatusOr<Probe> probe = Update();
+
+  ASSERT_TRUE(probe.ok()) << probe.status();
+  EXPECT_EQ(probe->status.state, ProbeState::kActive);
+  ASSERT_EQ(backend_.live().size(), 1u);
+  EXPECT_TRUE(backend_.live().begin()->second.options.handler_function);
+  const uint32_t slot = backend_.live().begin()->first;
+  const auto names = directory_->Find(slot, 1, 0)->function_names;
+  ASSERT_NE(names, nullptr);
+  EXPECT_GT(names->size(), 1000u);
+
+  record_.spec.handler_function = false;
+  ASSERT_TRUE(Update().ok());
+  const uint32_t without = backend_.live().begin()->first;
+  EXPECT_EQ(directory_->Find(without, 1, 0)->function_names, nullptr);
+}
+
 TEST_F(ChangeTest, AttachesAnewToFindParents) {
   record_.spec.causality_channels = true;
 

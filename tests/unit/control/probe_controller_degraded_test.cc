@@ -1,3 +1,4 @@
+#include "server/profile/handler_sites.h"
 #include "server/profile/response_sites.h"
 #include "tests/unit/control/controller_fixture.h"
 
@@ -165,6 +166,28 @@ TEST_F(DegradedTest, IsDegradedWithoutWhatTellsMoreOfResponses) {
     spec.instrumentations = {Instrumentation::kHttpClient};
   };
   EXPECT_EQ(without("unobserved", client_only, nothing), "TIMING_UNAVAILABLE");
+}
+
+TEST_F(DegradedTest, IsDegradedWithoutWhatTellsHandlers) {
+  const auto ask = [](store::ProbeSpec& spec) { spec.handler_function = true; };
+  const auto reason = [&](const std::string& name, auto change) {
+    return ReasonOfProbe(name, Binary(name), ask, change);
+  };
+  EXPECT_EQ(reason("known", [](profile::Profile&) {}), "OK");
+  EXPECT_EQ(reason("siteless",
+                   [](profile::Profile& p) {
+                     std::erase_if(p.sites, [](const auto& site) {
+                       return profile::IsHandlerSite(site.kind);
+                     });
+                   }),
+            "HANDLER_FUNCTION_UNAVAILABLE");
+  const auto client_only = [&ask](store::ProbeSpec& spec) {
+    ask(spec);
+    spec.instrumentations = {Instrumentation::kHttpClient};
+  };
+  EXPECT_EQ(
+      ReasonOfProbe("unobserved", Binary("unobserved"), client_only, [](profile::Profile&) {}),
+      "HANDLER_FUNCTION_UNAVAILABLE");
 }
 
 // One without any router is not: probe_controller_change_test.cc.

@@ -88,8 +88,9 @@ TEST_P(BpfObjects, HaveAProgramForEachKindOfSite) {
                   Key("http2_client_headers"), Key("http2_client_stream"), Key("http2_server_end"),
                   Key("http2_server_start"), Key("http2_server_unfinished"), Key("select_done"),
                   Key("select_receive"), Key("select_send"), Key("server_end"),
-                  Key("server_first_byte"), Key("server_recover"), Key("server_refused"),
-                  Key("server_route"), Key("server_start"), Key("timer_start"), Key("timer_stop")));
+                  Key("server_first_byte"), Key("server_handler"), Key("server_recover"),
+                  Key("server_refused"), Key("server_route"), Key("server_start"),
+                  Key("timer_start"), Key("timer_stop")));
   for (const auto& [name, program] : ProgramsOf(object.get())) {
     EXPECT_STREQ(bpf_program__section_name(program), "uprobe") << name;
     EXPECT_GT(bpf_program__insn_cnt(program), 10U) << name;

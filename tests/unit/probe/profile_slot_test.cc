@@ -374,9 +374,77 @@ TEST(MakeSiteCookie, OfTheStartThatProtocolsShareSaysThatItMayRepeat) {
 TEST(MakeSiteCookie, OfARouterSaysWhichItIs) {
   Site route = MakeSite(SiteKind::kServerRoute, "call 0x10", {"route"});
   route.function = "github.com/labstack/echo/v4.(*Echo).ServeHTTP";
-  EXPECT_EQ(MakeSiteCookie(route, 2), 2 | uint64_t{UP_ROUTER_ECHO} << UP_COOKIE_ROUTER_SHIFT);
+  EXPECT_EQ(MakeSiteCookie(route, 2),
+            2 | uint64_t{UP_ROUTER_ECHO} << UP_COOKIE_ROUTER_SHIFT |
+                uint64_t{UP_PLACE_ROUTER + UP_ROUTER_ECHO} << UP_COOKIE_PLACE_SHIFT);
   route.function = "github.com/gorilla/mux.(*Router).ServeHTTP";
-  EXPECT_EQ(MakeSiteCookie(route, 2), 2 | uint64_t{UP_ROUTER_GORILLA} << UP_COOKIE_ROUTER_SHIFT);
+  EXPECT_EQ(MakeSiteCookie(route, 2),
+            2 | uint64_t{UP_ROUTER_GORILLA} << UP_COOKIE_ROUTER_SHIFT |
+                uint64_t{UP_PLACE_ROUTER + UP_ROUTER_GORILLA} << UP_COOKIE_PLACE_SHIFT);
+}
+
+// Of Go <= 1.21: with a return address and a place on the stack.
+Profile WithHandlers() {
+  Profile profile;
+  const auto add = [&profile](SiteKind kind, const std::string& function, uint64_t address,
+                              uint32_t offset) -> Site& {
+    Site site = MakeSite(kind, "call 0x10", {});
+    site.function = function;
+    site.virtual_address = address;
+    site.function_offset = offset;
+    site.bytes = {0xe8, 0, 0, 0, 0};
+    return profile.sites.emplace_back(std::move(site));
+  };
+  add(SiteKind::kServerStart, "net/http.(*conn).serve", 0x1010, 0x10);
+  add(SiteKind::kServerHandler, "net/http.(*ServeMux).handler", 0x2020, 0x20).arguments = {
+      {.name = profile::kSavedHandler,
+       .kind = profile::ArgumentLocation::Kind::kStack,
+       .register_name = "",
+       .stack_offset = 200}};
+  add(SiteKind::kServerRedirect, "net/http.(*ServeMux).Handler", 0x3030, 0x30);
+  add(SiteKind::kServeMuxCall, "net/http.(*ServeMux).ServeHTTP", 0x4040, 0x40);
+  add(SiteKind::kHandlerFunc, "net/http.HandlerFunc.ServeHTTP", 0x5004, 0x4);
+  return profile;
+}
+
+TEST(MakeProfileSlot, KnowsTheFunctionsThatTellHandlersOnlyWhereAsked) {
+  const Profile profile = WithHandlers();
+  AttachOptions options;
+  EXPECT_EQ(MakeProfileSlot(profile, options).flags & UP_SLOT_HANDLERS, 0U);
+  options.handler_function = true;
+
+  const up_profile_slot slot = MakeProfileSlot(profile, options);
+
+  EXPECT_EQ(slot.flags, uint32_t{UP_SLOT_HANDLERS});
+  EXPECT_EQ(slot.places[UP_PLACE_SERVER], 0x1000U);
+  EXPECT_EQ(slot.places[UP_PLACE_MUX_LOOKUP], 0x2000U);
+  EXPECT_EQ(slot.places[UP_PLACE_MUX_FIND], 0x3000U);
+  EXPECT_EQ(slot.mux_return, 0x4045U);
+  EXPECT_EQ(slot.handler_func, 0x5000U);
+}
+
+TEST(MakeProfileSlot, TellsNoHandlersWhereAKindOfSiteIsMissing) {
+  AttachOptions options;
+  options.handler_function = true;
+  for (size_t i = 1; i < WithHandlers().sites.size(); ++i) {
+    Profile profile = WithHandlers();
+    profile.sites.erase(profile.sites.begin() + static_cast<ptrdiff_t>(i));
+    EXPECT_EQ(MakeProfileSlot(profile, options).flags, 0U) << i;
+  }
+}
+
+TEST(MakeSiteCookie, OfAHandlerSaysWhereItLiesAndWhereTheHandlerIs) {
+  const Profile profile = WithHandlers();
+  const auto place = [](uint64_t number) { return number << UP_COOKIE_PLACE_SHIFT; };
+
+  EXPECT_EQ(MakeSiteCookie(profile.sites[1], 2),
+            2 | uint64_t{0x20} << UP_COOKIE_FUNCTION_OFFSET_SHIFT | place(UP_PLACE_MUX_LOOKUP) |
+                UP_COOKIE_HANDLER_ON_STACK | uint64_t{25} << UP_COOKIE_HANDLER_WORD_SHIFT);
+  EXPECT_EQ(MakeSiteCookie(profile.sites[2], 2),
+            2 | uint64_t{0x30} << UP_COOKIE_FUNCTION_OFFSET_SHIFT | place(UP_PLACE_MUX_FIND) |
+                UP_COOKIE_HANDLER_REDIRECTS);
+  EXPECT_EQ(MakeSiteCookie(profile.sites[0], 2) >> UP_COOKIE_PLACE_SHIFT & UP_COOKIE_PLACE_MASK,
+            uint64_t{UP_PLACE_SERVER});
 }
 
 TEST(MakeProfileSlot, InjectsOnlyWhereItIsAskedForAndKnownHow) {

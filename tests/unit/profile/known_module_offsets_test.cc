@@ -24,8 +24,8 @@ TEST(KnownModuleOffsets, KnowTheFieldsOfEachModule) {
   EXPECT_EQ(KnownModuleOffset(kNet, "v0.17.0", kStatus), 72u);
   EXPECT_EQ(KnownModuleOffset(kNet, "v0.1.0", "golang.org/x/net/http2.stream.id"), 8u);
   EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.60.1", "google.golang.org/grpc.ClientConn.target"), 24u);
-  EXPECT_THAT(KnownModuleFields(kNet), SizeIs(14));
   EXPECT_THAT(KnownModuleFields(kGrpc), SizeIs(21));
+  EXPECT_THAT(KnownModuleFields(kNet), SizeIs(15));
   EXPECT_THAT(KnownModuleFields(kGenproto), ElementsAre(kCode));
   EXPECT_THAT(KnownModuleFields("golang.org/x/text"), IsEmpty());
 }
@@ -48,7 +48,17 @@ TEST(KnownModuleOffsets, KnowWhereRoutersKeepTheTemplate) {
   EXPECT_EQ(KnownModuleOffset(chi, "v5.1.0", chi + ".Context.RoutePatterns"), 176u);
   EXPECT_EQ(KnownModuleOffset(echo, "v4.11.4", echo + ".context.path"), 16u);
   EXPECT_EQ(KnownModuleOffset(echo, "v4.13.3", echo + ".context.path"), 88u);
-  EXPECT_THAT(KnownModuleFields("github.com/gorilla/mux"), SizeIs(2));
+  EXPECT_THAT(KnownModuleFields("github.com/gorilla/mux"), SizeIs(3));
+}
+
+TEST(KnownModuleOffsets, KnowWhereRoutersKeepTheHandler) {
+  const std::string echo = "github.com/labstack/echo/v4";
+  EXPECT_EQ(KnownModuleOffset("github.com/gin-gonic/gin", "v1.9.1",
+                              "github.com/gin-gonic/gin.Context.handlers"),
+            80u);
+  EXPECT_EQ(KnownModuleOffset(echo, "v4.11.4", echo + ".context.handler"), 88u);
+  EXPECT_EQ(KnownModuleOffset(echo, "v4.12.0", echo + ".context.handler"), 144u);
+  EXPECT_EQ(KnownModuleOffset(echo, "v4.13.3", echo + ".context.handler"), 80u);
 }
 
 TEST(KnownModuleOffsets, KnowWhereTransportsKeepTheirPeer) {

@@ -74,7 +74,7 @@ TEST(KnownOffsets, AreThoseOfTheFieldsThatTheProgramsReadAndOfHttp2) {
 
   EXPECT_EQ(known, fields);
   EXPECT_THAT(http2, ::testing::IsSupersetOf(fields_of_http2));
-  EXPECT_EQ(http2.size(), 39u);
+  EXPECT_EQ(http2.size(), 40u);
 }
 
 TEST(KnownOffsets, FollowHttp2IntoAPackageOfItsOwn) {

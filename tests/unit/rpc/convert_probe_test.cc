@@ -37,6 +37,7 @@ TEST(ProbeFromProto, TakesEachFieldThatACallerChooses) {
   probe.mutable_spec()->set_stitch_traces(true);
   probe.mutable_spec()->set_framework_routes(true);
   probe.mutable_spec()->set_inject_traceparent(true);
+  probe.mutable_spec()->set_handler_function(true);
   probe.mutable_spec()->mutable_span_limits()->set_sample_ratio(0.5);
   probe.mutable_spec()->mutable_causality()->set_channels(true);
   probe.mutable_spec()->mutable_timing()->set_client_body(true);
@@ -54,6 +55,7 @@ TEST(ProbeFromProto, TakesEachFieldThatACallerChooses) {
   EXPECT_TRUE(record->spec.stitch_traces);
   EXPECT_TRUE(record->spec.framework_routes);
   EXPECT_TRUE(record->spec.inject_traceparent);
+  EXPECT_TRUE(record->spec.handler_function);
   EXPECT_EQ(record->spec.span_limits.sample_ratio, 0.5);
   EXPECT_FALSE(record->spec.causality_goroutines);
   EXPECT_TRUE(record->spec.causality_channels);
@@ -141,7 +143,8 @@ TEST(ProbeToProto, TellsCountersByName) {
           Pair("grpc_server_start", 126), Pair("grpc_server_end", 127),
           Pair("grpc_client_start", 128), Pair("grpc_client_end", 129), Pair("server_route", 134),
           Pair("http2_client_attempt", 141), Pair("http2_client_stream", 142),
-          Pair("http2_client_headers", 143), Pair("client_headers", 144)));
+          Pair("http2_client_headers", 143), Pair("client_headers", 144),
+          Pair("server_handler", 151)));
   EXPECT_THAT(counters.losses(),
               UnorderedElementsAre(Pair("ring_full", 105), Pair("map_full", 106),
                                    Pair("no_start", 107), Pair("abandoned", 108),

@@ -114,6 +114,7 @@ TEST(Attributes, HaveTheTypeThatTheListSays) {
   Span span = FullSpan();
   SetRpc(span);
   span.derived_route = "/items/{id}";
+  span.function = "main.serve";
 
   for (const AttributeInfo& info : KnownAttributes()) {
     const std::optional<AttributeValue> value = FindAttribute(span, info.key);

@@ -352,6 +352,36 @@ TEST(Topology, ClaimedServerSpanIsNoCallFromOutsideAndNamesFunction) {
   }
 }
 
+TEST(Topology, NamesTheFunctionThatServesWhereItIsKnown) {
+  Topology topology;
+  Span known = Server(1, "/items/{id}");
+  known.function = "main.(*server).items";
+  Span of_server = Server(2, "/users/{id}");
+  of_server.function = "github.com/go-chi/chi/v5.(*Mux).ServeHTTP";
+  of_server.function_of_server = true;
+  Span without_route = Server(3, "");
+  without_route.function = "main.serve";
+  without_route.function_of_server = true;
+
+  for (const Span& span : {known, of_server, without_route, Server(4, "/other")}) {
+    topology.Add(span, kNow);
+  }
+  topology.Add(Client(1), kNow);
+  topology.Advance(kNow + 60 * kSecond);
+
+  // A router says less than the route by which it has found a handler.
+  EXPECT_THAT(
+      Keys(topology),
+      testing::IsSupersetOf({EdgeKey{"outside", "none", "shop", "main.(*server).items"},
+                             EdgeKey{"outside", "none", "shop", "/users/{id}"},
+                             EdgeKey{"outside", "none", "shop", "main.serve"},
+                             EdgeKey{"outside", "none", "shop", "/other"},
+                             EdgeKey{"shop", "main.(*server).items", "stock:8081", "/reserve"}}));
+  for (const Edge& edge : topology.Snapshot()) {
+    EXPECT_FALSE(edge.caller_function_derived) << edge.key.caller_function;
+  }
+}
+
 void MakeRpc(Span& span, const std::string& method) {
   span.rpc_system = "grpc";
   span.rpc_service = "shop.v1.Stock";

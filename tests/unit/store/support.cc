@@ -123,6 +123,7 @@ ProbeRecord FullProbe(const std::string& id) {
                    .client_body = true,
                    .framework_routes = true,
                    .inject_traceparent = true,
+                   .handler_function = true,
                    .causality_goroutines = true,
                    .causality_channels = true,
                    .span_limits = {.methods = {"PUT", "GET"},

@@ -1,0 +1,3 @@
+module example.com/uprobed/handlers
+
+go 1.15
