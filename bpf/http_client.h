@@ -32,23 +32,29 @@ static __always_inline bool is_within_other(const struct up_in_flight_request* r
   return request->client == UP_CLIENT_NET_HTTP && client_of(cookie) == UP_CLIENT_MODULE;
 }
 
+/* Not inlined: the verifier would follow what comes behind once for each way through it. */
+static __noinline int begins_within_other(const struct hit* hit, uint64_t cookie) {
+  const struct up_in_flight_request* before = bpf_map_lookup_elem(&client_requests, &hit->key);
+  return before && is_within_other(before, cookie);
+}
+
 static __always_inline void on_client_start(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_CLIENT_START)) return;
-  const struct up_in_flight_request* before = bpf_map_lookup_elem(&client_requests, &hit.key);
-  if (before && is_within_other(before, cookie)) {
+  if (begins_within_other(&hit, cookie)) {
     count(hit.counters, UP_COUNTER_REPEATED_START);
     return;
   }
   struct up_in_flight_request request = {};
-  request.client = client_of(cookie);
   request.start_ns = bpf_ktime_get_ns();
   request.request = GO_ROUND_TRIP_REQUEST(hit.profile, regs);
   request.slot = hit.slot;
   new_span_id(&request);
   inherit_trace(&hit, UP_FIELD_REQUEST_CTX, request.request, &request);
   limit_client_start(&hit, &request);
+  /* At last, for the verifier tells the ways through what is above by it, too. */
+  request.client = client_of(cookie);
   begin_request(&hit, &client_requests, cookie, &request);
 }
 

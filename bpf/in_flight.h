@@ -34,8 +34,8 @@ static __always_inline void forget_headers(const struct hit* hit,
 /* Forgets a client's request. That of HTTP/2 may be given its connection and its writer by another
  * goroutine up to the moment when it is no longer in the map, so these are looked for afterwards:
  * the memory is still there, and what may have taken its place in it has another span. */
-static __always_inline void forget_client_request(const struct hit* hit,
-                                                  const struct up_in_flight_request* request) {
+static __noinline int forget_client_request(const struct hit* hit,
+                                            const struct up_in_flight_request* request) {
   struct up_address_key attempt = {.address = request->attempt, .tgid = hit->key.tgid};
   uint64_t span_id = *(const uint64_t*)request->span_id;
   /* Each may have been removed by the daemon meanwhile, which is all that can fail. */
@@ -43,9 +43,10 @@ static __always_inline void forget_client_request(const struct hit* hit,
   forget_headers(hit, request, span_id);
   if (attempt.address) bpf_map_delete_elem(&http2_attempts, &attempt);
   bpf_map_delete_elem(&client_requests, &hit->key);
-  if (!attempt.address) return;
+  if (!attempt.address) return true;
   forget_connection(request, span_id);
   forget_headers(hit, request, span_id);
+  return true;
 }
 
 static __always_inline bool is_routed(const struct hit* hit, const void* requests) {

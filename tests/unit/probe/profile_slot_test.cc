@@ -45,7 +45,7 @@ TEST(MakeProfileSlot, CarriesKnownFieldsAndLeavesTheOthersOut) {
 
   EXPECT_THAT(slot.present,
               ElementsAre(uint64_t{1} << UP_FIELD_REQUEST_HOST,
-                          uint64_t{1} << (UP_FIELD_GRPC_STATUS_CODE - UP_FIELDS_OF_WORD)));
+                          uint64_t{1} << (UP_FIELD_GRPC_STATUS_CODE - UP_FIELDS_OF_WORD), 0U));
   EXPECT_EQ(slot.offset[UP_FIELD_REQUEST_HOST], 128);
   EXPECT_EQ(slot.offset[UP_FIELD_GRPC_STATUS_CODE], 40);
   EXPECT_EQ(slot.map_kind, static_cast<uint32_t>(UP_MAP_SWISS));
@@ -89,13 +89,13 @@ TEST(MakeProfileSlot, HasContextsOnlyWhereRequestsAreServedAndMade) {
   AttachOptions options;
   options.instrumentations = {profile::Instrumentation::kHttpServer,
                               profile::Instrumentation::kHttpClient};
-  EXPECT_THAT(MakeProfileSlot(profile, options).present, ElementsAre(0U, 0U));
+  EXPECT_THAT(MakeProfileSlot(profile, options).present, ElementsAre(0U, 0U, 0U));
 
   profile.sites.push_back(MakeSite(SiteKind::kClientStart, "push %rbp", {"request"}));
-  EXPECT_THAT(MakeProfileSlot(profile, options).present, ElementsAre(kContext, 0U));
+  EXPECT_THAT(MakeProfileSlot(profile, options).present, ElementsAre(kContext, 0U, 0U));
 
   options.instrumentations = {profile::Instrumentation::kHttpServer};
-  EXPECT_THAT(MakeProfileSlot(profile, options).present, ElementsAre(0U, 0U));
+  EXPECT_THAT(MakeProfileSlot(profile, options).present, ElementsAre(0U, 0U, 0U));
 }
 
 TEST(MakeProfileSlot, KnowsWhatWrapsErrorsByWhereTheirMethodsAre) {
@@ -244,7 +244,7 @@ TEST(MakeProfileSlot, CarriesDistancesToWhatGrpcIsKnownBy) {
   EXPECT_EQ(slot.grpc_metadata_key, 0x8000 + 7 + 0x1000 - 0x5006);
   EXPECT_EQ(slot.grpc_metadata_ctx, 48U);
   // The context leads to no request where only one side is observed, and to metadata even so.
-  EXPECT_THAT(slot.present, ElementsAre(0U, 0U));
+  EXPECT_THAT(slot.present, ElementsAre(0U, 0U, 0U));
 }
 
 TEST(MakeProfileSlot, WithoutAContextHasNoMetadata) {

@@ -152,7 +152,7 @@ TEST(ProbeToProto, TellsCountersByName) {
   EXPECT_THAT(
       counters.suppressed(),
       UnorderedElementsAre(Pair("filtered", 136), Pair("sampled", 137), Pair("rate_limited", 138)));
-  EXPECT_EQ(counters.injected(), 142U);
+  EXPECT_EQ(counters.injected(), 145U);
   EXPECT_THAT(
       counters.not_injected(),
       UnorderedElementsAre(Pair("own_header", 146), Pair("headers", 147), Pair("no_room", 148),
