@@ -13,17 +13,23 @@ static __always_inline bool read_first_value(uint64_t slice, struct go_string* v
          bpf_probe_read_user(value, sizeof(*value), (const void*)values) == 0;
 }
 
-/* Makes the request a part of the trace that the map at `map` names; leaves it as it was where it
- * names none. */
-static __noinline int adopt_from_map(uint64_t map, struct up_in_flight_request* request) {
+/* The same of a traceparent. Apart from what looks for it, because the frames of all that call each
+ * other must fit into 512 bytes (kernel/bpf/verifier.c, check_max_stack_depth). */
+static __noinline int adopt_first_value(uint64_t slice, struct up_in_flight_request* request) {
   struct go_string value;
   char text[TRACEPARENT_LENGTH + 1];
-  uint64_t slice = find_values(request->slot, map, TRACEPARENT_KEY_LENGTH);
-  if (!slice || !read_first_value(slice, &value) || value.length != TRACEPARENT_LENGTH)
+  if (!read_first_value(slice, &value) || value.length != TRACEPARENT_LENGTH ||
+      bpf_probe_read_user(text, TRACEPARENT_LENGTH, (const void*)value.data))
     return false;
-  if (bpf_probe_read_user(text, TRACEPARENT_LENGTH, (const void*)value.data)) return false;
   adopt_traceparent(request, text);
-  if (!(request->flags & UP_FLAG_REMOTE_PARENT)) return false;
+  return request->flags & UP_FLAG_REMOTE_PARENT;
+}
+
+/* Makes the request a part of the trace that the map at `map` names; leaves it as it was where it
+ * names none. */
+static __always_inline int adopt_from_map(uint64_t map, struct up_in_flight_request* request) {
+  uint64_t slice = find_values(request->slot, map, TRACEPARENT_KEY_LENGTH);
+  if (!slice || !adopt_first_value(slice, request)) return false;
   request->trace_state = find_values(request->slot, map, TRACESTATE_KEY_LENGTH);
   if (request->trace_state) request->flags |= UP_FLAG_TRACE_STATE;
   return true;

@@ -43,17 +43,21 @@
 #define KEY_LOWER_FIRST 0x20ULL
 
 /* Whether the string header at `address`, of a string that is as long as the key, is the key. Like
- * those below not inlined: what differs inside is forgotten at the return, so that the verifier
- * follows each once for each call, and not what calls it once for each way through it. */
-__noinline uint32_t is_key(uint64_t address, uint64_t key_length) {
+ * those below not inlined: most of what differs inside is forgotten at the return, so that the
+ * verifier follows what calls it not once for each way through it. They are static all the same:
+ * kernels from 6.10 to 6.14 refuse calls of global functions where preemption is disabled
+ * (kernel/bpf/verifier.c, check_func_call). */
+static __noinline uint32_t is_key(uint64_t address, uint64_t key_length) {
   uint64_t data, text[2] = {};
-  if (bpf_probe_read_user(&data, sizeof(data), (const void*)address)) return false;
+  /* What cannot be read is zero then (kernel/trace/bpf_trace.c, bpf_probe_read_user_common), which
+   * is no key: to ask would be a way more for the verifier. */
+  bpf_probe_read_user(&data, sizeof(data), (const void*)address);
   if (key_length == TRACESTATE_KEY_LENGTH) {
-    if (bpf_probe_read_user(text, TRACESTATE_KEY_LENGTH, (const void*)data)) return false;
+    bpf_probe_read_user(text, TRACESTATE_KEY_LENGTH, (const void*)data);
     text[0] ^= TRACESTATE_KEY_HEAD;
     text[1] ^= TRACESTATE_KEY_TAIL;
   } else {
-    if (bpf_probe_read_user(text, TRACEPARENT_KEY_LENGTH, (const void*)data)) return false;
+    bpf_probe_read_user(text, TRACEPARENT_KEY_LENGTH, (const void*)data);
     text[0] ^= TRACEPARENT_KEY_HEAD;
     text[1] ^= TRACEPARENT_KEY_TAIL;
   }
@@ -77,15 +81,13 @@ static __always_inline uint32_t find_key(uint64_t keys, const uint64_t* words, c
 static __always_inline void read_keys(uint64_t keys, uint64_t* words, const uint32_t size,
                                       const uint32_t apart, const uint32_t count) {
   if (bpf_probe_read_user(words, size, (const void*)keys) == 0) return;
-  _Pragma("unroll") for (uint32_t i = 0; i < count; i++) {
-    if (bpf_probe_read_user(&words[i * apart], GO_STRING_SIZE,
-                            (const void*)(keys + i * apart * sizeof(uint64_t))))
-      words[i * apart + 1] = 0;
-  }
+  /* Without asking, as in is_key. */
+  _Pragma("unroll") for (uint32_t i = 0; i < count; i++) bpf_probe_read_user(
+      &words[i * apart], GO_STRING_SIZE, (const void*)(keys + i * apart * sizeof(uint64_t)));
 }
 
 /* Address of the []string that belongs to the key, or 0. */
-__noinline uint64_t find_in_bucket(uint64_t bucket, uint64_t key_length) {
+static __noinline uint64_t find_in_bucket(uint64_t bucket, uint64_t key_length) {
   uint64_t keys[GO_SLOTS * GO_STRING_SIZE / 8];
   read_keys(bucket + BUCKET_KEYS, keys, sizeof(keys), GO_STRING_SIZE / 8, GO_SLOTS);
   uint32_t slot = find_key(bucket + BUCKET_KEYS, keys, GO_STRING_SIZE / 8, GO_SLOTS, key_length);
@@ -94,7 +96,7 @@ __noinline uint64_t find_in_bucket(uint64_t bucket, uint64_t key_length) {
 
 /* A group is read in halves, because a program's stack has 512 bytes. */
 #define HALF_GROUP (GO_SLOTS / 2)
-__noinline uint64_t find_in_half_group(uint64_t slots, uint64_t key_length) {
+static __noinline uint64_t find_in_half_group(uint64_t slots, uint64_t key_length) {
   uint64_t keys[HALF_GROUP * GROUP_SLOT_SIZE / 8];
   read_keys(slots, keys, sizeof(keys), GROUP_SLOT_SIZE / 8, HALF_GROUP);
   uint32_t slot = find_key(slots, keys, GROUP_SLOT_SIZE / 8, HALF_GROUP, key_length);
@@ -102,7 +104,7 @@ __noinline uint64_t find_in_half_group(uint64_t slots, uint64_t key_length) {
 }
 
 /* A bucket and those that overflow it. */
-__noinline uint64_t find_in_chain(uint64_t bucket, uint64_t key_length) {
+static __noinline uint64_t find_in_chain(uint64_t bucket, uint64_t key_length) {
   for (int i = 0; i < MAX_CHAIN; i++) {
     uint64_t value = find_in_bucket(bucket, key_length);
     if (value) return value;
@@ -113,14 +115,15 @@ __noinline uint64_t find_in_chain(uint64_t bucket, uint64_t key_length) {
   return 0;
 }
 
-__noinline uint64_t find_in_group(uint64_t group, uint64_t key_length) {
+static __always_inline uint64_t find_in_group(uint64_t group, uint64_t key_length) {
   uint64_t slots = group + GROUP_SLOTS;
   uint64_t value = find_in_half_group(slots, key_length);
   return value ? value : find_in_half_group(slots + HALF_GROUP * GROUP_SLOT_SIZE, key_length);
 }
 
 /* The first groups of a table, whose number is a power of two. */
-__noinline uint64_t find_in_groups(uint64_t groups, uint64_t length_mask, uint64_t key_length) {
+static __noinline uint64_t find_in_groups(uint64_t groups, uint64_t length_mask,
+                                          uint64_t key_length) {
   for (uint32_t i = 0; i < MAX_GROUPS; i++) {
     if (i > length_mask) return 0;
     uint64_t value = find_in_group(groups + i * GROUP_SIZE, key_length);
@@ -129,12 +132,14 @@ __noinline uint64_t find_in_groups(uint64_t groups, uint64_t length_mask, uint64
   return 0;
 }
 
+/* These two use variables again: the frames of all functions that call each other must fit into 512
+ * bytes (kernel/bpf/verifier.c, check_max_stack_depth). */
 static __always_inline uint64_t find_in_bucket_map(const struct up_profile_slot* profile,
                                                    uint64_t map, uint64_t key_length) {
-  uint64_t count, buckets;
+  uint64_t word;
   uint8_t log2_buckets;
-  if (!read_field(profile, UP_FIELD_HMAP_COUNT, map, &count) || count == 0) return 0;
-  if (!read_field(profile, UP_FIELD_HMAP_BUCKETS, map, &buckets) ||
+  if (!read_field(profile, UP_FIELD_HMAP_COUNT, map, &word) || word == 0) return 0;
+  if (!read_field(profile, UP_FIELD_HMAP_BUCKETS, map, &word) ||
       !has_field(profile, UP_FIELD_HMAP_B))
     return 0;
   if (bpf_probe_read_user(&log2_buckets, sizeof(log2_buckets),
@@ -142,7 +147,7 @@ static __always_inline uint64_t find_in_bucket_map(const struct up_profile_slot*
     return 0;
   for (uint32_t i = 0; i < MAX_BUCKETS; i++) {
     if (i >> (log2_buckets & 31)) return 0;
-    uint64_t value = find_in_chain(buckets + i * BUCKET_SIZE, key_length);
+    uint64_t value = find_in_chain(word + i * BUCKET_SIZE, key_length);
     if (value) return value;
   }
   return 0;
@@ -150,24 +155,22 @@ static __always_inline uint64_t find_in_bucket_map(const struct up_profile_slot*
 
 static __always_inline uint64_t find_in_swiss_map(const struct up_profile_slot* profile,
                                                   uint64_t map, uint64_t key_length) {
-  uint64_t directory, directory_length, table, groups, length_mask;
-  if (!read_field(profile, UP_FIELD_SWISS_MAP_DIR_PTR, map, &directory) || !directory) return 0;
-  if (!read_field(profile, UP_FIELD_SWISS_MAP_DIR_LEN, map, &directory_length)) return 0;
+  uint64_t word, groups;
+  if (!read_field(profile, UP_FIELD_SWISS_MAP_DIR_PTR, map, &groups) || !groups) return 0;
+  if (!read_field(profile, UP_FIELD_SWISS_MAP_DIR_LEN, map, &word)) return 0;
   /* A map of up to eight entries has no directory: the pointer is that of its only group. */
-  if (directory_length == 0) return find_in_group(directory, key_length);
+  if (word == 0) return find_in_groups(groups, 0, key_length);
   /* A second table comes with more than 1024 slots (src/internal/runtime/maps/table.go,
    * maxTableCapacity), which is more than is walked. */
-  if (directory_length != 1 || bpf_probe_read_user(&table, sizeof(table), (const void*)directory))
+  if (word != 1 || bpf_probe_read_user(&word, sizeof(word), (const void*)groups)) return 0;
+  if (!read_field(profile, UP_FIELD_SWISS_TABLE_GROUPS, word, &groups) ||
+      !read_field(profile, UP_FIELD_SWISS_TABLE_LENGTH_MASK, word, &word))
     return 0;
-  if (!read_field(profile, UP_FIELD_SWISS_TABLE_GROUPS, table, &groups) ||
-      !read_field(profile, UP_FIELD_SWISS_TABLE_LENGTH_MASK, table, &length_mask))
-    return 0;
-  return find_in_groups(groups, length_mask, key_length);
+  return find_in_groups(groups, word, key_length);
 }
 
-/* Address of the []string of one of the keys, told by its length, in the map at `map`, or 0. Not
- * static: the verifier follows such a function once, whoever calls it and how often. */
-__noinline uint64_t find_values(uint32_t slot, uint64_t map, uint64_t key_length) {
+/* Address of the []string of one of the keys, told by its length, in the map at `map`, or 0. */
+static __noinline uint64_t find_values(uint32_t slot, uint64_t map, uint64_t key_length) {
   const struct up_profile_slot* profile = bpf_map_lookup_elem(&profile_slots, &slot);
   if (!profile) return 0;
   switch (profile->map_kind) {

@@ -70,7 +70,7 @@ static __noinline enum header_search search_half_group(uint64_t slots) {
   return search_keys(slots, keys, GROUP_SLOT_SIZE / 8, HALF_GROUP);
 }
 
-static __noinline enum header_search search_group(uint64_t group) {
+static __always_inline enum header_search search_group(uint64_t group) {
   enum header_search found = search_half_group(group + GROUP_SLOTS);
   return found != HEADER_ABSENT
              ? found
@@ -107,17 +107,17 @@ static __noinline enum header_search search_bucket_map(const struct up_profile_s
 /* A map of up to eight entries has no directory, and no group before the first of them. */
 static __noinline enum header_search search_swiss_map(const struct up_profile_slot* profile,
                                                       uint64_t map) {
-  uint64_t directory, directory_length, table, groups, length_mask;
-  if (!read_field(profile, UP_FIELD_SWISS_MAP_DIR_PTR, map, &directory) ||
-      !read_field(profile, UP_FIELD_SWISS_MAP_DIR_LEN, map, &directory_length))
+  uint64_t word, groups;
+  if (!read_field(profile, UP_FIELD_SWISS_MAP_DIR_PTR, map, &groups) ||
+      !read_field(profile, UP_FIELD_SWISS_MAP_DIR_LEN, map, &word))
     return HEADER_UNKNOWN;
-  if (!directory) return HEADER_ABSENT;
-  if (directory_length == 0) return search_group(directory);
-  if (directory_length != 1 || !read_word(directory, &table) ||
-      !read_field(profile, UP_FIELD_SWISS_TABLE_GROUPS, table, &groups) ||
-      !read_field(profile, UP_FIELD_SWISS_TABLE_LENGTH_MASK, table, &length_mask))
+  if (!groups) return HEADER_ABSENT;
+  if (word == 0) return search_groups(groups, 0);
+  if (word != 1 || !read_word(groups, &word) ||
+      !read_field(profile, UP_FIELD_SWISS_TABLE_GROUPS, word, &groups) ||
+      !read_field(profile, UP_FIELD_SWISS_TABLE_LENGTH_MASK, word, &word))
     return HEADER_UNKNOWN;
-  return search_groups(groups, length_mask);
+  return search_groups(groups, word);
 }
 
 /* Whether the header map at `map` has the key "Traceparent". */

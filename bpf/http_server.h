@@ -33,11 +33,13 @@ static __always_inline void limit_server_start(const struct hit* hit,
  * HTTP/2 come together, and those of HTTP/3 with them. */
 #define PROTO_MAJOR_HTTP2 2
 
-static __always_inline bool ends_are_known(const struct up_profile_slot* profile,
-                                           uint64_t request) {
+/* Not inlined, as find_values. */
+static __noinline int ends_are_known(const struct up_profile_slot* profile, uint64_t request,
+                                     uint64_t cookie) {
   uint64_t major;
-  return read_field(profile, UP_FIELD_REQUEST_PROTO_MAJOR, request, &major) &&
-         major <= PROTO_MAJOR_HTTP2;
+  return !(cookie & UP_COOKIE_MAY_REPEAT) ||
+         (read_field(profile, UP_FIELD_REQUEST_PROTO_MAJOR, request, &major) &&
+          major <= PROTO_MAJOR_HTTP2);
 }
 
 /* Where the start is in serverHandler.ServeHTTP, requests of net/http/internal/http2 come by. */
@@ -57,14 +59,14 @@ static __always_inline void on_server_start(struct pt_regs* regs) {
   struct up_in_flight_request request = {};
   request.start_ns = bpf_ktime_get_ns();
   request.request = GO_SERVE_HTTP_REQUEST(hit.profile, regs);
-  if ((cookie & UP_COOKIE_MAY_REPEAT) && !ends_are_known(hit.profile, request.request)) return;
+  if (!ends_are_known(hit.profile, request.request, cookie)) return;
   request.response = GO_SERVE_HTTP_RESPONSE(hit.profile, regs);
   request.slot = hit.slot;
-  begin_with_server(&hit, regs, cookie, GO_CALL_WORD_0(hit.profile, regs), &request);
   new_trace_id(&request);
   new_span_id(&request);
   read_traceparent(hit.profile, &request);
   if (!(request.flags & UP_FLAG_REMOTE_PARENT)) inherit_from_client(&hit, cookie, &request);
+  begin_with_server(&hit, regs, cookie, GO_CALL_WORD_0(hit.profile, regs), &request);
   limit_server_start(&hit, &request);
   begin_server_request(&hit, cookie, UP_FIELD_REQUEST_CTX, request.request, &request);
 }

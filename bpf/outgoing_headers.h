@@ -12,7 +12,8 @@ static __always_inline void note_headers(const struct hit* hit, uint64_t writer,
   struct up_address_key key = {.address = writer, .tgid = hit->key.tgid};
   struct up_outgoing_headers outgoing = {
       .slot = hit->slot, .stream = stream, .trace_flags = request->trace_flags};
-  if (!read_field(hit->profile, UP_FIELD_REQUEST_HEADER, request->request, &outgoing.header)) return;
+  if (!read_field(hit->profile, UP_FIELD_REQUEST_HEADER, request->request, &outgoing.header))
+    return;
   __builtin_memcpy(outgoing.trace_id, request->trace_id, UP_TRACE_ID_SIZE);
   __builtin_memcpy(outgoing.span_id, request->span_id, UP_SPAN_ID_SIZE);
   /* There is room, see the map. Should it fail, the request is written as it is. */

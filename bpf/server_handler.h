@@ -51,9 +51,8 @@ static __always_inline uint64_t code_of_handler_in(const struct up_profile_slot*
 }
 
 /* What an http.Server was given. A server without a handler has http.DefaultServeMux, which tells
- * itself whom it calls. A global function, so that it is verified once and not on each way of those
- * that call it. */
-__noinline uint64_t code_of_server(uint32_t slot, uint64_t server, uint64_t bias) {
+ * itself whom it calls. */
+static __noinline uint64_t code_of_server(uint32_t slot, uint64_t server, uint64_t bias) {
   const struct up_profile_slot* profile = bpf_map_lookup_elem(&profile_slots, &slot);
   if (!profile || !server) return 0;
   return code_of_handler_in(profile, UP_FIELD_SERVER_HANDLER, server, bias);

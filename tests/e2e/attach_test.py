@@ -96,8 +96,8 @@ class Attach(harness.E2eTest):
 
         harness.wait_until(lambda: len(spans()) >= 2 * len(fillers), "a span for each request")
         for span in spans():
-            self.assertEqual(as_hex(span["traceId"]), trace)
-            self.assertEqual(as_hex(span["parentSpanId"]), parent)
+            self.assertEqual(harness.as_hex(span["traceId"]), trace)
+            self.assertEqual(harness.as_hex(span["parentSpanId"]), parent)
             self.assertEqual(span["parentSource"], "PARENT_SOURCE_TRACEPARENT")
 
     def test_malformed_traceparent_is_ignored(self):
@@ -116,7 +116,7 @@ class Attach(harness.E2eTest):
         harness.wait_until(lambda: len(spans()) >= 5, "five spans")
         for span in spans():
             self.assertEqual(span.get("parentSpanId", ""), "")
-            self.assertNotIn("0af7651916cd43dd", as_hex(span["traceId"]))
+            self.assertNotIn("0af7651916cd43dd", harness.as_hex(span["traceId"]))
 
     def test_query_is_reported_only_when_asked_for(self):
         self.start_daemon()
@@ -241,11 +241,6 @@ class Attach(harness.E2eTest):
         self.assertGreater(self.metric("uprobed_stream_spans_dropped_total"), 0)
         stalled.send_signal(harness.signal.SIGCONT)
         self.assertIn("lost", stalled.stderr.readline())
-
-
-def as_hex(base64_text):
-    import base64
-    return base64.b64decode(base64_text).hex()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """gRPC requests that ghz makes: its own counts by code are those of the spans, on both sides. Traces
 that their metadata names, and their peers."""
 
-import base64
 import collections
 import json
 import re
@@ -33,10 +32,6 @@ CODES = {"OK": 0, "InvalidArgument": 3, "NotFound": 5, "PermissionDenied": 7, "I
 
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-
-
-def as_hex(encoded):
-    return base64.b64decode(encoded).hex()
 
 
 class Grpc(harness.E2eTest):
@@ -124,7 +119,7 @@ class Grpc(harness.E2eTest):
         made = self.span_of(spans, "KIND_CLIENT", rpc_method="Unary")
         self.assertEqual(made["attributes"]["network.peer.port"], server_port)
         self.assertEqual(made["attributes"]["server.port"], server_port)
-        self.assertNotEqual(as_hex(made["traceId"]), TRACE)
+        self.assertNotEqual(harness.as_hex(made["traceId"]), TRACE)
 
         request = urllib.request.Request(f"http://{gateway}/leaf", headers={
             "traceparent": f"00-{TRACE}-{PARENT}-01", "tracestate": "rojo=1,congo=2"})
@@ -136,14 +131,14 @@ class Grpc(harness.E2eTest):
         arrived = self.span_of(spans, "KIND_SERVER", rpc_method="Leaf")
         self.assert_in_trace(entered)
         self.assert_in_trace(arrived)
-        self.assertEqual(as_hex(passed_on["traceId"]), TRACE)
+        self.assertEqual(harness.as_hex(passed_on["traceId"]), TRACE)
         self.assertEqual(passed_on["parentSpanId"], entered["spanId"])
         self.assertEqual(self.metric("uprobed_spans_lost_total"), 0)
         self.client("detach", "traced")
 
     def assert_in_trace(self, span):
-        self.assertEqual(as_hex(span["traceId"]), TRACE)
-        self.assertEqual(as_hex(span["parentSpanId"]), PARENT)
+        self.assertEqual(harness.as_hex(span["traceId"]), TRACE)
+        self.assertEqual(harness.as_hex(span["parentSpanId"]), PARENT)
         self.assertEqual(span["parentSource"], "PARENT_SOURCE_TRACEPARENT")
         self.assertEqual(span["traceState"], "rojo=1,congo=2")
 

@@ -4,6 +4,7 @@ Everything a test starts is ended with the test, by its process id. UPROBED_BUIL
 to test, UPROBED_TARGETS_DIR the Go programs.
 """
 
+import base64
 import contextlib
 import json
 import os
@@ -45,6 +46,11 @@ def hello(stripped=False):
     if not found:
         raise unittest.SkipTest("no Go program to probe: run scripts/build_targets")
     return found[-1]
+
+
+def as_hex(base64_text):
+    """Ids are bytes, which JSON has in base64."""
+    return base64.b64decode(base64_text).hex()
 
 
 def wait_until(condition, what):

@@ -4,7 +4,6 @@ A server that keeps every byte compares what comes in with what the same program
 but for one line it must be the same. Prints what a request's size does to it.
 """
 
-import base64
 import collections
 import json
 import re
@@ -84,7 +83,7 @@ class Sending(harness.E2eTest):
         def enough():
             found = [span for span in spans() if span["kind"] == "KIND_CLIENT"]
             return found if len(found) >= count else None
-        return {as_hex(span["spanId"]): span for span in harness.wait_until(enough, "the spans")}
+        return {harness.as_hex(span["spanId"]): span for span in harness.wait_until(enough, "the spans")}
 
 
 class OfEachProgram:
@@ -137,7 +136,7 @@ class OfEachProgram:
         self.assertEqual(self.metric("uprobed_requests_injected_total"), len(ids))
         by_id = self.spans_by_id(spans, len(ids))
         for trace_id, span_id in ids:
-            self.assertEqual(as_hex(by_id[span_id.decode()]["traceId"]), trace_id.decode())
+            self.assertEqual(harness.as_hex(by_id[span_id.decode()]["traceId"]), trace_id.decode())
         self.expect_nothing_left()
 
         self.client("detach", "sender")
@@ -212,7 +211,7 @@ class OfEachProgram:
         for request in self.server.take():
             [(_, trace_id, span_id, _)] = injected(request)
             span = by_id[span_id.decode()]
-            self.assertEqual(as_hex(span["traceId"]), trace_id.decode())
+            self.assertEqual(harness.as_hex(span["traceId"]), trace_id.decode())
             self.assertEqual(span["attributes"]["url.path"], raw_server.path_of(request))
             right += 1
         print(f"{self.program.name:24} {right} of {total} requests have the ids of their span")
@@ -289,7 +288,7 @@ class OfEachProgram:
             found = [span for span in spans() if span["kind"] == "KIND_SERVER"]
             return found if len(found) >= total else None
         for span in harness.wait_until(served, "the spans of the server"):
-            parent = by_id[as_hex(span["parentSpanId"])]
+            parent = by_id[harness.as_hex(span["parentSpanId"])]
             self.assertEqual(parent["traceId"], span["traceId"])
             self.assertEqual(span["parentSource"], BY_HEADER)
         self.expect_nothing_left()
@@ -368,10 +367,6 @@ class Injection(Sending):
         self.client("detach", "sender")
         without = self.attach(senders()[-1], "--name", "sender")
         self.assertEqual(without["status"]["state"], "STATE_ACTIVE")
-
-
-def as_hex(base64_text):
-    return base64.b64decode(base64_text).hex()
 
 
 if __name__ == "__main__":

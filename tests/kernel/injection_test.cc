@@ -99,7 +99,14 @@ std::string InjectedTargetName(const ::testing::TestParamInfo<TargetProgram>& ta
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Versions, InjectedRequests, ::testing::ValuesIn(AvailableTargets("hello")),
+// Where a binary has its names from makes no difference to what is written.
+std::vector<TargetProgram> StrippedHellos() {
+  std::vector<TargetProgram> targets = AvailableTargets("hello");
+  std::erase_if(targets, [](const TargetProgram& target) { return !target.stripped; });
+  return targets;
+}
+
+INSTANTIATE_TEST_SUITE_P(Versions, InjectedRequests, ::testing::ValuesIn(StrippedHellos()),
                          InjectedTargetName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(InjectedRequests);
 

@@ -50,6 +50,7 @@ func dialWrapped(ctx context.Context, network, address string) (net.Conn, error)
 type service struct {
 	next    string // URL of the next service; empty: the last
 	forward bool   // passes traceparent on
+	pad     int    // bytes of a header that nobody reads
 	client  *http.Client
 	dropped sync.Map
 }
@@ -134,6 +135,10 @@ func (s *service) call(r *http.Request) (int, error) {
 	}
 	if value := r.Header.Get("Traceparent"); s.forward && value != "" {
 		request.Header.Set("Traceparent", value)
+	}
+	if s.pad > 0 {
+		// Of a letter that HPACK makes no shorter than it is.
+		request.Header.Set("X-Pad", strings.Repeat("X", s.pad))
 	}
 	return exchange(s.client, request)
 }
@@ -248,6 +253,7 @@ func main() {
 	wrapClient := flag.Bool("wrap-client", false, "make requests on connections of an own type")
 	wrapServer := flag.Bool("wrap-server", false, "serve connections of an own type")
 	forward := flag.Bool("forward", false, "pass the header traceparent on")
+	pad := flag.Int("pad", 0, "make requests with a header of so many bytes")
 	url := flag.String("drive", "", "be a client that sends requests to this URL and a number")
 	first := flag.Int("first", 0, "of the client: the first number")
 	total := flag.Int("n", 1, "of the client: how many requests")
@@ -261,7 +267,7 @@ func main() {
 	if unencrypted == nil && *callH2c {
 		log.Fatal("this program has no HTTP/2 without TLS")
 	}
-	s := &service{next: *next, forward: *forward, client: newClient(*connections, *http2, *wrapClient)}
+	s := &service{next: *next, forward: *forward, pad: *pad, client: newClient(*connections, *http2, *wrapClient)}
 	if *callH2c {
 		s.client = &http.Client{Transport: unencrypted.transport()}
 	}

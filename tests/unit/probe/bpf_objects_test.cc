@@ -1,5 +1,6 @@
 // The BPF programs are built for both architectures on every machine; what only a kernel can say of
 // them is not asked here.
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -95,6 +96,25 @@ TEST_P(BpfObjects, HaveAProgramForEachKindOfSite) {
     EXPECT_STREQ(bpf_program__section_name(program), "uprobe") << name;
     EXPECT_GT(bpf_program__insn_cnt(program), 10U) << name;
   }
+}
+
+// Kernels from 6.10 to 6.14 refuse a call of a global function where preemption is disabled.
+TEST_P(BpfObjects, CallNoGlobalFunctions) {
+  const ObjectHandle object = Open(GetParam());
+  ASSERT_NE(object, nullptr);
+  const auto programs = ProgramsOf(object.get());
+  const btf* types = bpf_object__btf(object.get());
+  ASSERT_NE(types, nullptr);
+  size_t functions = 0;
+  for (uint32_t id = 1; id < btf__type_cnt(types); ++id) {
+    const btf_type* type = btf__type_by_id(types, id);
+    if (!btf_is_func(type)) continue;
+    const std::string name = btf__name_by_offset(types, type->name_off);
+    if (name.starts_with("bpf_")) continue;  // the kernel's own
+    ++functions;
+    EXPECT_TRUE(btf_vlen(type) != BTF_FUNC_GLOBAL || programs.contains(name)) << name;
+  }
+  EXPECT_GT(functions, programs.size());
 }
 
 TEST_P(BpfObjects, ShareTheMapsWithTheDaemon) {
