@@ -282,8 +282,8 @@ void AddAttach(CLI::App& app, Command& chosen) {
                    "Report the routes of gin, chi, echo and gorilla/mux; a hit more for each "
                    "request that one of them serves");
   attach->add_flag("--inject-traceparent", options->inject_traceparent,
-                   "Give the HTTP/1 requests that it makes the header traceparent, by writing into "
-                   "its memory; two hits more for each");
+                   "Give the requests that it makes the header traceparent, by writing into its "
+                   "memory; two hits more for each, three by HTTP/2");
   attach->add_flag("--handler-function", options->handler_function,
                    "Report the function that serves each request (code.function.name), in the "
                    "topology, too; a hit more for each http.ServeMux that a request comes to");

@@ -22,8 +22,8 @@ struct ClientFunction {
 // net/http.(*Transport).roundTrip, which every caller of net/http ends up in.
 const ClientFunction& NetHttpClientFunction();
 
-// The same of golang.org/x/net/http2, for who uses its Transport directly, or has net/http use it: a
-// binary has one of these.
+// The same of golang.org/x/net/http2, for who uses its Transport directly, or has net/http use it:
+// a binary has one of these.
 std::span<const ClientFunction> ModuleClientFunctions();
 bool IsModuleClientFunction(std::string_view name);
 
