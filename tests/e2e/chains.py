@@ -150,7 +150,8 @@ class ChainTest(harness.E2eTest):
         family = self.observe(lambda: statuses.update(self.drive(url, treatment, total)))
         counted = self.count_joins(family, CALLERS)
         self.report(scenario, counted)
-        self.assertGreater(counted["right"], 0, scenario)
+        # Of those that are given up, all may be on a busy machine.
+        self.assertGreater(counted["right"] + counted["gone"], 0, scenario)
         if complete:
             self.assertEqual(statuses, {"200": total})
             self.assertGreaterEqual(counted["right"], 2 * total)

@@ -89,7 +89,8 @@ class HandlerFunction(harness.E2eTest):
                 self.check(program)
 
     def test_routers_tell_theirs(self):
-        routers = sorted(path for path in harness.TARGETS.glob("routes-*")
+        # That have their names from the function table alone.
+        routers = sorted(path for path in harness.TARGETS.glob("routes-*-stripped")
                          if "nested" not in path.name)
         if not routers:
             self.skipTest("no routers: run scripts/build_targets")

@@ -181,12 +181,21 @@ class E2eTest(unittest.TestCase):
     def attach(self, *arguments):
         return self.client("attach", "-o", "json", *arguments).json()
 
+    # Why nothing can be injected on this machine, once that is known.
+    injection_refusal = None
+
+    def skip_where_injection_is_refused(self):
+        """Before a daemon is started for nothing."""
+        if E2eTest.injection_refusal:
+            self.skipTest(E2eTest.injection_refusal)
+
     def skip_where_nothing_is_injected(self, program):
         """Kernels that are locked down do not let anybody write into a program."""
         tried = self.run_client("attach", program, "--name", "tried", "--inject-traceparent")
         self.client("detach", "tried")
         if tried.code != 0:
             self.assertEqual(tried.reason, "INJECTION_UNAVAILABLE", tried.err)
+            E2eTest.injection_refusal = tried.err
             self.skipTest(tried.err)
 
     def probe(self, name):

@@ -35,6 +35,7 @@ class Sending(harness.E2eTest):
     """A daemon, a server, and a program that sends what it is told to send."""
 
     def begin(self, program):
+        self.skip_where_injection_is_refused()
         self.sender = self.directory / "sender"
         shutil.copy(program, self.sender)
         self.start_daemon()
