@@ -9,7 +9,9 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
+#include <initializer_list>
 #include <string>
+#include <string_view>
 
 #include "bpf/abi/request_metrics.h"
 #include "server/base/errors.h"
@@ -64,6 +66,16 @@ void LeaveUnallocated(uprobed_bpf& skeleton) {
         skeleton.maps.select_receives, skeleton.maps.server_routes, skeleton.maps.http2_attempts,
         skeleton.maps.outgoing_headers, skeleton.maps.trace_states}) {
     bpf_map__set_map_flags(map, BPF_F_NO_PREALLOC);
+  }
+}
+
+void LeaveOut(uprobed_bpf& skeleton, std::initializer_list<std::string_view> beginnings) {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton.obj) {
+    const std::string_view name = bpf_program__name(program);
+    for (const std::string_view beginning : beginnings) {
+      if (name.starts_with(beginning)) bpf_program__set_autoload(program, false);
+    }
   }
 }
 
@@ -122,6 +134,10 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
 
   if (options.ring_bytes != 0) bpf_map__set_max_entries(skeleton->maps.events, options.ring_bytes);
   if (options.wakeup_bytes != 0) skeleton->rodata->wakeup_bytes = options.wakeup_bytes;
+  if (!options.load_grpc) LeaveOut(*skeleton, {"grpc_"});
+  if (!options.load_handoffs) {
+    LeaveOut(*skeleton, {"goroutine_", "timer_", "channel_", "select_"});
+  }
   SetPidNamespace(*skeleton);
   skeleton->rodata->may_read_kernel = object->reads_kernel_;
   if (multi) {

@@ -17,6 +17,10 @@ struct BpfObjectOptions {
   uint32_t handoffs_max = 0;         // entries of each map of work handed over; 0: the default
   uint32_t request_metrics_max = 0;  // labels that requests without an event have; 0: the default
   bool allow_uprobe_multi = true;
+  // Whether the programs of gRPC, and of work that is handed over, are loaded: the kernel verifies
+  // each of them. Sites of what is not loaded cannot be attached.
+  bool load_grpc = true;
+  bool load_handoffs = true;
 };
 
 // File descriptors of the maps, valid as long as the object.

@@ -68,7 +68,7 @@ class ChainHttp2(ChainTest):
         self.check_programs("chain-go*", True)
 
     def test_nethttp_without_tls(self):
-        # Since Go 1.24.
+        # Since Go 1.24; the last release before HTTP/2 became a package of its own, and the newest.
         self.check_programs("chain-go1.2[4-9].*", False, "-call-h2c")
 
     def test_xnet_for_nethttp(self):

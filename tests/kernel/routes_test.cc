@@ -36,6 +36,8 @@ const std::map<std::string, Templates>& AllTemplates() {
 
 class Routes : public KernelTest, public ::testing::WithParamInterface<std::filesystem::path> {
  protected:
+  Routes() : KernelTest(OnlyHttp()) {}
+
   void Start(const std::vector<std::string>& options, bool framework_routes = true) {
     attachment_ = Attach(OwnCopy(GetParam()), {}, {}, framework_routes);
     ASSERT_NE(attachment_, nullptr);
@@ -221,6 +223,10 @@ std::vector<std::filesystem::path> RoutesTargets(bool nested) {
       targets.push_back(entry.path());
     }
   }
+  // How offsets are found without DWARF, unit tests compare.
+  std::erase_if(targets, [](const std::filesystem::path& target) {
+    return !target.string().ends_with("-stripped");
+  });
   std::sort(targets.begin(), targets.end());
   return targets;
 }
