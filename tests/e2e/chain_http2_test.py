@@ -38,7 +38,9 @@ class ChainHttp2(ChainTest):
         self.check_http2(f"{kind}", "pass", REQUESTS // 4, *options, secure=secure)
         self.check_http2(f"{kind}, with a body", "post", REQUESTS // 8, *options, secure=secure)
         given_up = self.check_http2(f"{kind}, given up", "slow", REQUESTS // 8, *options, secure=secure,
-                                    complete=False)
+                                    complete=False, served=False)
+        # Not that any was served: on a busy machine the time of all may be over before.
+        self.assertEqual(len({span["spanId"] for span in given_up.spans}), len(given_up.spans))
         errors = collections.Counter(span["attributes"]["error.type"] for span in given_up.spans
                                      if span["kind"] == "KIND_CLIENT"
                                      and "http.response.status_code" not in span["attributes"])

@@ -144,14 +144,14 @@ class ChainTest(harness.E2eTest):
               f"{counted['missing']:6} {counted['wrong']:6}")
         self.assertEqual((counted["missing"], counted["wrong"]), (0, 0), scenario)
 
-    def check(self, scenario, treatment, total, *options, secure=False, complete=True):
+    def check(self, scenario, treatment, total, *options, secure=False, complete=True, served=True):
         url = self.run_chain("abc", *options, secure=secure)
         statuses = {}
         family = self.observe(lambda: statuses.update(self.drive(url, treatment, total)))
         counted = self.count_joins(family, CALLERS)
         self.report(scenario, counted)
-        # Of those that are given up, all may be on a busy machine.
-        self.assertGreater(counted["right"] + counted["gone"], 0, scenario)
+        if served:
+            self.assertGreater(counted["right"], 0, scenario)
         if complete:
             self.assertEqual(statuses, {"200": total})
             self.assertGreaterEqual(counted["right"], 2 * total)
