@@ -41,103 +41,6 @@ absl::Status MapError(int error_number) {
   return MakeErrnoError(error_number, "ATTACH_FAILED", "cannot write to a BPF map");
 }
 
-bpf_program* ProgramOf(const BpfObject& object, const InjectionObject* injection, SiteKind kind) {
-  switch (kind) {
-    case SiteKind::kServerStart:
-      return object.server_start();
-    case SiteKind::kServerEnd:
-      return object.server_end();
-    case SiteKind::kServerRecover:
-      return object.server_recover();
-    case SiteKind::kServerRefused:
-      return object.server_refused();
-    case SiteKind::kServerRoute:
-      return object.server_route();
-    case SiteKind::kServerHandler:
-    case SiteKind::kServerRedirect:
-      return object.server_handler();
-    case SiteKind::kHttp2ServerStart:
-      return object.http2_server_start();
-    case SiteKind::kHttp2ServerEnd:
-      return object.http2_server_end();
-    case SiteKind::kHttp2ServerGoexit:
-    case SiteKind::kHttp2ServerPanic:
-    case SiteKind::kHttp2ServerAbort:
-      return object.http2_server_unfinished();
-    case SiteKind::kGrpcServerStart:
-      return object.grpc_server_start();
-    case SiteKind::kGrpcServerEnd:
-      return object.grpc_server_end();
-    case SiteKind::kGrpcServerGone:
-      return object.grpc_server_gone();
-    case SiteKind::kGrpcClientStart:
-      return object.grpc_client_start();
-    case SiteKind::kGrpcClientEnd:
-    case SiteKind::kGrpcClientFinish:
-    case SiteKind::kGrpcClientFailed:
-      return object.grpc_client_end();
-    case SiteKind::kServerFirstByte:
-    case SiteKind::kHttp2ServerFirstByte:
-      return object.server_first_byte();
-    case SiteKind::kClientBodyRead:
-    case SiteKind::kClientBodyCause:
-    case SiteKind::kClientBodyClose:
-    case SiteKind::kHttp2ClientBodyRead:
-    case SiteKind::kHttp2ClientBodyClose:
-      return object.client_body();
-    case SiteKind::kGrpcStatusError:
-    case SiteKind::kClientGzipBody:
-    case SiteKind::kGrpcMetadataKey:
-    case SiteKind::kGrpcValueContext:
-    case SiteKind::kGrpcTcpAddress:
-    case SiteKind::kServeMuxCall:
-    case SiteKind::kHandlerFunc:
-    case SiteKind::kEchoHandler:
-      break;
-    case SiteKind::kClientStart:
-      return object.client_start();
-    case SiteKind::kClientConnection:
-      return object.client_connection();
-    case SiteKind::kHttp2ClientAttempt:
-      return object.http2_client_attempt();
-    case SiteKind::kHttp2ClientStream:
-      return object.http2_client_stream();
-    case SiteKind::kHttp2ClientHeaders:
-      return injection == nullptr ? nullptr : injection->http2_client_headers();
-    case SiteKind::kClientHeaders:
-      return injection == nullptr ? nullptr : injection->client_headers();
-    case SiteKind::kClientResult:
-    case SiteKind::kClientError:
-    case SiteKind::kClientExchangeError:
-    case SiteKind::kClientBranch:
-      return object.client_end();
-    case SiteKind::kGoroutineStart:
-      return object.goroutine_start();
-    case SiteKind::kTimerStart:
-      return object.timer_start();
-    case SiteKind::kTimerStop:
-      return object.timer_stop();
-    case SiteKind::kChannelSend:
-      return object.channel_send();
-    case SiteKind::kChannelReceive:
-      return object.channel_receive();
-    case SiteKind::kChannelSendDirect:
-      return object.channel_send_direct();
-    case SiteKind::kChannelReceiveDirect:
-    case SiteKind::kSelectReceiveDirect:
-      return object.channel_receive_direct();
-    case SiteKind::kSelectSend:
-      return object.select_send();
-    case SiteKind::kSelectReceive:
-      return object.select_receive();
-    case SiteKind::kSelectDone:
-      return object.select_done();
-    case SiteKind::kChannelClose:
-      return object.channel_close();
-  }
-  return nullptr;
-}
-
 // Whether a site is of what is wanted. A goroutine's memory is used again for the next, so what it
 // received is forgotten where that is started, even if nobody asks for goroutines.
 bool IsWanted(SiteKind kind, const AttachOptions& options) {
@@ -176,15 +79,15 @@ void LibbpfAttachment::LinkDeleter::operator()(bpf_link* link) const noexcept {
 
 absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
     const BpfObject& object, SlotAllocator& slots, int fd, const profile::Profile& profile,
-    const AttachOptions& options, RequestMetrics& metrics, InjectionPrograms& injection) {
+    const AttachOptions& options, RequestMetrics& metrics, BpfPrograms& programs) {
   if (options.stitch_traces && !object.reads_kernel()) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "STITCHING_UNAVAILABLE",
                      "the kernel is locked down for confidentiality and lets no program look at "
                      "connections: take stitch_traces back");
   }
-  std::shared_ptr<const InjectionObject> injecting;
+  // Before anything else: also where the program has no headers to write into it cannot be had.
   if (options.inject_traceparent) {
-    ASSIGN_OR_RETURN(injecting, injection.Get(object));
+    RETURN_IF_ERROR(programs.Get(SiteKind::kClientHeaders).status());
   }
   const std::optional<uint32_t> slot = slots.Take();
   if (!slot.has_value()) {
@@ -194,7 +97,6 @@ absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
                     UP_MAX_SLOTS));
   }
   std::unique_ptr<LibbpfAttachment> attachment(new LibbpfAttachment(object, slots, metrics, *slot));
-  attachment->injection_ = std::move(injecting);
   RETURN_IF_ERROR(attachment->FillSlot(profile, options));
   if (options.on_slot) options.on_slot(*slot);
 
@@ -209,7 +111,7 @@ absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
     const bool unknown = unknown_route || unknown_headers || unknown_handler;
     if (IsWanted(site.kind, options) && !unknown) sites.push_back(site);
   }
-  RETURN_IF_ERROR(attachment->AttachSites(fd, sites));
+  RETURN_IF_ERROR(attachment->AttachSites(fd, sites, programs));
   return attachment;
 }
 
@@ -258,15 +160,16 @@ absl::Status LibbpfAttachment::SetSpanLimits(const SpanLimits& limits) {
   return bpf_map_delete_elem(map, &slot_) == 0 ? absl::OkStatus() : MapError(errno);
 }
 
-absl::Status LibbpfAttachment::AttachSites(int fd, const std::vector<Site>& sites) {
+absl::Status LibbpfAttachment::AttachSites(int fd, const std::vector<Site>& sites,
+                                           BpfPrograms& programs) {
   struct Group {
     std::vector<unsigned long> offsets;
     std::vector<uint64_t> cookies;
   };
   std::map<std::pair<int, bpf_program*>, Group> groups;
   for (const Site& site : sites) {
-    Group& group =
-        groups[{AttachOrder(site.kind), ProgramOf(object_, injection_.get(), site.kind)}];
+    ASSIGN_OR_RETURN(bpf_program * program, programs.Get(site.kind));
+    Group& group = groups[{AttachOrder(site.kind), program}];
     group.offsets.push_back(site.file_offset);
     group.cookies.push_back(MakeSiteCookie(site, slot_));
     ++site_count_;

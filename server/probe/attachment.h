@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "bpf/abi/profile_slot.h"
 #include "server/probe/bpf_object.h"
-#include "server/probe/injection_object.h"
+#include "server/probe/bpf_programs.h"
 #include "server/probe/probe_backend.h"
 #include "server/probe/request_metrics.h"
 #include "server/probe/slot_allocator.h"
@@ -23,7 +23,7 @@ class LibbpfAttachment : public Attachment {
  public:
   static absl::StatusOr<std::unique_ptr<LibbpfAttachment>> Make(
       const BpfObject& object, SlotAllocator& slots, int fd, const profile::Profile& profile,
-      const AttachOptions& options, RequestMetrics& metrics, InjectionPrograms& injection);
+      const AttachOptions& options, RequestMetrics& metrics, BpfPrograms& programs);
   ~LibbpfAttachment() override;
 
   void Detach() override;
@@ -43,13 +43,13 @@ class LibbpfAttachment : public Attachment {
       : object_(object), slots_(slots), metrics_(metrics), slot_(slot) {}
   absl::Status WriteSlot();
   absl::Status FillSlot(const profile::Profile& profile, const AttachOptions& options);
-  absl::Status AttachSites(int fd, const std::vector<profile::Site>& sites);
+  absl::Status AttachSites(int fd, const std::vector<profile::Site>& sites,
+                           BpfPrograms& programs);
   absl::Status AttachProgram(bpf_program* program, int fd,
                              const std::vector<unsigned long>& offsets,
                              const std::vector<uint64_t>& cookies);
 
   const BpfObject& object_;
-  std::shared_ptr<const InjectionObject> injection_;  // null unless it was asked for
   SlotAllocator& slots_;
   RequestMetrics& metrics_;
   const uint32_t slot_;

@@ -9,9 +9,8 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
-#include <initializer_list>
 #include <string>
-#include <string_view>
+#include <utility>
 
 #include "bpf/abi/request_metrics.h"
 #include "server/base/errors.h"
@@ -38,19 +37,6 @@ int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
   return length;
 }
 
-absl::Status LoadError(int error_number) {
-  if (error_number == EPERM || error_number == EACCES) {
-    return MakeError(
-        absl::StatusCode::kFailedPrecondition, "DAEMON_CAPS_MISSING",
-        "the kernel does not let the daemon load BPF programs: run it as root or with "
-        "CAP_BPF and CAP_PERFMON (kernel.unprivileged_bpf_disabled and lockdown apply)");
-  }
-  return MakeErrnoError(
-      error_number, "KERNEL_FEATURE_MISSING",
-      "the kernel refused the BPF programs; kernel 5.15 or later with BTF and ring "
-      "buffers is needed, `uprobectl doctor` says what is missing");
-}
-
 void SetPidNamespace(uprobed_bpf& skeleton) {
   struct stat own {};
   if (stat("/proc/self/ns/pid", &own) != 0 || own.st_ino == kInitialPidNamespaceInode) return;
@@ -69,113 +55,55 @@ void LeaveUnallocated(uprobed_bpf& skeleton) {
   }
 }
 
-void LeaveOut(uprobed_bpf& skeleton, std::initializer_list<std::string_view> beginnings) {
+}  // namespace
+
+absl::Status LoadError(int error_number) {
+  if (error_number == EPERM || error_number == EACCES) {
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition, "DAEMON_CAPS_MISSING",
+        "the kernel does not let the daemon load BPF programs: run it as root or with "
+        "CAP_BPF and CAP_PERFMON (kernel.unprivileged_bpf_disabled and lockdown apply)");
+  }
+  return MakeErrnoError(
+      error_number, "KERNEL_FEATURE_MISSING",
+      "the kernel refused the BPF programs; kernel 5.15 or later with BTF and ring "
+      "buffers is needed, `uprobectl doctor` says what is missing");
+}
+
+void SkeletonDeleter::operator()(uprobed_bpf* skeleton) const noexcept {
+  uprobed_bpf::destroy(skeleton);
+}
+
+void ChoosePrograms(const uprobed_bpf& skeleton, ProgramGroup group, bool uprobe_multi) {
   bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, skeleton.obj) {
-    const std::string_view name = bpf_program__name(program);
-    for (const std::string_view beginning : beginnings) {
-      if (name.starts_with(beginning)) bpf_program__set_autoload(program, false);
-    }
+  bpf_object__for_each_program(program, skeleton.obj) bpf_program__set_autoload(program, false);
+  for (const profile::SiteKind kind : profile::AllSiteKinds()) {
+    const SiteProgram wanted = ProgramOf(kind);
+    if (wanted.name == nullptr || wanted.group != group) continue;
+    program = bpf_object__find_program_by_name(skeleton.obj, wanted.name);
+    if (program == nullptr) continue;
+    bpf_program__set_autoload(program, true);
+    if (uprobe_multi) bpf_program__set_expected_attach_type(program, kTraceUprobeMulti);
   }
 }
 
-}  // namespace
-
-BpfObject::BpfObject(uprobed_bpf* skeleton, bool uprobe_multi, bool reads_kernel)
-    : skeleton_(skeleton), uprobe_multi_(uprobe_multi), reads_kernel_(reads_kernel) {}
-
-BpfObject::~BpfObject() { uprobed_bpf::destroy(skeleton_); }
-
-bpf_program* BpfObject::server_start() const { return skeleton_->progs.server_start; }
-bpf_program* BpfObject::server_end() const { return skeleton_->progs.server_end; }
-bpf_program* BpfObject::server_recover() const { return skeleton_->progs.server_recover; }
-bpf_program* BpfObject::server_refused() const { return skeleton_->progs.server_refused; }
-bpf_program* BpfObject::server_route() const { return skeleton_->progs.server_route; }
-bpf_program* BpfObject::server_handler() const { return skeleton_->progs.server_handler; }
-bpf_program* BpfObject::http2_server_start() const { return skeleton_->progs.http2_server_start; }
-bpf_program* BpfObject::http2_server_end() const { return skeleton_->progs.http2_server_end; }
-bpf_program* BpfObject::http2_server_unfinished() const {
-  return skeleton_->progs.http2_server_unfinished;
-}
-bpf_program* BpfObject::grpc_server_start() const { return skeleton_->progs.grpc_server_start; }
-bpf_program* BpfObject::grpc_server_end() const { return skeleton_->progs.grpc_server_end; }
-bpf_program* BpfObject::grpc_server_gone() const { return skeleton_->progs.grpc_server_gone; }
-bpf_program* BpfObject::grpc_client_start() const { return skeleton_->progs.grpc_client_start; }
-bpf_program* BpfObject::grpc_client_end() const { return skeleton_->progs.grpc_client_end; }
-bpf_program* BpfObject::client_start() const { return skeleton_->progs.client_start; }
-bpf_program* BpfObject::client_connection() const { return skeleton_->progs.client_connection; }
-bpf_program* BpfObject::http2_client_attempt() const {
-  return skeleton_->progs.http2_client_attempt;
-}
-bpf_program* BpfObject::http2_client_stream() const { return skeleton_->progs.http2_client_stream; }
-bpf_program* BpfObject::client_end() const { return skeleton_->progs.client_end; }
-bpf_program* BpfObject::client_body() const { return skeleton_->progs.client_body; }
-bpf_program* BpfObject::server_first_byte() const { return skeleton_->progs.server_first_byte; }
-bpf_program* BpfObject::goroutine_start() const { return skeleton_->progs.goroutine_start; }
-bpf_program* BpfObject::timer_start() const { return skeleton_->progs.timer_start; }
-bpf_program* BpfObject::timer_stop() const { return skeleton_->progs.timer_stop; }
-bpf_program* BpfObject::channel_send() const { return skeleton_->progs.channel_send; }
-bpf_program* BpfObject::channel_receive() const { return skeleton_->progs.channel_receive; }
-bpf_program* BpfObject::channel_send_direct() const { return skeleton_->progs.channel_send_direct; }
-bpf_program* BpfObject::channel_receive_direct() const {
-  return skeleton_->progs.channel_receive_direct;
-}
-bpf_program* BpfObject::select_send() const { return skeleton_->progs.select_send; }
-bpf_program* BpfObject::select_receive() const { return skeleton_->progs.select_receive; }
-bpf_program* BpfObject::channel_close() const { return skeleton_->progs.channel_close; }
-bpf_program* BpfObject::select_done() const { return skeleton_->progs.select_done; }
+BpfObject::BpfObject(BpfSkeleton skeleton, bool uprobe_multi, bool reads_kernel)
+    : skeleton_(std::move(skeleton)), uprobe_multi_(uprobe_multi), reads_kernel_(reads_kernel) {}
 
 absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOptions& options) {
   libbpf_set_print(LogLibbpf);
-  uprobed_bpf* skeleton = uprobed_bpf::open();
-  if (skeleton == nullptr) return LoadError(errno);
+  BpfSkeleton opened(uprobed_bpf::open());
+  if (opened == nullptr) return LoadError(errno);
   const bool multi = options.allow_uprobe_multi && KernelHasUprobeMulti();
-  std::unique_ptr<BpfObject> object(new BpfObject(skeleton, multi, KernelLetsReadItsMemory()));
+  std::unique_ptr<BpfObject> object(
+      new BpfObject(std::move(opened), multi, KernelLetsReadItsMemory()));
+  uprobed_bpf* const skeleton = object->skeleton_.get();
 
   if (options.ring_bytes != 0) bpf_map__set_max_entries(skeleton->maps.events, options.ring_bytes);
   if (options.wakeup_bytes != 0) skeleton->rodata->wakeup_bytes = options.wakeup_bytes;
-  if (!options.load_grpc) LeaveOut(*skeleton, {"grpc_"});
-  if (!options.load_handoffs) {
-    LeaveOut(*skeleton, {"goroutine_", "timer_", "channel_", "select_"});
-  }
   SetPidNamespace(*skeleton);
   skeleton->rodata->may_read_kernel = object->reads_kernel_;
-  if (multi) {
-    for (bpf_program* program : {object->server_start(),
-                                 object->server_end(),
-                                 object->server_recover(),
-                                 object->server_refused(),
-                                 object->server_route(),
-                                 object->server_handler(),
-                                 object->http2_server_start(),
-                                 object->http2_server_end(),
-                                 object->http2_server_unfinished(),
-                                 object->grpc_server_start(),
-                                 object->grpc_server_end(),
-                                 object->grpc_server_gone(),
-                                 object->grpc_client_start(),
-                                 object->grpc_client_end(),
-                                 object->client_start(),
-                                 object->client_connection(),
-                                 object->http2_client_attempt(),
-                                 object->http2_client_stream(),
-                                 object->client_end(),
-                                 object->client_body(),
-                                 object->server_first_byte(),
-                                 object->goroutine_start(),
-                                 object->timer_start(),
-                                 object->timer_stop(),
-                                 object->channel_send(),
-                                 object->channel_receive(),
-                                 object->channel_send_direct(),
-                                 object->channel_receive_direct(),
-                                 object->select_send(),
-                                 object->select_receive(),
-                                 object->select_done(),
-                                 object->channel_close()}) {
-      bpf_program__set_expected_attach_type(program, kTraceUprobeMulti);
-    }
-  }
+  ChoosePrograms(*skeleton, ProgramGroup::kHttp, multi);
   for (bpf_map* map : {skeleton->maps.client_bodies, skeleton->maps.failed_bodies}) {
     if (multi) bpf_map__set_map_flags(map, BPF_F_NO_PREALLOC);  // as below
   }

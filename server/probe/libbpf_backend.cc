@@ -58,6 +58,7 @@ absl::Status CheckSiteBytes(int fd, const profile::Profile& profile) {
 LibbpfBackend::LibbpfBackend(const BpfObjectOptions& options)
     : features_(DetectKernelFeatures()),
       object_(LoadIfPossible(features_, options)),
+      programs_(object_.ok() ? std::make_unique<BpfPrograms>(**object_) : nullptr),
       request_metrics_(object_.ok() ? std::make_unique<RequestMetrics>((*object_)->maps())
                                     : nullptr),
       slots_(UP_MAX_SLOTS) {}
@@ -71,7 +72,7 @@ absl::StatusOr<std::unique_ptr<Attachment>> LibbpfBackend::Attach(int fd,
   RETURN_IF_ERROR(CheckSiteBytes(fd, profile));
   ASSIGN_OR_RETURN(std::unique_ptr<Attachment> attachment,
                    LibbpfAttachment::Make(**object_, slots_, fd, profile, options,
-                                          *request_metrics_, injection_));
+                                          *request_metrics_, *programs_));
   return attachment;
 }
 

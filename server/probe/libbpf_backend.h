@@ -7,9 +7,9 @@
 
 #include "absl/status/status.h"
 #include "server/probe/bpf_object.h"
+#include "server/probe/bpf_programs.h"
 #include "server/probe/event_reader.h"
 #include "server/probe/in_flight.h"
-#include "server/probe/injection_object.h"
 #include "server/probe/probe_backend.h"
 #include "server/probe/request_metrics.h"
 #include "server/probe/slot_allocator.h"
@@ -56,9 +56,10 @@ class LibbpfBackend : public ProbeBackend {
  private:
   const std::vector<Feature> features_;
   const absl::StatusOr<std::unique_ptr<BpfObject>> object_;
-  const std::unique_ptr<RequestMetrics> request_metrics_;  // null where nothing is available
+  // Null where nothing is available.
+  const std::unique_ptr<BpfPrograms> programs_;
+  const std::unique_ptr<RequestMetrics> request_metrics_;
   SlotAllocator slots_;
-  InjectionPrograms injection_;
 };
 
 }  // namespace uprobed::probe

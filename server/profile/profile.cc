@@ -197,6 +197,13 @@ Instrumentation InstrumentationOf(SiteKind kind) {
   return Instrumentation::kHttpClient;
 }
 
+std::vector<SiteKind> AllSiteKinds() {
+  std::vector<SiteKind> kinds;
+  kinds.reserve(kSiteKinds.size());
+  for (const auto& [kind, name] : kSiteKinds) kinds.push_back(kind);
+  return kinds;
+}
+
 bool IsProbed(SiteKind kind) {
   return kind != SiteKind::kGrpcStatusError && kind != SiteKind::kClientGzipBody &&
          kind != SiteKind::kGrpcMetadataKey && kind != SiteKind::kGrpcValueContext &&

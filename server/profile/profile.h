@@ -241,6 +241,8 @@ bool IsBranch(SiteKind kind);
 // The instrumentation that a site of this kind belongs to.
 Instrumentation InstrumentationOf(SiteKind kind);
 
+std::vector<SiteKind> AllSiteKinds();
+
 // Whether sites of this kind are attached.
 bool IsProbed(SiteKind kind);
 

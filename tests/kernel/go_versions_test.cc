@@ -15,8 +15,6 @@ namespace {
 
 class GoVersions : public KernelTest, public ::testing::WithParamInterface<TargetProgram> {
  protected:
-  GoVersions() : KernelTest(OnlyHttp()) {}
-
   void SetUp() override {
     KernelTest::SetUp();
     if (IsSkipped()) return;

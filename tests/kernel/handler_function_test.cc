@@ -38,8 +38,6 @@ const std::map<std::string, std::string>& Expected() {
 class HandlerFunctions : public KernelTest,
                          public ::testing::WithParamInterface<std::filesystem::path> {
  protected:
-  HandlerFunctions() : KernelTest(OnlyHttp()) {}
-
   void Start(const std::vector<std::string>& options, bool asked = true) {
     const std::string path = OwnCopy(GetParam());
     handler_function_ = asked;

@@ -15,8 +15,6 @@ bool StartsInTheSharedHandler(const std::string& go_version) { return go_version
 
 class Http2 : public KernelTest, public ::testing::WithParamInterface<TargetProgram> {
  protected:
-  Http2() : KernelTest(OnlyHttp()) {}
-
   void SetUp() override {
     KernelTest::SetUp();
     if (IsSkipped()) return;

@@ -19,8 +19,6 @@ namespace {
 
 class InjectedRequests : public KernelTest, public ::testing::WithParamInterface<TargetProgram> {
  protected:
-  InjectedRequests() : KernelTest(OnlyHttp()) {}
-
   void Start(bool inject) {
     inject_traceparent_ = inject;
     attachment_ = Attach(OwnCopy(GetParam().path));

@@ -82,14 +82,6 @@ class SpanCollector {
 
 // A kernel with uprobed's programs and one event loop. Tests skip, and say why, where the machine
 // does not let BPF programs be loaded.
-// Of tests that attach only HTTP: the kernel verifies all else for nothing.
-inline probe::BpfObjectOptions OnlyHttp() {
-  probe::BpfObjectOptions options;
-  options.load_grpc = false;
-  options.load_handoffs = false;
-  return options;
-}
-
 class KernelTest : public ::testing::Test {
  protected:
   explicit KernelTest(const probe::BpfObjectOptions& options = {})

@@ -36,8 +36,6 @@ const std::map<std::string, Templates>& AllTemplates() {
 
 class Routes : public KernelTest, public ::testing::WithParamInterface<std::filesystem::path> {
  protected:
-  Routes() : KernelTest(OnlyHttp()) {}
-
   void Start(const std::vector<std::string>& options, bool framework_routes = true) {
     attachment_ = Attach(OwnCopy(GetParam()), {}, {}, framework_routes);
     ASSERT_NE(attachment_, nullptr);

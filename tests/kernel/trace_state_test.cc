@@ -31,8 +31,6 @@ std::string Members(int count) {
 
 class TraceState : public KernelTest {
  protected:
-  TraceState() : KernelTest(OnlyHttp()) {}
-
   // Sends one request with these headers; its span.
   span::Span Served(const std::vector<std::string>& headers, const std::string& path = "/hello") {
     std::vector<std::string> options;

@@ -8,11 +8,13 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "server/base/c_handle.h"
+#include "server/probe/site_program.h"
 
 namespace uprobed::probe {
 namespace {
@@ -96,6 +98,20 @@ TEST_P(BpfObjects, HaveAProgramForEachKindOfSite) {
     EXPECT_STREQ(bpf_program__section_name(program), "uprobe") << name;
     EXPECT_GT(bpf_program__insn_cnt(program), 10U) << name;
   }
+}
+
+TEST_P(BpfObjects, HaveTheProgramsThatSitesAreAttachedTo) {
+  const ObjectHandle object = Open(GetParam());
+  ASSERT_NE(object, nullptr);
+  std::set<std::string> used;
+  for (const profile::SiteKind kind : profile::AllSiteKinds()) {
+    const SiteProgram program = ProgramOf(kind);
+    EXPECT_EQ(program.name != nullptr, profile::IsProbed(kind)) << profile::Name(kind);
+    if (program.name != nullptr) used.insert(program.name);
+  }
+  std::set<std::string> there;
+  for (const auto& [name, program] : ProgramsOf(object.get())) there.insert(name);
+  EXPECT_EQ(used, there);
 }
 
 // Kernels from 6.10 to 6.14 refuse a call of a global function where preemption is disabled.
