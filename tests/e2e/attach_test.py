@@ -83,7 +83,7 @@ class Attach(harness.E2eTest):
         trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
         # Maps of buckets and of groups, of one and of several; the fillers' names are as long as
         # the name of the header.
-        oldest, newest = harness.hello_targets()[0], harness.hello_targets()[-1]
+        oldest, newest = map(harness.own, (harness.hello_targets()[0], harness.hello_targets()[-1]))
         fillers = (*range(12), 20, 30, 40)
         for binary in (oldest, newest):
             self.attach(binary)

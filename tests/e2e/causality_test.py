@@ -46,7 +46,8 @@ class Causality(harness.E2eTest):
                        key=minor_version)
         if not found:
             self.skipTest("no Go program to probe: run scripts/build_targets")
-        return sorted({found[0], found[-1], *(p for p in found if minor_version(p) == 20)}, key=minor_version)
+        chosen = {found[0], found[-1], *(p for p in found if minor_version(p) == 20)}
+        return [harness.own(path) for path in sorted(chosen, key=minor_version)]
 
     def ask(self, program, scenario):
         with concurrent.futures.ThreadPoolExecutor(CONCURRENT) as pool:

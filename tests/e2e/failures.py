@@ -10,8 +10,9 @@ import harness
 class FailuresTest(harness.E2eTest):
 
     def programs(self):
-        found = sorted(harness.TARGETS.glob("failures-go*"), key=lambda path: (
-            int(re.search(r"go1\.(\d+)", path.name).group(1)), path.name))
+        found = [harness.own(path) for path in sorted(
+            harness.TARGETS.glob("failures-go*"),
+            key=lambda path: (int(re.search(r"go1\.(\d+)", path.name).group(1)), path.name))]
         if not found:
             self.skipTest("no Go program to probe: run scripts/build_targets")
         return found

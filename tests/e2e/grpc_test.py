@@ -38,8 +38,8 @@ class Grpc(harness.E2eTest):
 
     def setUp(self):
         super().setUp()
-        self.programs = sorted(path for path in harness.TARGETS.glob("grpc-v*")
-                               if "-stripped" not in path.name)
+        self.programs = [harness.own(path) for path in sorted(harness.TARGETS.glob("grpc-v*"))
+                         if "-stripped" not in path.name]
         if not self.programs:
             self.skipTest("no program to probe: run scripts/build_targets")
 

@@ -47,11 +47,13 @@ class Grpcurl(harness.E2eTest):
         program = self.start_program(harness.hello())
         self.load(program.url("/hello"), 3)
 
-        def edges():
+        def complete():
             topology = json.loads(self.ok("uprobed.v1.TelemetryService/GetTopology",
                                           data={"window": "60s", "service": harness.hello().name}))
-            return topology.get("edges")
-        self.assertEqual(harness.wait_until(edges, "an edge")[0]["callee"], "none")
+            edges = topology.get("edges", [])
+            return edges if sum(int(edge["count"]) for edge in edges) == 3 else None
+        edges = harness.wait_until(complete, "an edge with 3 requests")
+        self.assertEqual([edge["callee"] for edge in edges], ["none"])
         # The stream has no end of its own.
         watched = self.call("uprobed.v1.TelemetryService/WatchTopology",
                             data={"interval": "0.1s"}, options=("-max-time", "1"))

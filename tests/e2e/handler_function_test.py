@@ -80,7 +80,7 @@ class HandlerFunction(harness.E2eTest):
 
     def test_each_path_has_its_own(self):
         # Of each release: tests/kernel/handler_function_test.cc.
-        programs = sorted(harness.TARGETS.glob("handlers-go*-pie"))
+        programs = [harness.own(path) for path in sorted(harness.TARGETS.glob("handlers-go*-pie"))]
         self.assertTrue(programs, "run scripts/build_targets")
         self.start_daemon()
         for program in programs:
@@ -90,7 +90,7 @@ class HandlerFunction(harness.E2eTest):
     def test_routers_tell_theirs(self):
         # That have their names from the function table alone.
         routers = [sorted(harness.TARGETS.glob(f"routes-{router}-*-stripped"))[-1:] for router in ROUTERS]
-        routers = [path for found in routers for path in found]
+        routers = [harness.own(path) for found in routers for path in found]
         if not routers:
             self.skipTest("no routers: run scripts/build_targets")
         self.start_daemon()

@@ -57,7 +57,7 @@ class Handoff(harness.E2eTest):
         if not found:
             self.skipTest("no Go program to probe: run scripts/build_targets")
         chosen = {found[0], found[-1], *(p for p in found if minor_version(p) == 21)}
-        return sorted(chosen, key=minor_version)
+        return [harness.own(path) for path in sorted(chosen, key=minor_version)]
 
     def collect(self, calls, requests):
         """The client spans of the scenario, and the paths of all server spans."""

@@ -6,9 +6,11 @@ to test, UPROBED_TARGETS_DIR the Go programs.
 
 import base64
 import contextlib
+import functools
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -29,10 +31,20 @@ TOOLS = ROOT / "build" / "tools" / "bin"
 
 PATIENCE_SECONDS = 20
 
+COPIES = tempfile.TemporaryDirectory(prefix="uprobed-e2e-programs-")
+
 
 def tool(name):
     """Path of a foreign program, or None where the machine does not have it."""
     return shutil.which(name, path=f"{TOOLS}:{os.environ['PATH']}:/usr/sbin")
+
+
+@functools.cache
+def own(path):
+    """A copy of a program: probes see every process of a file, and tests run side by side."""
+    copy = pathlib.Path(COPIES.name) / path.name
+    shutil.copy(path, copy)
+    return copy
 
 
 def hello_targets():
@@ -45,7 +57,7 @@ def hello(stripped=False):
     found = [path for path in hello_targets() if path.name.endswith("-stripped") == stripped]
     if not found:
         raise unittest.SkipTest("no Go program to probe: run scripts/build_targets")
-    return found[-1]
+    return own(found[-1])
 
 
 def as_hex(base64_text):
@@ -209,7 +221,7 @@ class E2eTest(unittest.TestCase):
     def load(self, url, total, connections=4, *options):
         """Sends requests and returns the load generator's own count."""
         completed = subprocess.run(
-            [TARGETS / "loadgen", "-url", url, "-n", str(total), "-c", str(connections),
+            [own(TARGETS / "loadgen"), "-url", url, "-n", str(total), "-c", str(connections),
              *map(str, options)], capture_output=True, text=True, timeout=300, check=False)
         self.assertEqual(completed.returncode, 0, completed.stderr)
         return json.loads(completed.stdout)
@@ -275,6 +287,11 @@ def simplify(span):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that no connection takes meanwhile: one below those that the kernel chooses from."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as ephemeral:
+        first = int(ephemeral.read().split()[0])
+    while True:
+        port = random.randrange(first // 2, first)
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port

@@ -40,7 +40,7 @@ class Hits(harness.E2eTest):
     def test_two_for_each_span_by_default(self):
         self.start_daemon()
         plain, tls = f"http://{self.start()}", f"https://{self.start('-tls')}"
-        client = harness.TARGETS / "loadgen"
+        client = harness.own(harness.TARGETS / "loadgen")
         http2 = ("-http2", "-insecure")
         server_only = ("--instrumentation", "http_server")
         for what, binary, url, generator in (
@@ -73,8 +73,8 @@ class Hits(harness.E2eTest):
         self.assertLessEqual(by_default, 6 + 3 * MORE)
         self.assertLess(self.hits("the same, server only", harness.hello(), calling, server_only),
                         4 + 2 * MORE)
-        routers = sorted(path for path in harness.TARGETS.glob("routes-*-stripped")
-                         if "nested" not in path.name)
+        routers = [harness.own(path) for path in sorted(harness.TARGETS.glob("routes-*-stripped"))
+                   if "nested" not in path.name]
         for router in routers:
             url = f"http://{self.start_router(router)}/users/4711"
             for option, most in (((), 2), (("--framework-routes",), 3),
@@ -90,7 +90,7 @@ class Hits(harness.E2eTest):
 
     def test_two_more_to_inject_traceparent(self):
         self.start_daemon()
-        client, url = harness.TARGETS / "loadgen", f"http://{self.start()}/hello"
+        client, url = harness.own(harness.TARGETS / "loadgen"), f"http://{self.start()}/hello"
         self.skip_where_nothing_is_injected(client)
         # The connection is noted in the same hit for both.
         for options in (("--inject-traceparent",), ("--inject-traceparent", "--stitch-traces")):

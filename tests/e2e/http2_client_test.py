@@ -17,9 +17,9 @@ class Http2Client(harness.E2eTest):
         return process.stdout.readline().strip().removeprefix("listening on ")
 
     def test_each_request_is_one_span(self):
-        client = harness.TARGETS / "loadgen"
-        if not client.exists():
+        if not (harness.TARGETS / "loadgen").exists():
             self.skipTest("no Go program to probe: run scripts/build_targets")
+        client = harness.own(harness.TARGETS / "loadgen")
         self.start_daemon()
         self.attach(client, "--name", "client")
         url = f"https://{self.start_tls_program()}/status/404"

@@ -61,7 +61,7 @@ class Http2Load(harness.E2eTest):
         by_release = sorted((path for path in harness.hello_targets() if "-stripped" not in path.name),
                             key=lambda path: int(re.search(r"go1\.(\d+)", path.name).group(1)))
         for binary in (by_release[0], by_release[-1]):
-            self.check(binary, "-tls")
+            self.check(harness.own(binary), "-tls")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class Topology(harness.E2eTest):
         running.stop()
 
     def gin_programs(self):
-        programs = sorted(harness.TARGETS.glob("gin-go*"))
+        programs = [harness.own(path) for path in sorted(harness.TARGETS.glob("gin-go*"))]
         if not programs:
             self.skipTest("no program with gin: run scripts/build_targets")
         return programs
@@ -139,11 +139,11 @@ class Shop(harness.E2eTest):
         if not (harness.TARGETS / "shop").exists():
             self.skipTest("no demo shop: run scripts/build_targets demo")
         self.start_daemon()
-        self.attach(harness.TARGETS / "stock")
-        self.attach(harness.TARGETS / "shop")
-        stock = self.start_program(harness.TARGETS / "stock")
-        shop = self.start_program(harness.TARGETS / "shop",
-                                  arguments=("-stock", f"http://{stock.address}"))
+        programs = [harness.own(harness.TARGETS / name) for name in ("stock", "shop")]
+        for program in programs:
+            self.attach(program)
+        stock = self.start_program(programs[0])
+        shop = self.start_program(programs[1], arguments=("-stock", f"http://{stock.address}"))
         url = shop.url("/checkout?item=tea")
         # What is called must be known by its name before anything is counted.
         self.load(url, 1, 1, "-method", "POST")
