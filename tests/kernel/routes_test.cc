@@ -221,10 +221,6 @@ std::vector<std::filesystem::path> RoutesTargets(bool nested) {
       targets.push_back(entry.path());
     }
   }
-  // How offsets are found without DWARF, unit tests compare.
-  std::erase_if(targets, [](const std::filesystem::path& target) {
-    return !target.string().ends_with("-stripped");
-  });
   std::sort(targets.begin(), targets.end());
   return targets;
 }
