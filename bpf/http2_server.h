@@ -4,8 +4,10 @@
 
 /* HTTP/2 requests, each on a goroutine of its own: from the prologue of (*serverConn).runHandler to
  * the end of the function that it defers (src/net/http/h2_bundle.go, golang.org/x/net/http2/
- * server.go). From Go 1.27 on runHandler has no *http.Request yet, and on_server_start begins. */
+ * server.go). From Go 1.27 on runHandler has no *http.Request yet: http2Handler.ServeHTTP makes it
+ * (src/net/http/http2.go), for whatever handler, and they begin where that is done. */
 #include "bpf/branch.h"
+#include "bpf/http2_connection.h"
 #include "bpf/http_server.h"
 
 /* The same fields in each group. */
@@ -34,24 +36,46 @@ static __always_inline uint64_t http2_server(const struct up_profile_slot* profi
   return read_field(profile, field, GO_PROLOGUE_WORD_0(profile, regs), &server) ? server : 0;
 }
 
+/* http2Handler.ServeHTTP has made the request, and keeps its own arguments on the stack. */
+static __noinline int read_made_request(const struct hit* hit, const struct pt_regs* regs,
+                                        uint64_t cookie, struct up_in_flight_request* request) {
+  struct {
+    uint64_t handler[2];
+    uint64_t writer;
+  } saved;
+  uint64_t word = cookie >> UP_COOKIE_HANDLER_WORD_SHIFT & UP_COOKIE_HANDLER_WORD_MASK;
+  if (bpf_probe_read_user(&saved, sizeof(saved),
+                          (const void*)(GO_STACK_POINTER(regs) + word * GO_WORD)))
+    return false;
+  request->request = GO_CALL_WORD_0(hit->profile, regs);
+  request->response = saved.writer;
+  begin_with_handler(hit, regs, cookie, saved.handler, request);
+  return true;
+}
+
 static __always_inline void on_http2_server_start(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_HTTP2_SERVER_START)) return;
   struct up_in_flight_request request = {};
   request.start_ns = bpf_ktime_get_ns();
-  request.request = GO_HTTP2_RUN_REQUEST(hit.profile, regs);
-  request.response = GO_HTTP2_RUN_RESPONSE(hit.profile, regs);
   request.slot = hit.slot;
-  if (hit.profile->flags & UP_SLOT_HANDLERS)
-    begin_with_server(&hit, regs, cookie, http2_server(hit.profile, regs, cookie), &request);
+  if (!(cookie & UP_COOKIE_HANDLER_ON_STACK)) {
+    request.request = GO_HTTP2_RUN_REQUEST(hit.profile, regs);
+    request.response = GO_HTTP2_RUN_RESPONSE(hit.profile, regs);
+    if (hit.profile->flags & UP_SLOT_HANDLERS)
+      begin_with_server(&hit, regs, cookie, http2_server(hit.profile, regs, cookie), &request);
+  } else if (!read_made_request(&hit, regs, cookie, &request)) {
+    count(hit.counters, UP_COUNTER_LOST_READ_FAULT);
+    return;
+  }
   new_trace_id(&request);
   new_span_id(&request);
   read_traceparent(hit.profile, &request);
   if (!(request.flags & UP_FLAG_REMOTE_PARENT))
     inherit_by_stream(hit.profile, http2_implementation(cookie), &request);
   limit_server_start(&hit, &request);
-  begin_request(&hit, &server_requests, cookie, &request);
+  begin_server_request(&hit, cookie, UP_FIELD_REQUEST_CTX, request.request, &request);
 }
 
 /* The status is 0 as long as the handler has set none (1xx are no status of the response). */

@@ -2,16 +2,17 @@
 #ifndef UPROBED_BPF_HTTP_SERVER_H_
 #define UPROBED_BPF_HTTP_SERVER_H_
 
-/* HTTP/1 requests served by net/http: from the call of serverHandler.ServeHTTP (or that function's
- * prologue) to the call of (*response).finishRequest in (*conn).serve (src/net/http/server.go). */
+/* HTTP/1 requests served by net/http: from the call of serverHandler.ServeHTTP to the call of
+ * (*response).finishRequest in (*conn).serve (src/net/http/server.go). */
 #include "bpf/adopt_trace.h"
 #include "bpf/connection.h"
 #include "bpf/go_read.h"
-#include "bpf/http2_connection.h"
 #include "bpf/in_flight.h"
 #include "bpf/request_context.h"
 #include "bpf/server_handler.h"
 #include "bpf/trace_context.h"
+
+#define PROTO_MAJOR_HTTP2 2
 
 static __always_inline void read_traceparent(const struct up_profile_slot* profile,
                                              struct up_in_flight_request* request) {
@@ -29,26 +30,10 @@ static __always_inline void limit_server_start(const struct hit* hit,
                 string_address(profile, UP_FIELD_REQUEST_REQUEST_URI, request->request));
 }
 
-/* From Go 1.27 on the start is in serverHandler.ServeHTTP itself, where the requests of HTTP/1 and
- * HTTP/2 come together, and those of HTTP/3 with them. */
-#define PROTO_MAJOR_HTTP2 2
-
-/* Not inlined, as find_values. */
-static __noinline int ends_are_known(const struct up_profile_slot* profile, uint64_t request,
-                                     uint64_t cookie) {
-  uint64_t major;
-  return !(cookie & UP_COOKIE_MAY_REPEAT) ||
-         (read_field(profile, UP_FIELD_REQUEST_PROTO_MAJOR, request, &major) &&
-          major <= PROTO_MAJOR_HTTP2);
-}
-
-/* Where the start is in serverHandler.ServeHTTP, requests of net/http/internal/http2 come by. */
-static __always_inline void inherit_from_client(const struct hit* hit, uint64_t cookie,
+static __always_inline void inherit_from_client(const struct hit* hit,
                                                 struct up_in_flight_request* request) {
   struct served served = {};
-  if (read_served_descriptor(hit->profile, request, &served.descriptor) ||
-      ((cookie & UP_COOKIE_MAY_REPEAT) &&
-       read_served_stream(hit->profile, UP_HTTP2_INTERNAL, request, &served)))
+  if (read_served_descriptor(hit->profile, request, &served.descriptor))
     inherit_by_connection(&served, request);
 }
 
@@ -59,13 +44,12 @@ static __always_inline void on_server_start(struct pt_regs* regs) {
   struct up_in_flight_request request = {};
   request.start_ns = bpf_ktime_get_ns();
   request.request = GO_SERVE_HTTP_REQUEST(hit.profile, regs);
-  if (!ends_are_known(hit.profile, request.request, cookie)) return;
   request.response = GO_SERVE_HTTP_RESPONSE(hit.profile, regs);
   request.slot = hit.slot;
   new_trace_id(&request);
   new_span_id(&request);
   read_traceparent(hit.profile, &request);
-  if (!(request.flags & UP_FLAG_REMOTE_PARENT)) inherit_from_client(&hit, cookie, &request);
+  if (!(request.flags & UP_FLAG_REMOTE_PARENT)) inherit_from_client(&hit, &request);
   begin_with_server(&hit, regs, cookie, GO_CALL_WORD_0(hit.profile, regs), &request);
   limit_server_start(&hit, &request);
   begin_server_request(&hit, cookie, UP_FIELD_REQUEST_CTX, request.request, &request);

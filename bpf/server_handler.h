@@ -67,6 +67,19 @@ static __always_inline void begin_with_server(const struct hit* hit, const struc
   request->flags |= UP_FLAG_SERVER_HANDLER;
 }
 
+/* The same of a handler that is called itself: that of a server, or what a connection of HTTP/2 is
+ * served with by itself (golang.org/x/net/http2, ServeConnOpts). */
+static __always_inline void begin_with_handler(const struct hit* hit, const struct pt_regs* regs,
+                                               uint64_t cookie, const uint64_t handler[2],
+                                               struct up_in_flight_request* request) {
+  if (!(hit->profile->flags & UP_SLOT_HANDLERS)) return;
+  uint64_t bias = bias_at_place(hit->profile, regs, cookie);
+  uint64_t code = code_of_handler(hit->profile, handler[0], handler[1], bias);
+  if (code && code == hit->profile->own_handler) code = code_of_server(hit->slot, handler[1], bias);
+  request->handler_function = code;
+  request->flags |= UP_FLAG_SERVER_HANDLER;
+}
+
 /* Up to Go 1.21 ServeMux is asked for handlers by others, too. Whether this is for its ServeHTTP,
  * whose frame it then is: frame pointers chain the frames (src/cmd/compile/abi-internal.md). */
 static __always_inline bool is_for_serve(const struct up_profile_slot* profile, uint64_t cookie,

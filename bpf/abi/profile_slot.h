@@ -215,7 +215,7 @@ UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
 #define UP_PLACE_MUX_SERVE 1  /* net/http.(*ServeMux).ServeHTTP */
 #define UP_PLACE_MUX_FIND 2   /* net/http.(*ServeMux).Handler */
 #define UP_PLACE_MUX_LOOKUP 3 /* net/http.(*ServeMux).handler */
-#define UP_PLACE_HTTP2 4      /* (*serverConn).runHandler, of each implementation of HTTP/2 */
+#define UP_PLACE_HTTP2 4      /* where requests of each implementation of HTTP/2 begin */
 #define UP_PLACE_ROUTER (UP_PLACE_HTTP2 + UP_HTTP2_COUNT) /* of each UP_ROUTER_* */
 #define UP_PLACE_COUNT (UP_PLACE_ROUTER + UP_ROUTER_COUNT)
 
@@ -248,11 +248,12 @@ struct up_profile_slot {
   uint64_t places[UP_PLACE_COUNT];
   uint64_t handler_func; /* net/http.HandlerFunc.ServeHTTP */
   uint64_t mux_return;   /* behind the call of (*ServeMux).Handler in its ServeHTTP */
+  uint64_t own_handler;  /* net/http.serverHandler.ServeHTTP */
   uint64_t echo_wrapper; /* the closure in which echo keeps a handler with its middleware */
 };
 UP_ABI_OFFSET(struct up_profile_slot, offset, 48);
 UP_ABI_OFFSET(struct up_profile_slot, client_function, 312);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 640);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 648);
 UP_ABI_OFFSET(struct up_profile_slot, grpc_metadata_key, 480);
 
 /* Key of the scope map: a process that a scoped slot observes. */

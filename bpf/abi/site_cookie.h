@@ -78,7 +78,8 @@
  * bpf/abi/profile_slot.h. */
 #define UP_COOKIE_PLACE_SHIFT 51
 #define UP_COOKIE_PLACE_MASK 0xfULL
-/* The handler is on the stack, so many words above the stack pointer; a result of a call else. */
+/* The handler is on the stack, so many words above the stack pointer; a result of a call else.
+ * Where requests of HTTP/2 begin, the writer of the response follows it. */
 #define UP_COOKIE_HANDLER_ON_STACK (1ULL << 45)
 #define UP_COOKIE_HANDLER_WORD_SHIFT 55
 #define UP_COOKIE_HANDLER_WORD_MASK 0x1ffULL

@@ -15,6 +15,7 @@
 #include "server/base/errors.h"
 #include "server/probe/in_flight.h"
 #include "server/probe/profile_slot.h"
+#include "server/probe/site_cookie.h"
 #include "server/probe/span_limits.h"
 #include "server/profile/handler_sites.h"
 #include "server/profile/http2_client_sites.h"

@@ -43,8 +43,7 @@ class LibbpfAttachment : public Attachment {
       : object_(object), slots_(slots), metrics_(metrics), slot_(slot) {}
   absl::Status WriteSlot();
   absl::Status FillSlot(const profile::Profile& profile, const AttachOptions& options);
-  absl::Status AttachSites(int fd, const std::vector<profile::Site>& sites,
-                           BpfPrograms& programs);
+  absl::Status AttachSites(int fd, const std::vector<profile::Site>& sites, BpfPrograms& programs);
   absl::Status AttachProgram(bpf_program* program, int fd,
                              const std::vector<unsigned long>& offsets,
                              const std::vector<uint64_t>& cookies);

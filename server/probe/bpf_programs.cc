@@ -50,7 +50,8 @@ BpfPrograms::~BpfPrograms() = default;
 
 absl::StatusOr<bpf_program*> BpfPrograms::Get(profile::SiteKind kind) {
   const SiteProgram wanted = ProgramOf(kind);
-  if (wanted.name == nullptr) return absl::InternalError("a site that is never probed has no program");
+  if (wanted.name == nullptr)
+    return absl::InternalError("a site that is never probed has no program");
   const absl::MutexLock lock(&mutex_);
   ASSIGN_OR_RETURN(const uprobed_bpf* skeleton, Group(wanted.group));
   bpf_program* program = bpf_object__find_program_by_name(skeleton->obj, wanted.name);

@@ -95,6 +95,7 @@ SiteProgram ProgramOf(profile::SiteKind kind) {
     case SiteKind::kServeMuxCall:
     case SiteKind::kHandlerFunc:
     case SiteKind::kEchoHandler:
+    case SiteKind::kOwnHandler:
       break;
   }
   return {nullptr, ProgramGroup::kHttp};

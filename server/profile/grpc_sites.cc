@@ -9,7 +9,7 @@
 #include "server/profile/grpc_names.h"
 #include "server/profile/jump_conditions.h"
 #include "server/profile/prologue.h"
-#include "server/profile/saved_receiver.h"
+#include "server/profile/saved_argument.h"
 #include "server/profile/site_code.h"
 #include "server/profile/sites.h"
 
@@ -46,7 +46,7 @@ std::vector<SitePlan> PlanCallsOf(const ControlFlow& flow, std::string_view call
 
 // The plan with where the function has saved its receiver, the clientStream.
 absl::StatusOr<SitePlan> WithReceiver(const ControlFlow& flow, SitePlan plan, CallAbi abi) {
-  const std::optional<int32_t> saved = SavedReceiver(flow, abi);
+  const std::optional<int32_t> saved = SavedArgument(flow, abi, 0);
   if (!saved) return GrpcNotFound(flow, "does not save its receiver where it can be found");
   for (ArgumentLocation& argument : plan.arguments) {
     if (IsSaved(argument)) argument.stack_offset = *saved;

@@ -159,7 +159,7 @@ const Site* SiteIn(const Profile& profile, SiteKind kind, std::string_view funct
 bool IsHandlerSite(SiteKind kind) {
   return kind == SiteKind::kServerHandler || kind == SiteKind::kServerRedirect ||
          kind == SiteKind::kServeMuxCall || kind == SiteKind::kHandlerFunc ||
-         kind == SiteKind::kEchoHandler;
+         kind == SiteKind::kEchoHandler || kind == SiteKind::kOwnHandler;
 }
 
 bool HandlerSiteLiesIn(SiteKind kind, std::string_view function) {
@@ -172,6 +172,8 @@ bool HandlerSiteLiesIn(SiteKind kind, std::string_view function) {
       return function == kServe;
     case SiteKind::kHandlerFunc:
       return function == kFunc;
+    case SiteKind::kOwnHandler:
+      return function == kHandlerFunction;
     case SiteKind::kEchoHandler:
       return std::find(kEchoHandlers.begin(), kEchoHandlers.end(), function) != kEchoHandlers.end();
     default:
@@ -249,6 +251,7 @@ absl::StatusOr<std::vector<Site>> FindHandlerSites(const elf::ElfFile& file,
     return [abi, kind](const ControlFlow& flow) { return PlanEntry(flow, kind, abi); };
   };
   RETURN_IF_ERROR(add(kFunc, entry(SiteKind::kHandlerFunc), &sites));
+  RETURN_IF_ERROR(add(kHandlerFunction, entry(SiteKind::kOwnHandler), &sites));
   for (const std::string_view name : kEchoHandlers) {
     RETURN_IF_ERROR(add(name, entry(SiteKind::kEchoHandler), &sites));
   }
@@ -269,12 +272,16 @@ std::optional<std::string> HandlerFlaw(const Profile& profile) {
     return std::count_if(profile.sites.begin(), profile.sites.end(),
                          [kind](const Site& site) { return site.kind == kind; });
   };
-  if (count(SiteKind::kServeMuxCall) > 1 || count(SiteKind::kHandlerFunc) > 1) {
+  if (count(SiteKind::kServeMuxCall) > 1 || count(SiteKind::kHandlerFunc) > 1 ||
+      count(SiteKind::kOwnHandler) > 1) {
     return "the sites of a server's handlers have one of a kind twice";
   }
   const bool far = std::any_of(profile.sites.begin(), profile.sites.end(), [](const Site& site) {
-    return site.kind == SiteKind::kServerHandler && site.function == kLookup &&
-           site.arguments.front().stack_offset > kMaxOffset;
+    return (site.kind == SiteKind::kServerHandler || site.kind == SiteKind::kHttp2ServerStart) &&
+           std::any_of(site.arguments.begin(), site.arguments.end(),
+                       [](const ArgumentLocation& argument) {
+                         return IsSaved(argument) && argument.stack_offset > kMaxOffset;
+                       });
   });
   if (far) return "a server's handler is further up the stack than the kernel side reads";
   return std::nullopt;

@@ -13,19 +13,21 @@ constexpr std::string_view kFunctionInside = ".func";
 
 constexpr std::array<Http2Names, UP_HTTP2_COUNT> kHttp2Names = {{
     {UP_HTTP2_BUNDLED, "net/http.(*http2serverConn).runHandler",
-     "net/http.(*http2responseWriter).handlerDone", UP_FIELD_HTTP2_BUNDLED_RWS, true,
-     "net/http.(*http2serverConn).writeHeaders", "net/http.(*http2clientStream).copyTrailers-fm",
-     "net/http.http2transportResponseBody.Close", "net/http.(*http2gzipReader).Close",
-     "net/http.(*http2ClientConn)", "net/http.(*http2clientStream).encodeAndWriteHeaders"},
+     "net/http.(*http2responseWriter).handlerDone", UP_FIELD_HTTP2_BUNDLED_RWS,
+     "net/http.(*http2serverConn).runHandler", "net/http.(*http2serverConn).writeHeaders",
+     "net/http.(*http2clientStream).copyTrailers-fm", "net/http.http2transportResponseBody.Close",
+     "net/http.(*http2gzipReader).Close", "net/http.(*http2ClientConn)",
+     "net/http.(*http2clientStream).encodeAndWriteHeaders"},
     {UP_HTTP2_INTERNAL, "net/http/internal/http2.(*serverConn).runHandler",
-     "net/http/internal/http2.(*responseWriter).handlerDone", UP_FIELD_HTTP2_INTERNAL_RWS, false,
-     "net/http/internal/http2.(*serverConn).writeHeaders",
+     "net/http/internal/http2.(*responseWriter).handlerDone", UP_FIELD_HTTP2_INTERNAL_RWS,
+     "net/http.http2Handler.ServeHTTP", "net/http/internal/http2.(*serverConn).writeHeaders",
      "net/http/internal/http2.(*clientStream).copyTrailers-fm",
      "net/http/internal/http2.transportResponseBody.Close",
      "net/http/internal/http2.(*gzipReader).Close", "net/http/internal/http2.(*ClientConn)",
      "net/http/internal/http2.(*clientStream).encodeAndWriteHeaders"},
     {UP_HTTP2_MODULE, "golang.org/x/net/http2.(*serverConn).runHandler",
-     "golang.org/x/net/http2.(*responseWriter).handlerDone", UP_FIELD_HTTP2_MODULE_RWS, true,
+     "golang.org/x/net/http2.(*responseWriter).handlerDone", UP_FIELD_HTTP2_MODULE_RWS,
+     "golang.org/x/net/http2.(*serverConn).runHandler",
      "golang.org/x/net/http2.(*serverConn).writeHeaders",
      "golang.org/x/net/http2.(*clientStream).copyTrailers-fm",
      "golang.org/x/net/http2.transportResponseBody.Close",
@@ -39,6 +41,7 @@ std::span<const Http2Names> AllHttp2Names() { return kHttp2Names; }
 
 const Http2Names* FindHttp2Names(std::string_view function) {
   for (const Http2Names& names : kHttp2Names) {
+    if (function == names.start_function) return &names;
     if (!function.starts_with(names.run_function)) continue;
     function.remove_prefix(names.run_function.size());
     return function.empty() || function.starts_with(kFunctionInside) ? &names : nullptr;
@@ -73,16 +76,11 @@ bool KnowsFieldsOf(const Http2Names& names, const std::map<std::string, FieldOff
 }
 
 std::optional<std::string> Http2Flaw(const Profile& profile) {
-  const bool shared_start =
-      std::any_of(profile.sites.begin(), profile.sites.end(), [](const Site& site) {
-        return site.kind == SiteKind::kServerStart && site.function == kHandlerFunction;
-      });
   for (const Http2Names& names : AllHttp2Names()) {
     std::set<SiteKind> kinds;
     for (const Site& site : profile.sites) {
       if (FindHttp2Names(site.function) == &names) kinds.insert(site.kind);
     }
-    if (shared_start && !names.has_request) kinds.insert(SiteKind::kHttp2ServerStart);
     if (kinds.empty()) continue;
     for (const SiteKind kind :
          {SiteKind::kHttp2ServerStart, SiteKind::kHttp2ServerEnd, SiteKind::kHttp2ServerGoexit,

@@ -12,9 +12,6 @@
 
 namespace uprobed::profile {
 
-// What both protocols call with a request; HTTP/2 of net/http through an interface.
-inline constexpr std::string_view kHandlerFunction = "net/http.serverHandler.ServeHTTP";
-
 // The functions of one implementation of HTTP/2: that of net/http, which has a package of its own
 // since Go 1.27, and golang.org/x/net/http2, which net/http's is made from. A program may have
 // both.
@@ -24,8 +21,9 @@ struct Http2Names {
       run_function;  // runs a handler on a goroutine of its own; what it defers ends it
   std::string_view done_function;
   up_field first_field;  // of its group of UP_HTTP2_FIELDS
-  // Whether runHandler gets the *http.Request. It is made behind it since Go 1.27.
-  bool has_request;
+  // Where the handler's *http.Request is there: runHandler has been given it, or since Go 1.27 what
+  // that calls makes it.
+  std::string_view start_function;
   // Writes the header of a response.
   std::string_view write_headers_function;
   // Of the client: the method value that is called where the end of a body is read; Close of a
@@ -40,8 +38,8 @@ struct Http2Names {
 
 std::span<const Http2Names> AllHttp2Names();
 
-// The implementation whose runHandler, or a function without a name in it, is called `function`;
-// nullptr where there is none.
+// The implementation whose runHandler, or a function without a name in it, or where its requests
+// start, is called `function`; nullptr where there is none.
 const Http2Names* FindHttp2Names(std::string_view function);
 
 // The implementation that `function` is named in, be it its runHandler or another; nullptr where

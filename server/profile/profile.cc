@@ -12,7 +12,7 @@ namespace {
 template <typename T, size_t N>
 using Names = std::array<std::pair<T, std::string_view>, N>;
 
-constexpr Names<SiteKind, 56> kSiteKinds = {
+constexpr Names<SiteKind, 57> kSiteKinds = {
     {{SiteKind::kServerStart, "server_start"},
      {SiteKind::kServerEnd, "server_end"},
      {SiteKind::kClientStart, "client_start"},
@@ -68,7 +68,8 @@ constexpr Names<SiteKind, 56> kSiteKinds = {
      {SiteKind::kServerRedirect, "server_redirect"},
      {SiteKind::kServeMuxCall, "serve_mux_call"},
      {SiteKind::kHandlerFunc, "handler_func"},
-     {SiteKind::kEchoHandler, "echo_handler"}}};
+     {SiteKind::kEchoHandler, "echo_handler"},
+     {SiteKind::kOwnHandler, "own_handler"}}};
 constexpr Names<CostClass, 2> kCostClasses = {
     {{CostClass::kEmulated, "emulated"}, {CostClass::kSingleStepped, "single_stepped"}}};
 constexpr Names<Source, 6> kSources = {{{Source::kSymtab, "symtab"},
@@ -148,6 +149,7 @@ Instrumentation InstrumentationOf(SiteKind kind) {
     case SiteKind::kServeMuxCall:
     case SiteKind::kHandlerFunc:
     case SiteKind::kEchoHandler:
+    case SiteKind::kOwnHandler:
       return Instrumentation::kHttpServer;
     case SiteKind::kGoroutineStart:
     case SiteKind::kTimerStart:
@@ -208,7 +210,8 @@ bool IsProbed(SiteKind kind) {
   return kind != SiteKind::kGrpcStatusError && kind != SiteKind::kClientGzipBody &&
          kind != SiteKind::kGrpcMetadataKey && kind != SiteKind::kGrpcValueContext &&
          kind != SiteKind::kGrpcTcpAddress && kind != SiteKind::kServeMuxCall &&
-         kind != SiteKind::kHandlerFunc && kind != SiteKind::kEchoHandler;
+         kind != SiteKind::kHandlerFunc && kind != SiteKind::kEchoHandler &&
+         kind != SiteKind::kOwnHandler;
 }
 
 bool IsBranch(SiteKind kind) {

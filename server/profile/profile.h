@@ -99,6 +99,9 @@ enum class SiteKind : uint8_t {
   kServeMuxCall,
   kHandlerFunc,
   kEchoHandler,
+  // Never probed: by its address a handler is known to be that of an http.Server, which has
+  // another.
+  kOwnHandler,
 };
 
 // How dear a hit is: whether the kernel runs the replaced instruction inside the same trap.
@@ -207,7 +210,7 @@ struct Absence {
 
 // The resolver's rules change with releases of the daemon: a stored profile of an older revision is
 // resolved anew.
-inline constexpr int kResolverRevision = 8;
+inline constexpr int kResolverRevision = 9;
 
 struct Profile {
   BinaryIdentity identity;

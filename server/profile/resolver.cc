@@ -108,10 +108,6 @@ absl::Status AddHttp2Sites(const elf::ElfFile& file, const elf::GoFunctions& fun
       if (absl::IsFailedPrecondition(sites.status())) continue;
       return sites.status();
     }
-    if (!names.has_request) {
-      std::erase_if(profile->sites,
-                    [](const Site& site) { return site.kind == SiteKind::kServerStart; });
-    }
     profile->sites.insert(profile->sites.end(), std::make_move_iterator(sites->begin()),
                           std::make_move_iterator(sites->end()));
   }

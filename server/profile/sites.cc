@@ -63,17 +63,18 @@ bool LiesIn(SiteKind kind, std::string_view function) {
     case SiteKind::kServerRecover:
       return function.starts_with(kDeferredFunctions);
     case SiteKind::kServerStart:
-      return function == kServeFunction || function == kHandlerFunction;
+      return function == kServeFunction;
     case SiteKind::kHttp2ServerStart: {
       const Http2Names* names = FindHttp2Names(function);
-      return names != nullptr && names->has_request && function == names->run_function;
+      return names != nullptr && function == names->start_function;
     }
     case SiteKind::kHttp2ServerEnd:
     case SiteKind::kHttp2ServerGoexit:
     case SiteKind::kHttp2ServerPanic:
     case SiteKind::kHttp2ServerAbort: {
       const Http2Names* names = FindHttp2Names(function);
-      return names != nullptr && function != names->run_function;
+      return names != nullptr && function.starts_with(names->run_function) &&
+             function != names->run_function;
     }
     case SiteKind::kClientConnection:
       return function == kExchangeFunction;
@@ -126,8 +127,8 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
       return {at("writer", 2, 2)};
     case SiteKind::kServerRecover:  // returned (any), behind the argument
       return {at("recovered", 1, 2)};
-    case SiteKind::kHttp2ServerStart:  // (sc *serverConn) runHandler(rw, req, handler), in it
-      return {at("request", 2, 3), at("response", 1, 2)};
+    case SiteKind::kHttp2ServerStart:  // Http2StartArguments
+      return {};
     case SiteKind::kHttp2ServerEnd:  // (rw *responseWriter) handlerDone()
       return {at("response", 0, 0)};
     case SiteKind::kHttp2ServerAbort:  // efaceeq(t *_type, x, y unsafe.Pointer)
@@ -198,11 +199,22 @@ std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi) {
     case SiteKind::kServeMuxCall:
     case SiteKind::kHandlerFunc:
     case SiteKind::kEchoHandler:
+    case SiteKind::kOwnHandler:
       return {};
     case SiteKind::kServerHandler:  // returned (h Handler, ...), in registers in these releases
       return {at("handler", 0, 0), at("handler_data", 1, 1)};
   }
   return {};
+}
+
+std::vector<ArgumentLocation> Http2StartArguments(std::string_view function, CallAbi abi) {
+  const Http2Names* names = FindHttp2Names(function);
+  // (sc *serverConn) runHandler(rw, req, handler), in it
+  if (names == nullptr || names->start_function == names->run_function) {
+    return {AtWord(abi, "request", 2, 3), AtWord(abi, "response", 1, 2)};
+  }
+  // (h http2Handler) ServeHTTP(w, req), in it: what runtime.newobject has returned
+  return {AtWord(abi, "request", 0, 1), OnStack(kSavedArguments, 0)};
 }
 
 std::vector<ArgumentLocation> RouteArguments(std::string_view function, CallAbi abi) {
@@ -213,12 +225,14 @@ std::vector<ArgumentLocation> RouteArguments(std::string_view function, CallAbi 
 
 std::vector<ArgumentLocation> ArgumentsOf(const Site& site, CallAbi abi) {
   if (site.kind == SiteKind::kServerHandler) return HandlerArguments(site.function, abi);
+  if (site.kind == SiteKind::kHttp2ServerStart) return Http2StartArguments(site.function, abi);
   return site.kind == SiteKind::kServerRoute ? RouteArguments(site.function, abi)
                                              : ArgumentsOf(site.kind, abi);
 }
 
 bool IsSaved(const ArgumentLocation& argument) {
-  return argument.name == kSavedStream || argument.name == kSavedHandler;
+  return argument.name == kSavedStream || argument.name == kSavedHandler ||
+         argument.name == kSavedArguments;
 }
 
 absl::StatusOr<std::vector<Site>> FindServerSites(const elf::ElfFile& file,
@@ -258,13 +272,11 @@ absl::StatusOr<std::vector<Site>> FindRouteSites(const elf::ElfFile& file,
 absl::StatusOr<std::vector<Site>> FindHttp2Sites(const elf::ElfFile& file,
                                                  const elf::GoFunctions& functions, CallAbi abi,
                                                  const Http2Names& names) {
-  const std::string_view starts_in = names.has_request ? names.run_function : kHandlerFunction;
-  const SiteKind start = names.has_request ? SiteKind::kHttp2ServerStart : SiteKind::kServerStart;
   // Without runHandler nothing is served, whoever else may be there.
   RETURN_IF_ERROR(ReadFunction(file, functions, names.run_function).status());
-  ASSIGN_OR_RETURN(const ControlFlow begin, ReadFunction(file, functions, starts_in));
+  ASSIGN_OR_RETURN(const ControlFlow begin, ReadFunction(file, functions, names.start_function));
   RETURN_IF_ERROR(CheckGoroutine(begin, abi));
-  ASSIGN_OR_RETURN(const SitePlan plan, PlanHandlerStart(begin, start, abi));
+  ASSIGN_OR_RETURN(const SitePlan plan, PlanHttp2Start(begin, names, abi));
   ASSIGN_OR_RETURN(std::vector<Site> sites, MakeSites(file, begin, {plan}));
   absl::Status missing;
   for (int i = 1; i <= kMaxDeferredFunctions; ++i) {

@@ -18,6 +18,8 @@ namespace uprobed::profile {
 
 // The functions whose code holds the sites.
 inline constexpr std::string_view kServeFunction = "net/http.(*conn).serve";
+// What kServeFunction calls with a request; HTTP/2 of net/http by its itab, as a handler.
+inline constexpr std::string_view kHandlerFunction = "net/http.serverHandler.ServeHTTP";
 inline constexpr std::string_view kRoundTripFunction = "net/http.(*Transport).roundTrip";
 // What kRoundTripFunction calls on a connection of HTTP/1, again and again while the request may be
 // retried.
@@ -44,8 +46,9 @@ struct SitePlan {
 std::vector<ArgumentLocation> ArgumentsOf(SiteKind kind, CallAbi abi);
 
 // The same of a kServerRoute, whose router `function` tells; of a kServerHandler see
-// HandlerArguments.
+// HandlerArguments, of a kHttp2ServerStart Http2StartArguments.
 std::vector<ArgumentLocation> RouteArguments(std::string_view function, CallAbi abi);
+std::vector<ArgumentLocation> Http2StartArguments(std::string_view function, CallAbi abi);
 // One or another.
 std::vector<ArgumentLocation> ArgumentsOf(const Site& site, CallAbi abi);
 
@@ -53,6 +56,8 @@ std::vector<ArgumentLocation> ArgumentsOf(const Site& site, CallAbi abi);
 // arguments, at an offset of that function's own.
 inline constexpr char kSavedStream[] = "saved_stream";
 inline constexpr char kSavedHandler[] = "saved_handler";
+// The words of its own arguments, in their order.
+inline constexpr char kSavedArguments[] = "saved_arguments";
 bool IsSaved(const ArgumentLocation& argument);
 
 // The sites of the two instrumentations. FAILED_PRECONDITION SYMBOL_NOT_FOUND where the function
@@ -93,9 +98,10 @@ absl::StatusOr<Site> FindGrpcStatusError(const elf::ElfFile& file,
 // defers: empty where it does not call recover, or not in a way that is understood.
 absl::StatusOr<std::vector<SitePlan>> PlanServerSites(const ControlFlow& flow, CallAbi abi);
 std::vector<SitePlan> PlanRecoverSites(const ControlFlow& flow, CallAbi abi);
-// PlanHandlerStart is for runHandler or serverHandler.ServeHTTP, PlanHttp2Ends for the function
-// that runHandler defers.
-absl::StatusOr<SitePlan> PlanHandlerStart(const ControlFlow& flow, SiteKind kind, CallAbi abi);
+// PlanHttp2Start is for the start function of an implementation, PlanHttp2Ends for the function
+// that its runHandler defers.
+absl::StatusOr<SitePlan> PlanHttp2Start(const ControlFlow& flow, const Http2Names& names,
+                                        CallAbi abi);
 absl::StatusOr<std::vector<SitePlan>> PlanHttp2Ends(const ControlFlow& flow,
                                                     std::string_view done_function, CallAbi abi);
 absl::StatusOr<std::vector<SitePlan>> PlanClientSites(const ControlFlow& flow,

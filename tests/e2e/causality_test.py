@@ -131,6 +131,28 @@ class Causality(harness.E2eTest):
                 self.client("detach", name)
                 program.stop()
 
+    def test_so_they_do_where_the_request_is_of_http2(self):
+        self.start_daemon()
+        for path in self.programs():
+            with self.subTest(program=path.name):
+                name = "http2-" + re.search(r"go1\.\d+", path.name).group(0).replace(".", "-")
+                self.attach(path, "--name", name)
+                program = self.start_program(path, arguments=("-tls",))
+                spans = self.subscribe()
+                self.load(f"https://{program.address}/handoff/goroutine/0", REQUESTS, 8,
+                          "-http2", "-insecure")
+                # Each is served, and calls the program itself, which serves that by HTTP/1 or 2.
+                harness.wait_until(lambda: len(spans()) >= 3 * REQUESTS, "the spans")
+                served = {span["spanId"] for span in spans()
+                          if span["attributes"]["url.path"].startswith("/handoff/")}
+                calls = [span for span in spans() if span["kind"] == "KIND_CLIENT"]
+                self.assertEqual(len(served), REQUESTS)
+                self.assertEqual({span["parentSpanId"] for span in calls}, served)
+                self.assertEqual({span["parentSource"] for span in calls}, {SOURCES[True]})
+                self.expect_nothing_left(name)
+                self.client("detach", name)
+                program.stop()
+
     def test_a_wrong_offset_of_the_context_makes_no_parent(self):
         self.start_daemon()
         path = self.programs()[-1]

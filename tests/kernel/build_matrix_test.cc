@@ -10,7 +10,7 @@
 namespace uprobed::testing {
 namespace {
 
-constexpr int kRequests = 100;
+constexpr int kMatrixRequests = 100;
 
 class BuildMatrixTest : public KernelTest {
  protected:
@@ -23,7 +23,7 @@ class BuildMatrixTest : public KernelTest {
     if (!target) return "not started";
     spans_.Clear();
     // One request served, which makes another one, to the same program.
-    if (Load("http://" + target->address + "/call", kRequests, 4) != 0) return "no load";
+    if (Load("http://" + target->address + "/call", kMatrixRequests, 4) != 0) return "no load";
     const auto called = [](const span::Span& span) {
       return IsServer(span) && span.path == "/call" && span.status_code == 200;
     };
@@ -36,8 +36,8 @@ class BuildMatrixTest : public KernelTest {
              span.parent_source == span::ParentSource::kGoroutine;
     };
     const size_t served_spans =
-        spans_.Wait(kRequests, called).size() + spans_.Wait(kRequests, served).size();
-    const size_t made_spans = spans_.Wait(kRequests, made).size();
+        spans_.Wait(kMatrixRequests, called).size() + spans_.Wait(kMatrixRequests, served).size();
+    const size_t made_spans = spans_.Wait(kMatrixRequests, made).size();
     const size_t others = spans_.All().size() - served_spans - made_spans;
     const uint64_t single_stepped = attachment->single_stepped_site_count();
     return fmt::format("{} + {}{}{}", served_spans, made_spans,
@@ -50,9 +50,9 @@ TEST_F(BuildMatrixTest, ExactSpansOfEachBuild) {
   const std::array<std::string, 5> builds = {"default", "stripped", "trimpath", "pie", "cgo"};
   auto matrix = BuildMatrix("hello");
   if (matrix.empty()) GTEST_SKIP() << "no programs; run scripts/build_targets";
-  const std::string exact = fmt::format("{} + {}", 2 * kRequests, kRequests);
-  std::string table =
-      fmt::format("server + client spans of {} requests served and made\n{:<12}", kRequests, "");
+  const std::string exact = fmt::format("{} + {}", 2 * kMatrixRequests, kMatrixRequests);
+  std::string table = fmt::format("server + client spans of {} requests served and made\n{:<12}",
+                                  kMatrixRequests, "");
   for (const std::string& build : builds) table += fmt::format("{:<16}", build);
   for (auto& [version, programs] : matrix) {
     table += fmt::format("\n{:<12}", version);

@@ -12,7 +12,7 @@
 namespace uprobed::testing {
 namespace {
 
-constexpr int kRequests = 64;
+constexpr int kHandoffRequests = 64;
 
 class HandoffTest : public KernelTest {
  protected:
@@ -37,17 +37,17 @@ class HandoffTest : public KernelTest {
   // each of which must be the right one.
   int Work() {
     const std::string route = "/alone/pool";
-    EXPECT_EQ(Load("http://" + target_->address + route, kRequests, 16,
-                   {"-paths", std::to_string(kRequests)}),
+    EXPECT_EQ(Load("http://" + target_->address + route, kHandoffRequests, 16,
+                   {"-paths", std::to_string(kHandoffRequests)}),
               0);
     std::map<span::SpanId, std::string> parents;
-    for (const span::Span& span : spans_.Wait(kRequests, [&route](const span::Span& span) {
+    for (const span::Span& span : spans_.Wait(kHandoffRequests, [&route](const span::Span& span) {
            return IsServer(span) && span.path.starts_with(route);
          })) {
       parents[span.span_id] = span.path;
     }
     int children = 0;
-    for (const span::Span& call : spans_.Wait(kRequests, IsClient)) {
+    for (const span::Span& call : spans_.Wait(kHandoffRequests, IsClient)) {
       if (!call.has_parent()) continue;
       ++children;
       EXPECT_EQ(parents[call.parent_span_id], route + call.path.substr(call.path.rfind('/')));
@@ -60,7 +60,7 @@ class HandoffTest : public KernelTest {
 };
 
 TEST_F(HandoffTest, IsForgottenOnDetach) {
-  EXPECT_EQ(Work(), kRequests);
+  EXPECT_EQ(Work(), kHandoffRequests);
   EXPECT_GT(backend_.HandoffsInFlight(), 0U);
 
   attachment_.reset();
@@ -69,7 +69,7 @@ TEST_F(HandoffTest, IsForgottenOnDetach) {
 }
 
 TEST_F(HandoffTest, IsForgottenWhenItsProcessHasExited) {
-  EXPECT_EQ(Work(), kRequests);
+  EXPECT_EQ(Work(), kHandoffRequests);
 
   target_.reset();
   backend_.ForgetExitedProcesses();
@@ -78,7 +78,7 @@ TEST_F(HandoffTest, IsForgottenWhenItsProcessHasExited) {
 }
 
 TEST_F(HandoffTest, IsForgottenWhenItIsOld) {
-  EXPECT_EQ(Work(), kRequests);
+  EXPECT_EQ(Work(), kHandoffRequests);
   const uint64_t now = MonotonicNanosNow();
   EXPECT_EQ(backend_.ForgetOldHandoffs(now), 0U);
   EXPECT_GT(backend_.HandoffsInFlight(), 0U);
@@ -94,7 +94,7 @@ class FullHandoffTest : public HandoffTest {
 };
 
 TEST_F(FullHandoffTest, LeavesCallsWithoutAParentAndCountsIt) {
-  EXPECT_LT(Work(), kRequests);
+  EXPECT_LT(Work(), kHandoffRequests);
   EXPECT_GT(Counter(UP_COUNTER_HANDOFF_MAP_FULL), 0U);
   EXPECT_EQ(Counter(UP_COUNTER_LOST_MAP_FULL), 0U);
 }

@@ -10,9 +10,6 @@
 namespace uprobed::testing {
 namespace {
 
-// From Go 1.27 on both protocols begin at one site.
-bool StartsInTheSharedHandler(const std::string& go_version) { return go_version >= "go1.27"; }
-
 class Http2 : public KernelTest, public ::testing::WithParamInterface<TargetProgram> {
  protected:
   void SetUp() override {
@@ -92,15 +89,13 @@ TEST_P(Http2, OneServerSpanAndTwoEmulatedHitsForEachRequest) {
     EXPECT_EQ(span.error_type, "");
     EXPECT_GT(span.end_unix_ns, span.start_unix_ns);
   }
-  const uint64_t starts =
-      Counter(UP_COUNTER_HITS_SERVER_START) + Counter(UP_COUNTER_HITS_HTTP2_SERVER_START);
-  EXPECT_EQ(starts, kRequests + Counter(UP_COUNTER_REPEATED_START));
+  EXPECT_EQ(Counter(UP_COUNTER_HITS_SERVER_START), 0U);
+  EXPECT_EQ(Counter(UP_COUNTER_HITS_HTTP2_SERVER_START),
+            kRequests + Counter(UP_COUNTER_REPEATED_START));
   EXPECT_EQ(Counter(UP_COUNTER_HITS_HTTP2_SERVER_END), static_cast<uint64_t>(kRequests));
   EXPECT_EQ(Counter(UP_COUNTER_HITS_SERVER_END), 0U);
   EXPECT_EQ(Counter(UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED), 0U);
   EXPECT_EQ(attachment_->single_stepped_site_count(), 0U);
-  const bool shared = StartsInTheSharedHandler(GetParam().go_version);
-  EXPECT_EQ(Counter(UP_COUNTER_HITS_HTTP2_SERVER_START) == 0, shared);
   ExpectNoLoss();
 }
 

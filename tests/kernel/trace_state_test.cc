@@ -152,13 +152,14 @@ std::vector<ProgramAndProtocol> OldAndNew() {
   return chosen;
 }
 
-std::string NameOf(const ::testing::TestParamInfo<ProgramAndProtocol>& param) {
+std::string ProtocolTestName(const ::testing::TestParamInfo<ProgramAndProtocol>& param) {
   std::string name = param.param.program.go_version + (param.param.http2 ? "_http2" : "_http1");
   std::replace(name.begin(), name.end(), '.', '_');
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Hello, TraceStateOfHttp, ::testing::ValuesIn(OldAndNew()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Hello, TraceStateOfHttp, ::testing::ValuesIn(OldAndNew()),
+                         ProtocolTestName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(TraceStateOfHttp);
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace {
 
 using uprobed::testing::FakeProc;
 
-constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t kOneSecond = 1'000'000'000;
 
 EventDirectory::Binding BindingOf(const std::string& probe_id,
                                   const std::string& service_name = "") {
@@ -35,7 +35,7 @@ TEST(EventDirectory, TellsProbeProcessAndNamespace) {
   EventDirectory directory(proc.root());
   directory.Bind(3, BindingOf("web"));
 
-  const auto source = directory.Find(3, 7, kSecond);
+  const auto source = directory.Find(3, 7, kOneSecond);
 
   ASSERT_TRUE(source.has_value());
   EXPECT_EQ(source->probe, "web");
@@ -52,9 +52,9 @@ TEST(EventDirectory, NamesAServiceByProbeOrFileWhereTheProcessDoesNot) {
   directory.Bind(1, BindingOf("web"));
   directory.Bind(2, BindingOf("web", "named"));
 
-  EXPECT_EQ(directory.Find(1, 7, kSecond)->service_name, "shop");
-  EXPECT_EQ(directory.Find(2, 7, kSecond)->service_name, "named");
-  EXPECT_EQ(directory.Find(1, 999, kSecond)->service_name, "shop");  // gone before it was read
+  EXPECT_EQ(directory.Find(1, 7, kOneSecond)->service_name, "shop");
+  EXPECT_EQ(directory.Find(2, 7, kOneSecond)->service_name, "named");
+  EXPECT_EQ(directory.Find(1, 999, kOneSecond)->service_name, "shop");  // gone before it was read
 }
 
 TEST(EventDirectory, KeepsFunctionsUntilTheirOwnerHasLetGoOfThemForAWhile) {
@@ -69,13 +69,13 @@ TEST(EventDirectory, KeepsFunctionsUntilTheirOwnerHasLetGoOfThemForAWhile) {
 
   directory.ForgetFunctions();
   directory.ForgetFunctions();
-  EXPECT_EQ(directory.Find(3, 7, kSecond)->function_names, names);
+  EXPECT_EQ(directory.Find(3, 7, kOneSecond)->function_names, names);
   names.reset();
   directory.ForgetFunctions();
-  EXPECT_NE(directory.Find(3, 7, kSecond)->function_names, nullptr);
+  EXPECT_NE(directory.Find(3, 7, kOneSecond)->function_names, nullptr);
   directory.ForgetFunctions();
 
-  EXPECT_EQ(directory.Find(3, 7, kSecond)->function_names, nullptr);
+  EXPECT_EQ(directory.Find(3, 7, kOneSecond)->function_names, nullptr);
   EXPECT_TRUE(seen.expired());
 }
 
@@ -93,7 +93,7 @@ TEST(EventDirectory, KeepsTheFunctionsOfASlotThatIsBoundAnew) {
 
   directory.ForgetFunctions();
 
-  EXPECT_EQ(directory.Find(3, 7, kSecond)->function_names, names);
+  EXPECT_EQ(directory.Find(3, 7, kOneSecond)->function_names, names);
 }
 
 TEST(EventDirectory, ReadsAProcessAnewWhenItsPidMayBeAnother) {
@@ -102,11 +102,11 @@ TEST(EventDirectory, ReadsAProcessAnewWhenItsPidMayBeAnother) {
   proc.Write(7, "environ", "OTEL_SERVICE_NAME=old");
   EventDirectory directory(proc.root());
   directory.Bind(1, BindingOf("web"));
-  EXPECT_EQ(directory.Find(1, 7, 1 * kSecond)->service_name, "old");
+  EXPECT_EQ(directory.Find(1, 7, 1 * kOneSecond)->service_name, "old");
   proc.Write(7, "environ", "OTEL_SERVICE_NAME=new");
 
-  EXPECT_EQ(directory.Find(1, 7, 2 * kSecond)->service_name, "old");
-  EXPECT_EQ(directory.Find(1, 7, 60 * kSecond)->service_name, "new");
+  EXPECT_EQ(directory.Find(1, 7, 2 * kOneSecond)->service_name, "old");
+  EXPECT_EQ(directory.Find(1, 7, 60 * kOneSecond)->service_name, "new");
 }
 
 TEST(EventDirectory, RemembersAProcessThatHasEnded) {
@@ -115,10 +115,10 @@ TEST(EventDirectory, RemembersAProcessThatHasEnded) {
   proc.Write(7, "environ", "OTEL_SERVICE_NAME=front");
   EventDirectory directory(proc.root());
   directory.Bind(1, BindingOf("web"));
-  const uint64_t network_namespace = directory.Find(1, 7, kSecond)->network_namespace;
+  const uint64_t network_namespace = directory.Find(1, 7, kOneSecond)->network_namespace;
   proc.RemoveProcess(7);
 
-  const auto source = directory.Find(1, 7, 60 * kSecond);
+  const auto source = directory.Find(1, 7, 60 * kOneSecond);
 
   EXPECT_EQ(source->service_name, "front");
   EXPECT_EQ(source->network_namespace, network_namespace);
@@ -130,12 +130,12 @@ TEST(EventDirectory, ForgetsProcessesWithoutEvents) {
   proc.Write(1, "environ", "OTEL_SERVICE_NAME=front");
   EventDirectory directory(proc.root());
   directory.Bind(1, BindingOf("web"));
-  EXPECT_EQ(directory.Find(1, 1, kSecond)->service_name, "front");
+  EXPECT_EQ(directory.Find(1, 1, kOneSecond)->service_name, "front");
   proc.RemoveProcess(1);
 
-  for (uint32_t pid = 2; pid < 1100; ++pid) directory.Find(1, pid, 100 * kSecond);
+  for (uint32_t pid = 2; pid < 1100; ++pid) directory.Find(1, pid, 100 * kOneSecond);
 
-  EXPECT_EQ(directory.Find(1, 1, 100 * kSecond)->service_name, "shop");
+  EXPECT_EQ(directory.Find(1, 1, 100 * kOneSecond)->service_name, "shop");
 }
 
 TEST(EventDirectory, ASlotBoundAnewBelongsToItsNewProbe) {

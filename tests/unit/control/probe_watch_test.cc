@@ -11,7 +11,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kNoWait{0};
+constexpr milliseconds kAtOnce{0};
 constexpr milliseconds kLong = std::chrono::minutes(5);
 constexpr uint64_t kFirst = 1000;
 
@@ -54,8 +54,8 @@ TEST(ProbeWatchHub, HandsChangesToEveryWatcherInOrder) {
   ProbeWatchHub hub(kFirst);
   const auto one = hub.Watch(0, {});
   const auto two = hub.Watch(0, {});
-  (*one)->Next(kNoWait);
-  (*two)->Next(kNoWait);
+  (*one)->Next(kAtOnce);
+  (*two)->Next(kAtOnce);
 
   Publish(hub, "a");
   Publish(hub, "b");
@@ -67,14 +67,14 @@ TEST(ProbeWatchHub, HandsChangesToEveryWatcherInOrder) {
     EXPECT_EQ(batch.events[1].sequence, kFirst + 2);
     EXPECT_EQ(batch.events[1].probe.record.id, "b");
     EXPECT_EQ(batch.sequence, kFirst + 2);
-    EXPECT_TRUE(watch->Next(kNoWait).events.empty());
+    EXPECT_TRUE(watch->Next(kAtOnce).events.empty());
   }
 }
 
 TEST(ProbeWatchHub, WakesAWatcherThatWaits) {
   ProbeWatchHub hub(kFirst);
   const auto watch = hub.Watch(0, {});
-  (*watch)->Next(kNoWait);
+  (*watch)->Next(kAtOnce);
 
   std::jthread publisher([&hub] { Publish(hub, "a"); });
 
@@ -100,7 +100,7 @@ TEST(ProbeWatchHub, HasNothingToSayToAWatcherThatIsUpToDate) {
   ProbeWatchHub hub(kFirst);
   Publish(hub, "a");
   const auto watch = hub.Watch(kFirst + 1, {});
-  EXPECT_TRUE((*watch)->Next(kNoWait).events.empty());
+  EXPECT_TRUE((*watch)->Next(kAtOnce).events.empty());
 }
 
 TEST(ProbeWatchHub, RefusesATokenThatIsTooOldOrNotOfThisRun) {
@@ -119,18 +119,18 @@ TEST(ProbeWatchHub, TellsASlowWatcherThatItLostEvents) {
   ProbeWatchHub hub(kFirst, {.log = 10, .queue = 2});
   const auto slow = hub.Watch(0, {});
   const auto quick = hub.Watch(0, {});
-  (*slow)->Next(kNoWait);
-  (*quick)->Next(kNoWait);
+  (*slow)->Next(kAtOnce);
+  (*quick)->Next(kAtOnce);
 
   for (int i = 0; i < 3; ++i) {
     Publish(hub, "a");
-    EXPECT_EQ((*quick)->Next(kNoWait).events.size(), 1u);
+    EXPECT_EQ((*quick)->Next(kAtOnce).events.size(), 1u);
   }
 
-  const ProbeWatch::Batch batch = (*slow)->Next(kNoWait);
+  const ProbeWatch::Batch batch = (*slow)->Next(kAtOnce);
   EXPECT_TRUE(batch.overflowed);
   EXPECT_TRUE(batch.events.empty());
-  EXPECT_FALSE((*slow)->Next(kNoWait).overflowed);
+  EXPECT_FALSE((*slow)->Next(kAtOnce).overflowed);
 }
 
 TEST(ProbeWatchHub, TheFirstStateNeverOverflows) {
@@ -147,7 +147,7 @@ TEST(ProbeWatchHub, TheFirstStateNeverOverflows) {
 TEST(ProbeWatchHub, CloseEndsWatchesAndRefusesNewOnes) {
   ProbeWatchHub hub(kFirst);
   const auto watch = hub.Watch(0, {});
-  (*watch)->Next(kNoWait);
+  (*watch)->Next(kAtOnce);
   std::jthread closer([&hub] { hub.Close(); });
 
   EXPECT_TRUE((*watch)->Next(kLong).closed);

@@ -23,7 +23,7 @@ std::vector<uint8_t> BytesOf(uint32_t word) {
           static_cast<uint8_t>(word >> 16), static_cast<uint8_t>(word >> 24)};
 }
 
-std::vector<Instruction> Decode(const Words& words, size_t extra_bytes = 0) {
+std::vector<Instruction> DecodeArm64(const Words& words, size_t extra_bytes = 0) {
   std::string code(reinterpret_cast<const char*>(words.data()), words.size() * sizeof(uint32_t));
   code.append(extra_bytes, '\x1f');
   ElfImage image;
@@ -125,7 +125,7 @@ const Fact kFacts[] = {
 TEST(Arm64Instructions, ChangeWhatTheManualSays) {
   for (const Fact& fact : kFacts) {
     SCOPED_TRACE(fact.assembly);
-    const auto code = Decode({fact.word});
+    const auto code = DecodeArm64({fact.word});
     ASSERT_THAT(code, SizeIs(1));
     EXPECT_EQ(code[0].architecture, Architecture::kArm64);
     EXPECT_EQ(code[0].size, 4);
@@ -150,17 +150,17 @@ TEST(Arm64Instructions, GoWhereTheirDisplacementSays) {
                 {0x17fffc00, -0x1000},   // b
                 {0x94008000, 0x20000}};  // bl
   for (const auto& jump : kJumps) {
-    const auto code = Decode({jump.word});
+    const auto code = DecodeArm64({jump.word});
     ASSERT_THAT(code, SizeIs(1));
     EXPECT_EQ(code[0].target, code[0].address + static_cast<uint64_t>(jump.distance));
   }
   for (const uint32_t to_register : Words{0xd61f0060, 0xd63f0340, 0xd65f03c0}) {
-    EXPECT_EQ(Decode({to_register})[0].target, std::nullopt);
+    EXPECT_EQ(DecodeArm64({to_register})[0].target, std::nullopt);
   }
 }
 
 TEST(Arm64Instructions, AreTrapsWhereTheyDoNotDecode) {
-  const auto code = Decode({0, 0xd503201f}, 3);
+  const auto code = DecodeArm64({0, 0xd503201f}, 3);
   ASSERT_THAT(code, SizeIs(3));
   EXPECT_EQ(code[0].flow, Flow::kTrap);
   EXPECT_EQ(code[0].size, 4);

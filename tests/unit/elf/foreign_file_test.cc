@@ -11,7 +11,7 @@
 namespace uprobed::elf {
 namespace {
 
-std::string ReasonOfBytes(std::string_view bytes) {
+std::string ReasonOfForeign(std::string_view bytes) {
   const auto file = ElfImage::OpenBytes(bytes);
   return file.ok() ? "OK" : ReasonOf(file.status());
 }
@@ -27,15 +27,15 @@ TEST(ForeignFile, ThatUpxPackedIsRefusedAsPacked) {
   ElfImage image;
   // Behind the program headers, as upx 4.2.2 writes it: a checksum, then the mark.
   image.Add("", std::string("\x12\x34\x56\x78UPX!", 8));
-  EXPECT_EQ(ReasonOfBytes(WithoutSectionHeaders(image.Build())), "BINARY_PACKED");
+  EXPECT_EQ(ReasonOfForeign(WithoutSectionHeaders(image.Build())), "BINARY_PACKED");
   const auto file = ElfImage::OpenBytes(WithoutSectionHeaders(image.Build()));
   EXPECT_NE(MessageOf(file.status()).find("upx -d"), std::string::npos);
   // A program may hold the word.
-  EXPECT_EQ(ReasonOfBytes(image.Build()), "OK");
+  EXPECT_EQ(ReasonOfForeign(image.Build()), "OK");
   ElfImage unpacker;
   unpacker.Add(".text", std::string(4096, 'x'));
   unpacker.Add(".rodata", "UPX!");
-  EXPECT_EQ(ReasonOfBytes(WithoutSectionHeaders(unpacker.Build())), "OK");
+  EXPECT_EQ(ReasonOfForeign(WithoutSectionHeaders(unpacker.Build())), "OK");
 }
 
 TEST(ForeignFile, WithoutSectionHeadersIsReadThroughItsSegments) {
@@ -73,23 +73,23 @@ Elf64_Dyn Entry(int64_t tag, uint64_t value) {
 
 TEST(ForeignFile, ThatIsASharedLibraryIsRefused) {
   ElfImage library = Dynamic({Entry(DT_SONAME, 1), Entry(DT_NULL, 0)});
-  EXPECT_EQ(ReasonOfBytes(library.Build()), "BINARY_NOT_EXECUTABLE_TYPE");
+  EXPECT_EQ(ReasonOfForeign(library.Build()), "BINARY_NOT_EXECUTABLE_TYPE");
   // What is behind the end of the section is no mark of a program.
   library = Dynamic({Entry(DT_NULL, 0), Entry(DT_FLAGS_1, DF_1_PIE)});
-  EXPECT_EQ(ReasonOfBytes(library.Build()), "BINARY_NOT_EXECUTABLE_TYPE");
+  EXPECT_EQ(ReasonOfForeign(library.Build()), "BINARY_NOT_EXECUTABLE_TYPE");
 }
 
 TEST(ForeignFile, ThatIsAPositionIndependentProgramIsNoSharedLibrary) {
   const ElfImage static_program = Dynamic({Entry(DT_FLAGS_1, DF_1_PIE | DF_1_NOW)});
-  EXPECT_EQ(ReasonOfBytes(static_program.Build()), "OK");
+  EXPECT_EQ(ReasonOfForeign(static_program.Build()), "OK");
   ElfImage program = Dynamic({Entry(DT_NULL, 0)});
   Elf64_Phdr interpreter{};
   interpreter.p_type = PT_INTERP;
   program.more_headers.push_back(interpreter);
-  EXPECT_EQ(ReasonOfBytes(program.Build()), "OK");
+  EXPECT_EQ(ReasonOfForeign(program.Build()), "OK");
   ElfImage fixed = Dynamic({Entry(DT_NULL, 0)});
   fixed.type = ET_EXEC;
-  EXPECT_EQ(ReasonOfBytes(fixed.Build()), "OK");
+  EXPECT_EQ(ReasonOfForeign(fixed.Build()), "OK");
 }
 
 TEST(ForeignFile, HasItsDynamicEntries) {
@@ -102,7 +102,7 @@ TEST(ForeignFile, HasItsDynamicEntries) {
 TEST(ForeignFile, WithThousandsOfSegmentsIsRefused) {
   ElfImage image;
   image.extra_loads = 1000;
-  EXPECT_EQ(ReasonOfBytes(image.Build()), "BINARY_MALFORMED");
+  EXPECT_EQ(ReasonOfForeign(image.Build()), "BINARY_MALFORMED");
 }
 
 // One name of 4 KB for each of millions of sections is more memory than there is.
@@ -113,7 +113,7 @@ TEST(ForeignFile, WithMoreSectionsThanCanBeNumberedIsRefused) {
   image.resize(table + kCount * sizeof(Elf64_Shdr));
   Patch(image, offsetof(Elf64_Ehdr, e_shnum), uint16_t{0});
   Patch(image, table + offsetof(Elf64_Shdr, sh_size), kCount);
-  EXPECT_EQ(ReasonOfBytes(image), "BINARY_MALFORMED");
+  EXPECT_EQ(ReasonOfForeign(image), "BINARY_MALFORMED");
 }
 
 TEST(ForeignFile, HasNotesOfAFewBytesOnly) {

@@ -11,9 +11,9 @@
 namespace uprobed::elf {
 namespace {
 
-constexpr uint64_t kText = 0x401000;
+constexpr uint64_t kOldText = 0x401000;
 
-const std::vector<PclntabEntry>& SomeFunctions() {
+const std::vector<PclntabEntry>& SomeOldFunctions() {
   static const std::vector<PclntabEntry> functions = {
       {"runtime.main", 0x00}, {"main.main", 0x40}, {"net/http.(*response).finishRequest", 0x60}};
   return functions;
@@ -21,8 +21,8 @@ const std::vector<PclntabEntry>& SomeFunctions() {
 
 class OldPclntab : public ::testing::TestWithParam<uint32_t> {
  protected:
-  static std::string Table(uint64_t text_start = kText) {
-    return MakeOldPclntab(SomeFunctions(), 0x100, text_start, GetParam());
+  static std::string Table(uint64_t text_start = kOldText) {
+    return MakeOldPclntab(SomeOldFunctions(), 0x100, text_start, GetParam());
   }
   static absl::StatusOr<Pclntab> Parse(const std::string& table) {
     // Absolute entries: a text start has no say.
@@ -45,8 +45,8 @@ TEST_P(OldPclntab, ListsFunctions) {
   for (uint64_t i = 0; i < 3; ++i) {
     const auto function = table->At(i);
     ASSERT_TRUE(function.has_value()) << i;
-    EXPECT_EQ(function->name, SomeFunctions()[i].name);
-    EXPECT_EQ(function->address, kText + SomeFunctions()[i].offset);
+    EXPECT_EQ(function->name, SomeOldFunctions()[i].name);
+    EXPECT_EQ(function->address, kOldText + SomeOldFunctions()[i].offset);
   }
   EXPECT_EQ(table->At(0)->size, 0x40U);
   EXPECT_EQ(table->At(2)->size, 0xa0U);
@@ -57,7 +57,7 @@ TEST_P(OldPclntab, ListsFunctions) {
 TEST_P(OldPclntab, SaysWhatFunctionsHaveOnTheStack) {
   constexpr uint32_t kUnknown = 0x80000000;  // runtime/funcdata.h, ArgsSizeUnknown
   const std::string bytes =
-      MakeOldPclntab({{"a", 0x00, 40}, {"b", 0x40, kUnknown}}, 0x100, kText, GetParam());
+      MakeOldPclntab({{"a", 0x00, 40}, {"b", 0x40, kUnknown}}, 0x100, kOldText, GetParam());
   const auto table = Parse(bytes);
   ASSERT_TRUE(table.ok()) << table.status();
   EXPECT_EQ(table->At(0)->stack_bytes, 40U);
@@ -68,10 +68,10 @@ TEST_P(OldPclntab, FindsFunctionsByTheirEntryOnly) {
   const std::string bytes = Table();
   const auto table = Parse(bytes);
   ASSERT_TRUE(table.ok()) << table.status();
-  EXPECT_EQ(table->AtEntry(kText + 0x40)->name, "main.main");
-  EXPECT_FALSE(table->AtEntry(kText + 0x41).has_value());
-  EXPECT_FALSE(table->AtEntry(kText - 1).has_value());
-  EXPECT_FALSE(table->AtEntry(kText + 0x100).has_value());
+  EXPECT_EQ(table->AtEntry(kOldText + 0x40)->name, "main.main");
+  EXPECT_FALSE(table->AtEntry(kOldText + 0x41).has_value());
+  EXPECT_FALSE(table->AtEntry(kOldText - 1).has_value());
+  EXPECT_FALSE(table->AtEntry(kOldText + 0x100).has_value());
   EXPECT_FALSE(table->AtEntry(UINT64_MAX).has_value());
 }
 
@@ -96,7 +96,7 @@ TEST_P(OldPclntab, RefusesA32BitHeader) {
 }
 
 TEST(OldPclntabHeader, RefusesPartsOutsideOfTheTable) {
-  const std::string good = MakeOldPclntab(SomeFunctions(), 0x100, kText, kMagicGo116);
+  const std::string good = MakeOldPclntab(SomeOldFunctions(), 0x100, kOldText, kMagicGo116);
   for (const size_t field : {24U, 56U}) {
     for (const uint64_t lie : {uint64_t{good.size() + 1}, UINT64_MAX}) {
       std::string table = good;
@@ -135,7 +135,7 @@ TEST_P(OldPclntab, NeverReadsBeyondATruncatedTable) {
     const auto table = Pclntab::Parse(std::as_bytes(std::span(cut)), 0);
     if (!table.ok()) continue;
     for (uint64_t i = 0; i < table->count(); ++i) static_cast<void>(table->At(i));
-    static_cast<void>(table->AtEntry(kText + 0x40));
+    static_cast<void>(table->AtEntry(kOldText + 0x40));
   }
 }
 

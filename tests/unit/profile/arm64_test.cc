@@ -160,18 +160,18 @@ TEST(PackedConditionOf, IsWhatTheKernelSideEvaluates) {
   EXPECT_EQ(of(kTbnzXzrBit63).value_or(0) & ~UP_COOKIE_CONDITION_MASK, 0u);
 }
 
-Site MakeSite(SiteKind kind, uint32_t function_offset, uint32_t word) {
+Site Arm64Site(SiteKind kind, uint32_t function_offset, uint32_t word) {
   return MakeSite(CallAbi::kArm64Registers, kind, function_offset, BytesOf(word));
 }
 
 // Sites: 0 server start, 1 server end, 2 client start, 3 branch, 4 result, 5 error.
-Profile ValidProfile() {
-  Profile profile = MakeProfile("arm64", {MakeSite(SiteKind::kServerStart, 0x10, kBl),
-                                          MakeSite(SiteKind::kServerEnd, 0x20, kBl),
-                                          MakeSite(SiteKind::kClientStart, 0x0c, kBls),
-                                          MakeSite(SiteKind::kClientBranch, 0x20, kTbnzW9Bit5),
-                                          MakeSite(SiteKind::kClientResult, 0x30, kCbzX1),
-                                          MakeSite(SiteKind::kClientError, 0x40, kRet)});
+Profile Arm64Profile() {
+  Profile profile = MakeProfile("arm64", {Arm64Site(SiteKind::kServerStart, 0x10, kBl),
+                                          Arm64Site(SiteKind::kServerEnd, 0x20, kBl),
+                                          Arm64Site(SiteKind::kClientStart, 0x0c, kBls),
+                                          Arm64Site(SiteKind::kClientBranch, 0x20, kTbnzW9Bit5),
+                                          Arm64Site(SiteKind::kClientResult, 0x30, kCbzX1),
+                                          Arm64Site(SiteKind::kClientError, 0x40, kRet)});
   profile.sites[3].condition =
       *PackedConditionOf(elf::Architecture::kArm64, profile.sites[3].bytes);
   return profile;
@@ -180,7 +180,7 @@ Profile ValidProfile() {
 class Arm64Rule : public ::testing::TestWithParam<Spoiled> {};
 
 TEST_P(Arm64Rule, IsObeyed) {
-  Profile profile = ValidProfile();
+  Profile profile = Arm64Profile();
   ASSERT_TRUE(CheckConsistency(profile).ok()) << CheckConsistency(profile);
 
   GetParam().spoil(profile);

@@ -90,9 +90,9 @@ TEST(ClientSites, AreStartResultAndTheErrorsThatEnd) {
   EXPECT_EQ(PlanAt(*plans, code.At("result")),
             (SitePlan{SiteKind::kClientResult, code.At("result"), false,
                       ArgumentsOf(SiteKind::kClientResult, CallAbi::kAmd64Registers)}));
-  EXPECT_THAT(NodesOf(*plans, SiteKind::kClientError), testing::ElementsAre(code.At("bad nop")));
+  EXPECT_THAT(NodesOf(*plans, SiteKind::kClientError), ::testing::ElementsAre(code.At("bad nop")));
   EXPECT_THAT(NodesOf(*plans, SiteKind::kClientExchangeError),
-              testing::ElementsAre(code.At("fail nop")));
+              ::testing::ElementsAre(code.At("fail nop")));
 }
 
 TEST(ClientSites, StartAtTheStackCheckWhereNoPushFollows) {
@@ -106,7 +106,7 @@ TEST(ClientSites, StartAtTheStackCheckWhereNoPushFollows) {
 
   ASSERT_TRUE(plans.ok()) << plans.status();
   EXPECT_THAT(NodesOf(*plans, SiteKind::kClientStart),
-              testing::ElementsAre(code.At("check stack")));
+              ::testing::ElementsAre(code.At("check stack")));
 }
 
 TEST(ClientSites, AreRefusedWithoutAStackCheck) {
@@ -292,7 +292,7 @@ TEST(ClientSites, TakeNoErrorForThatOfTheExchangeWhereARewindMayHaveFailed) {
 
   ASSERT_TRUE(plans.ok()) << plans.status();
   EXPECT_THAT(NodesOf(*plans, SiteKind::kClientError),
-              testing::UnorderedElementsAre(code.At("bad nop"), code.At("fail nop")));
+              ::testing::UnorderedElementsAre(code.At("bad nop"), code.At("fail nop")));
   EXPECT_TRUE(NodesOf(*plans, SiteKind::kClientExchangeError).empty());
 }
 

@@ -10,8 +10,12 @@
 
 #include "absl/status/statusor.h"
 #include "server/profile/control_flow.h"
+#include "server/profile/sites.h"
 
 namespace uprobed::profile {
+
+// What hand-written code is for, where nothing else is said.
+inline constexpr CallAbi kRegisters = CallAbi::kAmd64Registers;
 
 // Writes the code of a small function by hand: what a decoder would have made of it. Jumps name
 // their targets by labels, which may stand before or behind them.
@@ -30,7 +34,10 @@ class Code {
     instructions_.back().stores = true;
     return *this;
   }
-  // mov [rsp + offset], rbx and rcx
+  // mov rdi, rax
+  Code& MovRdiRax() { return Add(elf::Flow::kNext, {0x48, 0x89, 0xc7}, "mov rdi, rax", {"rdi"}); }
+  // mov [rsp + offset], rax, rbx and rcx
+  Code& PutAwayRax(uint8_t offset) { return PutAway({0x48, 0x89, 0x44, 0x24, offset}); }
   Code& PutAwayRbx(uint8_t offset) { return PutAway({0x48, 0x89, 0x5c, 0x24, offset}); }
   Code& PutAwayRcx(uint8_t offset) { return PutAway({0x48, 0x89, 0x4c, 0x24, offset}); }
   // cmp qword ptr [rsp + offset], 0

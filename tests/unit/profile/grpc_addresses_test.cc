@@ -20,7 +20,7 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 
-constexpr uint64_t kEntry = 0x40'1000;
+constexpr uint64_t kCodeBegin = 0x40'1000;
 // lea 0x10(%rip),%rbx; lea 0x20(%rip),%rcx; lea -0x20(%rip),%r9
 const Bytes kLea = {0x48, 0x8d, 0x1d, 0x10, 0, 0, 0};
 const Bytes kOtherLea = {0x48, 0x8d, 0x0d, 0x20, 0, 0, 0};
@@ -31,18 +31,18 @@ const Bytes kAdrpNext = {0x01, 0x00, 0x00, 0xb0};
 const Bytes kAdd = {0x21, 0x60, 0x05, 0x91};
 const Bytes kAddElsewhere = {0x22, 0x60, 0x05, 0x91};
 const Bytes kAdrpBack = {0xe1, 0xff, 0xff, 0xf0};
-const Bytes kRet = {0xc3};
+const Bytes kReturn = {0xc3};
 
-absl::StatusOr<ControlFlow> FlowOf(const std::vector<Bytes>& code) {
+absl::StatusOr<ControlFlow> FlowOfBytes(const std::vector<Bytes>& code) {
   std::vector<elf::Instruction> instructions;
-  uint64_t address = kEntry;
+  uint64_t address = kCodeBegin;
   for (const Bytes& bytes : code) {
     elf::Instruction instruction;
     instruction.address = address;
     instruction.size = static_cast<uint8_t>(bytes.size());
     instruction.bytes = bytes;
     instruction.text = "?";
-    instruction.flow = bytes == kRet ? elf::Flow::kReturn : elf::Flow::kNext;
+    instruction.flow = bytes == kReturn ? elf::Flow::kReturn : elf::Flow::kNext;
     address += bytes.size();
     instructions.push_back(std::move(instruction));
   }
@@ -52,8 +52,8 @@ absl::StatusOr<ControlFlow> FlowOf(const std::vector<Bytes>& code) {
 }
 
 // The nodes that load the key, where the types at `types` are those of empty structs.
-std::vector<size_t> NodesOf(const std::vector<Bytes>& code, const std::set<uint64_t>& types) {
-  const auto flow = FlowOf(code);
+std::vector<size_t> NodesThatTell(const std::vector<Bytes>& code, const std::set<uint64_t>& types) {
+  const auto flow = FlowOfBytes(code);
   EXPECT_TRUE(flow.ok()) << flow.status();
   std::vector<size_t> nodes;
   for (const SitePlan& plan :
@@ -77,48 +77,50 @@ Profile ProfileOf(const std::vector<std::pair<uint64_t, Bytes>>& code) {
 }
 
 TEST(GrpcAddresses, TheKeyIsTheOnlyEmptyStructThatIsLoaded) {
-  const uint64_t key = kEntry + 7 + 0x10;
-  const uint64_t other = kEntry + 14 + 0x20;
-  const std::vector<Bytes> code = {kLea, kOtherLea, kRet};
+  const uint64_t key = kCodeBegin + 7 + 0x10;
+  const uint64_t other = kCodeBegin + 14 + 0x20;
+  const std::vector<Bytes> code = {kLea, kOtherLea, kReturn};
 
-  EXPECT_EQ(NodesOf(code, {key}), (std::vector<size_t>{0}));
-  EXPECT_EQ(NodesOf(code, {other}), (std::vector<size_t>{1}));
-  EXPECT_TRUE(NodesOf(code, {key, other}).empty());
-  EXPECT_TRUE(NodesOf(code, {}).empty());
+  EXPECT_EQ(NodesThatTell(code, {key}), (std::vector<size_t>{0}));
+  EXPECT_EQ(NodesThatTell(code, {other}), (std::vector<size_t>{1}));
+  EXPECT_TRUE(NodesThatTell(code, {key, other}).empty());
+  EXPECT_TRUE(NodesThatTell(code, {}).empty());
 }
 
 TEST(GrpcAddresses, TheKeyMayBeLoadedTwice) {
   const Bytes again = {0x48, 0x8d, 0x1d, 0x09, 0, 0, 0};
 
-  EXPECT_EQ(NodesOf({kLea, again, kRet}, {kEntry + 7 + 0x10}), (std::vector<size_t>{0}));
+  EXPECT_EQ(NodesThatTell({kLea, again, kReturn}, {kCodeBegin + 7 + 0x10}),
+            (std::vector<size_t>{0}));
 }
 
 TEST(GrpcAddresses, OfArm64TheKeyIsLoadedByTwoInstructions) {
-  const uint64_t key = (kEntry & ~uint64_t{0xfff}) + 0x3000 + 344;
+  const uint64_t key = (kCodeBegin & ~uint64_t{0xfff}) + 0x3000 + 344;
   const Bytes nop = {0x1f, 0x20, 0x03, 0xd5};
 
-  EXPECT_EQ(NodesOf({nop, kAdrp, kAdd, kRet}, {key}), (std::vector<size_t>{1, 2}));
-  EXPECT_TRUE(NodesOf({nop, kAdrp, kAddElsewhere, kRet}, {key}).empty());
-  EXPECT_TRUE(NodesOf({kAdrp, nop, kAdd, kRet}, {key}).empty());
+  EXPECT_EQ(NodesThatTell({nop, kAdrp, kAdd, kReturn}, {key}), (std::vector<size_t>{1, 2}));
+  EXPECT_TRUE(NodesThatTell({nop, kAdrp, kAddElsewhere, kReturn}, {key}).empty());
+  EXPECT_TRUE(NodesThatTell({kAdrp, nop, kAdd, kReturn}, {key}).empty());
 }
 
 TEST(GrpcAddresses, TheProfileSaysWhatItsSitesLoad) {
-  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kEntry, kLea}})), kEntry + 7 + 0x10);
-  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kEntry, kLeaBack}})), kEntry + 7 - 0x20);
-  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kEntry, kAdrp}, {kEntry + 4, kAdd}})), kEntry + 0x3000 + 344);
-  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kEntry, kAdrpNext}, {kEntry + 4, kAdd}})),
-            kEntry + 0x1000 + 344);
-  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kEntry + 8, kAdrpBack}, {kEntry + 12, kAdd}})),
-            kEntry - 0x1000 + 344);
+  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kCodeBegin, kLea}})), kCodeBegin + 7 + 0x10);
+  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kCodeBegin, kLeaBack}})), kCodeBegin + 7 - 0x20);
+  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kCodeBegin, kAdrp}, {kCodeBegin + 4, kAdd}})),
+            kCodeBegin + 0x3000 + 344);
+  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kCodeBegin, kAdrpNext}, {kCodeBegin + 4, kAdd}})),
+            kCodeBegin + 0x1000 + 344);
+  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kCodeBegin + 8, kAdrpBack}, {kCodeBegin + 12, kAdd}})),
+            kCodeBegin - 0x1000 + 344);
 }
 
 TEST(GrpcAddresses, SitesThatLoadNothingHaveNoKey) {
   EXPECT_EQ(MetadataKeyOf(Profile()), std::nullopt);
-  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kEntry, kRet}})), std::nullopt);
-  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kEntry, {0x48, 0x8d, 0x5d, 0x10}}})), std::nullopt);
-  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kEntry, kAdrp}})), std::nullopt);
-  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kEntry, kAdrp}, {kEntry + 8, kAdd}})), std::nullopt);
-  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kEntry, kLea}, {kEntry + 7, kLea}})), std::nullopt);
+  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kCodeBegin, kReturn}})), std::nullopt);
+  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kCodeBegin, {0x48, 0x8d, 0x5d, 0x10}}})), std::nullopt);
+  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kCodeBegin, kAdrp}})), std::nullopt);
+  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kCodeBegin, kAdrp}, {kCodeBegin + 8, kAdd}})), std::nullopt);
+  EXPECT_EQ(MetadataKeyOf(ProfileOf({{kCodeBegin, kLea}, {kCodeBegin + 7, kLea}})), std::nullopt);
 }
 
 std::vector<std::filesystem::path> GrpcPrograms() {
@@ -133,7 +135,7 @@ std::vector<std::filesystem::path> GrpcPrograms() {
   return programs;
 }
 
-size_t Count(const Profile& profile, SiteKind kind) {
+size_t CountOf(const Profile& profile, SiteKind kind) {
   return static_cast<size_t>(std::count_if(profile.sites.begin(), profile.sites.end(),
                                            [kind](const Site& site) { return site.kind == kind; }));
 }
@@ -150,13 +152,13 @@ TEST(GrpcSites, OfEachProgramAreComplete) {
     for (const Absence& absence : profile->absences) ADD_FAILURE() << absence.message;
     EXPECT_TRUE(profile->Has(Instrumentation::kGrpcClient));
     EXPECT_EQ(GrpcFlaw(*profile), std::nullopt);
-    EXPECT_EQ(Count(*profile, SiteKind::kGrpcServerStart), 1U);
-    EXPECT_EQ(Count(*profile, SiteKind::kGrpcServerEnd), 2U);
-    EXPECT_EQ(Count(*profile, SiteKind::kGrpcClientStart), 1U);
-    EXPECT_EQ(Count(*profile, SiteKind::kGrpcClientFinish), 1U);
-    EXPECT_GT(Count(*profile, SiteKind::kGrpcClientEnd), 0U);
-    EXPECT_EQ(Count(*profile, SiteKind::kGrpcValueContext), 1U);
-    EXPECT_EQ(Count(*profile, SiteKind::kGrpcTcpAddress), 1U);
+    EXPECT_EQ(CountOf(*profile, SiteKind::kGrpcServerStart), 1U);
+    EXPECT_EQ(CountOf(*profile, SiteKind::kGrpcServerEnd), 2U);
+    EXPECT_EQ(CountOf(*profile, SiteKind::kGrpcClientStart), 1U);
+    EXPECT_EQ(CountOf(*profile, SiteKind::kGrpcClientFinish), 1U);
+    EXPECT_GT(CountOf(*profile, SiteKind::kGrpcClientEnd), 0U);
+    EXPECT_EQ(CountOf(*profile, SiteKind::kGrpcValueContext), 1U);
+    EXPECT_EQ(CountOf(*profile, SiteKind::kGrpcTcpAddress), 1U);
     EXPECT_TRUE(MetadataKeyOf(*profile).has_value());
     for (const Site& site : profile->sites) {
       const Instrumentation of = InstrumentationOf(site.kind);

@@ -16,6 +16,11 @@ namespace uprobed::profile {
 
 using Bytes = std::vector<uint8_t>;
 
+// Functions that tell an offset, and a field whose offset one tells.
+inline constexpr char kWriteHeader[] = "net/http.(*response).WriteHeader";
+inline constexpr char kReadRequest[] = "net/http.readRequest";
+inline constexpr char kStatus[] = "net/http.response.status";
+
 // The machine code of a function, written by hand, and what it tells of offsets.
 class MachineCode {
  public:

@@ -23,7 +23,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr CallAbi kRegisters = CallAbi::kAmd64Registers;
 constexpr char kServe[] = "net/http.(*ServeMux).ServeHTTP";
 constexpr char kLookup[] = "net/http.(*ServeMux).handler";
 constexpr char kFindHandler[] = "net/http.(*ServeMux).findHandler";
@@ -97,6 +96,18 @@ TEST(HandlerSites, AreRefusedWhereTheHandlerIsFurtherUpTheStackThanIsRead) {
 
   EXPECT_TRUE(HandlerFlaw(profile).has_value());
   EXPECT_FALSE(VerifyPath(profile, path).ok());
+}
+
+TEST(HandlerSites, AreRefusedWhereThatOfARequestOfHttp2IsFurtherUpTheStackThanIsRead) {
+  Site start;
+  start.kind = SiteKind::kHttp2ServerStart;
+  start.arguments =
+      Http2StartArguments("net/http.http2Handler.ServeHTTP", CallAbi::kAmd64Registers);
+  Profile profile;
+  profile.sites = {start};
+  EXPECT_EQ(HandlerFlaw(profile), std::nullopt);
+  profile.sites[0].arguments.back().stack_offset = 4096;
+  EXPECT_TRUE(HandlerFlaw(profile).has_value());
 }
 
 // if use121 { h, _ = findHandler121(r) } else { h, _, r.pat, r.matches = findHandler(r) }

@@ -88,24 +88,96 @@ TEST(Http2Sites, AreRefusedWhereAnEndIsMissing) {
   EXPECT_EQ(ReasonOf(plans.status()), "SITE_NOT_FOUND");
 }
 
+absl::StatusOr<SitePlan> PlanStart(const Code& code, uint8_t implementation, CallAbi abi = kAbi) {
+  const Http2Names& names = AllHttp2Names()[implementation];
+  ASSIGN_OR_RETURN(const ControlFlow flow, code.Build(std::string(names.start_function)));
+  return PlanHttp2Start(flow, names, abi);
+}
+
 TEST(Http2Sites, BeginInThePrologueWhereTheRequestIsInItsRegister) {
-  const auto plan = [](const Code& code) -> absl::StatusOr<SitePlan> {
-    ASSIGN_OR_RETURN(const ControlFlow flow, code.Build(kRun));
-    return PlanHandlerStart(flow, SiteKind::kHttp2ServerStart, kAbi);
-  };
   const auto prologue = [](const std::string& written) {
     Code code;
     code.Label("entry").Mov({written}).JumpIfEqual("grow").PushRbp().Return();
     return code.Label("grow").Call(kMore).Jump("entry");
   };
 
-  const auto start = plan(prologue("r12"));
+  const auto start = PlanStart(prologue("r12"), UP_HTTP2_BUNDLED);
   ASSERT_TRUE(start.ok()) << start.status();
-  EXPECT_EQ(*start, (SitePlan{SiteKind::kHttp2ServerStart, 2, false,
-                              ArgumentsOf(SiteKind::kHttp2ServerStart, kAbi)}));
-  EXPECT_EQ(ReasonOf(plan(prologue("rcx")).status()), "SITE_NOT_FOUND");
-  EXPECT_EQ(ReasonOf(plan(prologue("rdi")).status()), "SITE_NOT_FOUND");
-  EXPECT_EQ(ReasonOf(plan(Code().Mov().Return()).status()), "SITE_NOT_FOUND");
+  EXPECT_EQ(*start,
+            (SitePlan{SiteKind::kHttp2ServerStart, 2, false, Http2StartArguments(kRun, kAbi)}));
+  for (const Code& code : {prologue("rcx"), prologue("rdi"), Code().Mov().Return()}) {
+    EXPECT_EQ(ReasonOf(PlanStart(code, UP_HTTP2_BUNDLED).status()), "SITE_NOT_FOUND");
+  }
+}
+
+// What makes a request and hands it on; `between` is what lies between the two writes to it.
+Code Maker(
+    const std::function<void(Code&)>& between,
+    const std::function<void(Code&)>& handing_on = [](Code& code) { code.MovRdiRax(); }) {
+  Code code;
+  code.Label("entry").JumpIfEqual("grow").PushRbp();
+  code.PutAwayRax(0x40).PutAwayRbx(0x48).PutAwayRcx(0x50);
+  code.Call("runtime.newobject");
+  code.Label("first").JumpIfEqual("written").Call("runtime.gcWriteBarrier1").Label("written").Nop();
+  between(code);
+  code.Label("last").JumpIfEqual("done").Call("runtime.gcWriteBarrier2").Label("done").Nop();
+  handing_on(code);
+  code.CallInterface().Return();
+  return code.Label("grow").Call(kMore).Jump("entry");
+}
+
+TEST(Http2Sites, BeginWhereTheRequestIsMade) {
+  const Code code = Maker([](Code& between) { between.Mov({"rdx"}); });
+  const auto start = PlanStart(code, UP_HTTP2_INTERNAL);
+  ASSERT_TRUE(start.ok()) << start.status();
+  EXPECT_EQ(start->kind, SiteKind::kHttp2ServerStart);
+  EXPECT_EQ(start->node, code.At("last"));
+  std::vector<ArgumentLocation> arguments =
+      Http2StartArguments(AllHttp2Names()[UP_HTTP2_INTERNAL].start_function, kAbi);
+  EXPECT_EQ(arguments.at(0).register_name, "rax");
+  EXPECT_EQ(arguments.at(1).name, kSavedArguments);
+  arguments.at(1).stack_offset = 0x40;
+  EXPECT_EQ(start->arguments, arguments);
+}
+
+TEST(Http2Sites, AreNotWhereSomeRequestsDoNotPass) {
+  const Code code = Maker([](Code&) {},
+                          [](Code& handing_on) {
+                            handing_on.Label("chosen").JumpIfEqual("around");
+                            handing_on.Nop().JumpIfEqual("around").Nop();
+                            handing_on.Label("around").MovRdiRax();
+                          });
+  const auto start = PlanStart(code, UP_HTTP2_INTERNAL);
+  ASSERT_TRUE(start.ok()) << start.status();
+  EXPECT_EQ(start->node, code.At("chosen"));
+}
+
+TEST(Http2Sites, AreRefusedWhereTheMadeRequestIsNotFollowed) {
+  const auto nothing = [](Code&) {};
+  const Code refused[] = {
+      Maker([](Code& code) { code.Mov({"rax"}); }),           // another value in its register
+      Maker([](Code& code) { code.Call("strings.Clone"); }),  // which may use it
+      Maker([](Code& code) { code.Call("runtime.newobject"); }),
+      Maker([](Code& code) { code.CallInterface(); }),
+      Maker(nothing, nothing),  // something else is handed on
+      Code().Call("runtime.newobject").MovRdiRax().CallInterface().Return(),
+  };
+  for (const Code& code : refused) {
+    EXPECT_EQ(ReasonOf(PlanStart(code, UP_HTTP2_INTERNAL).status()), "SITE_NOT_FOUND");
+  }
+  EXPECT_TRUE(PlanStart(Maker(nothing), UP_HTTP2_INTERNAL).ok());
+  EXPECT_FALSE(PlanStart(Maker(nothing), UP_HTTP2_INTERNAL, CallAbi::kAmd64Stack).ok());
+}
+
+TEST(Http2Sites, AreRefusedWhereTheArgumentsAreNotSavedSideBySide) {
+  for (const uint8_t offset : {uint8_t{0x48}, uint8_t{0x58}}) {
+    Code code;
+    code.Label("entry").JumpIfEqual("grow").PushRbp();
+    code.PutAwayRax(0x40).PutAwayRbx(0x48).PutAwayRcx(offset).Call("runtime.newobject");
+    code.JumpIfEqual("done").Call("runtime.gcWriteBarrier1").Label("done").MovRdiRax();
+    code.CallInterface().Return().Label("grow").Call(kMore).Jump("entry");
+    EXPECT_EQ(ReasonOf(PlanStart(code, UP_HTTP2_INTERNAL).status()), "SITE_NOT_FOUND");
+  }
 }
 
 TEST(Http2Names, TellTheImplementationsApart) {
@@ -117,6 +189,7 @@ TEST(Http2Names, TellTheImplementationsApart) {
   EXPECT_EQ(implementation(kRun), UP_HTTP2_BUNDLED);
   EXPECT_EQ(implementation("net/http/internal/http2.(*serverConn).runHandler.func1"),
             UP_HTTP2_INTERNAL);
+  EXPECT_EQ(implementation("net/http.http2Handler.ServeHTTP"), UP_HTTP2_INTERNAL);
   EXPECT_EQ(implementation("golang.org/x/net/http2.(*serverConn).runHandler.func2"),
             UP_HTTP2_MODULE);
   EXPECT_EQ(implementation(std::string(kRun) + "Later"), -1);

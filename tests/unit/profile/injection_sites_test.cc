@@ -11,7 +11,6 @@
 namespace uprobed::profile {
 namespace {
 
-constexpr CallAbi kRegisters = CallAbi::kAmd64Registers;
 constexpr char kLine[] = "fmt.Fprintf";
 constexpr char kBodyHeaders[] = "net/http.(*transferWriter).writeHeader";
 constexpr char kHeaders[] = "net/http.Header.writeSubset";

@@ -16,12 +16,12 @@ using ::testing::SizeIs;
 constexpr char kNet[] = "golang.org/x/net";
 constexpr char kGrpc[] = "google.golang.org/grpc";
 constexpr char kGenproto[] = "google.golang.org/genproto/googleapis/rpc";
-constexpr char kStatus[] = "golang.org/x/net/http2.responseWriterState.status";
+constexpr char kModuleStatus[] = "golang.org/x/net/http2.responseWriterState.status";
 constexpr char kMethod[] = "google.golang.org/grpc/internal/transport.Stream.method";
 constexpr char kCode[] = "google.golang.org/genproto/googleapis/rpc/status.Status.Code";
 
 TEST(KnownModuleOffsets, KnowTheFieldsOfEachModule) {
-  EXPECT_EQ(KnownModuleOffset(kNet, "v0.17.0", kStatus), 72u);
+  EXPECT_EQ(KnownModuleOffset(kNet, "v0.17.0", kModuleStatus), 72u);
   EXPECT_EQ(KnownModuleOffset(kNet, "v0.1.0", "golang.org/x/net/http2.stream.id"), 8u);
   EXPECT_EQ(KnownModuleOffset(kGrpc, "v1.60.1", "google.golang.org/grpc.ClientConn.target"), 24u);
   EXPECT_THAT(KnownModuleFields(kGrpc), SizeIs(21));
@@ -86,7 +86,7 @@ TEST(KnownModuleOffsets, SayWhetherAStreamIsHeldByPointerOrByValue) {
 
 TEST(KnownModuleOffsets, NeverExtrapolate) {
   for (const char* version : {"v0.0.9", "v0.17.1", "v0.999.0", "v1.17.0"}) {
-    EXPECT_EQ(KnownModuleOffset(kNet, version, kStatus), std::nullopt) << version;
+    EXPECT_EQ(KnownModuleOffset(kNet, version, kModuleStatus), std::nullopt) << version;
   }
   for (const char* version : {"v1.41.0", "v1.67.4", "v1.74.1", "v1.999.0", "v2.60.0", "v0.60.0"}) {
     EXPECT_EQ(KnownModuleOffset(kGrpc, version, kMethod), std::nullopt) << version;
@@ -109,7 +109,8 @@ TEST(KnownModuleOffsets, KnowTheCommitsThatWereMeasuredAndThoseBetween) {
             std::nullopt);
   EXPECT_EQ(KnownModuleOffset(kGenproto, "v0.0.0-20990815211410-ddb44dafa142", kCode),
             std::nullopt);
-  EXPECT_EQ(KnownModuleOffset(kNet, "v0.0.0-20240814211410-ddb44dafa142", kStatus), std::nullopt);
+  EXPECT_EQ(KnownModuleOffset(kNet, "v0.0.0-20240814211410-ddb44dafa142", kModuleStatus),
+            std::nullopt);
 }
 
 TEST(KnownModuleOffsets, AreOfTheModuleThatIsAskedFor) {

@@ -11,18 +11,14 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
-constexpr char kWriteHeader[] = "net/http.(*response).WriteHeader";
-constexpr char kReadRequest[] = "net/http.readRequest";
 constexpr char kSend[] = "net/http.send";
 constexpr char kWantsClose[] = "net/http.(*Request).wantsClose";
-
-constexpr char kStatus[] = "net/http.response.status";
 
 // The frame has 0x60 bytes, so that the words of the arguments are at 0x68 and 0x70.
 const Bytes kFrame = {0x48, 0x83, 0xec, 0x60};                 // sub rsp, 0x60
 const Bytes kLoadReceiver = {0x48, 0x8b, 0x44, 0x24, 0x68};    // mov rax, qword ptr [rsp + 0x68]
 const Bytes kLoadCode = {0x48, 0x8b, 0x4c, 0x24, 0x70};        // mov rcx, qword ptr [rsp + 0x70]
-const Bytes kStoreCode = {0x48, 0x89, 0x48, 0x78};             // mov qword ptr [rax + 0x78], rcx
+const Bytes kStoreCodeOnStack = {0x48, 0x89, 0x48, 0x78};      // mov qword ptr [rax + 0x78], rcx
 const Bytes kSpill = {0x48, 0x89, 0x44, 0x24, 0x18};           // mov qword ptr [rsp + 0x18], rax
 const Bytes kReload = {0x48, 0x8b, 0x44, 0x24, 0x18};          // mov rax, qword ptr [rsp + 0x18]
 const Bytes kSpillHigh = {0x48, 0x89, 0x44, 0x24, 0x58};       // mov qword ptr [rsp + 0x58], rax
@@ -37,9 +33,13 @@ MachineCode StackCode() {
 }
 
 TEST(StackAbiMachineCode, FindsArgumentsBehindTheReturnAddress) {
-  EXPECT_THAT(
-      StackCode().Add(kLoadReceiver).Add(kLoadCode).Add(kStoreCode).Return().Tell(kWriteHeader),
-      ElementsAre(Pair(kStatus, 120)));
+  EXPECT_THAT(StackCode()
+                  .Add(kLoadReceiver)
+                  .Add(kLoadCode)
+                  .Add(kStoreCodeOnStack)
+                  .Return()
+                  .Tell(kWriteHeader),
+              ElementsAre(Pair(kStatus, 120)));
 }
 
 TEST(StackAbiMachineCode, FindsNoArgumentsInRegisters) {
@@ -51,7 +51,7 @@ TEST(StackAbiMachineCode, KeepsArgumentsButNoRegistersOverACall) {
                   .Call("net/http.(*conn).hijacked")
                   .Add(kLoadReceiver)
                   .Add(kLoadCode)
-                  .Add(kStoreCode)
+                  .Add(kStoreCodeOnStack)
                   .Return()
                   .Tell(kWriteHeader),
               ElementsAre(Pair(kStatus, 120)));
@@ -59,7 +59,7 @@ TEST(StackAbiMachineCode, KeepsArgumentsButNoRegistersOverACall) {
                   .Add(kLoadReceiver)
                   .Add(kLoadCode)
                   .Call("net/http.(*conn).hijacked", 16)
-                  .Add(kStoreCode)
+                  .Add(kStoreCodeOnStack)
                   .Return()
                   .Tell(kWriteHeader),
               IsEmpty());
@@ -73,7 +73,7 @@ TEST(StackAbiMachineCode, ForgetsWhatACalleeMayWriteOfItsArgumentsAndResults) {
         .Call("net/http.(*conn).hijacked", stack_bytes)
         .Add(kReload)
         .Add(kLoadCode)
-        .Add(kStoreCode)
+        .Add(kStoreCodeOnStack)
         .Return()
         .Tell(kWriteHeader);
   };
@@ -92,7 +92,7 @@ TEST(StackAbiMachineCode, TakesNineWordsForTheArgumentsOfAnIndirectCall) {
         .CallIndirect()
         .Add(reload)
         .Add(kLoadCode)
-        .Add(kStoreCode)
+        .Add(kStoreCodeOnStack)
         .Return()
         .Tell(kWriteHeader);
   };
@@ -104,7 +104,7 @@ TEST(StackAbiMachineCode, ForgetsWhatDuffcopyMayWrite) {
   const auto over_copy = [](const Bytes& destination, bool whole = false) {
     MachineCode code = StackCode().Add(kLoadReceiver).Add(kSpillHigh).Add(destination);
     (whole ? code.Call("runtime.duffcopy", 0) : code.CallMiddle());
-    return code.Add(kReloadHigh).Add(kLoadCode).Add(kStoreCode).Return().Tell(kWriteHeader);
+    return code.Add(kReloadHigh).Add(kLoadCode).Add(kStoreCodeOnStack).Return().Tell(kWriteHeader);
   };
   EXPECT_THAT(over_copy(kRdiIntoFrame), IsEmpty());
   EXPECT_THAT(over_copy(kRdiIntoFrame, true), IsEmpty());
@@ -163,7 +163,7 @@ TEST(StackAbiMachineCode, TellsNothingWhereTheStackPointerIsNotKnown) {
                   .Add({0x48, 0x83, 0xe4, 0xf0})  // and rsp, -0x10
                   .Add(kLoadReceiver)
                   .Add(kLoadCode)
-                  .Add(kStoreCode)
+                  .Add(kStoreCodeOnStack)
                   .Call("runtime.newobject", 16)
                   .Return()
                   .Tell(kWriteHeader),

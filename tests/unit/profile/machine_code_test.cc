@@ -10,14 +10,11 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
-constexpr char kWriteHeader[] = "net/http.(*response).WriteHeader";
 constexpr char kWrite[] = "net/http.(*response).write";
 constexpr char kServeHttp[] = "net/http.serverHandler.ServeHTTP";
 constexpr char kRequestUri[] = "net/url.(*URL).RequestURI";
-constexpr char kReadRequest[] = "net/http.readRequest";
 constexpr char kConnReadRequest[] = "net/http.(*conn).readRequest";
 
-constexpr char kStatus[] = "net/http.response.status";
 constexpr char kWritten[] = "net/http.response.written";
 
 const Bytes kStoreCode = {0x48, 0x89, 0x58, 0x78};             // mov qword ptr [rax + 0x78], rbx

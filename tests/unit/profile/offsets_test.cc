@@ -12,9 +12,9 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 
-constexpr char kStatus[] = "net/http.response.status";
+constexpr char kStatusField[] = "net/http.response.status";
 
-Profile With(std::map<std::string, FieldOffset> fields) {
+Profile ProfileWith(std::map<std::string, FieldOffset> fields) {
   Profile profile;
   profile.fields = std::move(fields);
   return profile;
@@ -22,16 +22,18 @@ Profile With(std::map<std::string, FieldOffset> fields) {
 
 TEST(Combine, TakesTheStrongestAndKeepsWhatTheOthersSay) {
   EXPECT_THAT(
-      Combine(
-          {.dwarf = {{kStatus, 120}}, .table = {{kStatus, 120}}, .machine_code = {{kStatus, 120}}}),
+      Combine({.dwarf = {{kStatusField, 120}},
+               .table = {{kStatusField, 120}},
+               .machine_code = {{kStatusField, 120}}}),
       ElementsAre(Pair(
-          kStatus,
+          kStatusField,
           FieldOffset{120, Source::kDwarf, {{Source::kTable, 120}, {Source::kDisassembly, 120}}})));
   EXPECT_THAT(
-      Combine({.dwarf = {}, .table = {{kStatus, 120}}, .machine_code = {{kStatus, 120}}}),
-      ElementsAre(Pair(kStatus, FieldOffset{120, Source::kTable, {{Source::kDisassembly, 120}}})));
-  EXPECT_THAT(Combine({.dwarf = {}, .table = {}, .machine_code = {{kStatus, 120}}}),
-              ElementsAre(Pair(kStatus, FieldOffset{120, Source::kDisassembly, {}})));
+      Combine({.dwarf = {}, .table = {{kStatusField, 120}}, .machine_code = {{kStatusField, 120}}}),
+      ElementsAre(
+          Pair(kStatusField, FieldOffset{120, Source::kTable, {{Source::kDisassembly, 120}}})));
+  EXPECT_THAT(Combine({.dwarf = {}, .table = {}, .machine_code = {{kStatusField, 120}}}),
+              ElementsAre(Pair(kStatusField, FieldOffset{120, Source::kDisassembly, {}})));
   EXPECT_THAT(Combine({}), IsEmpty());
 }
 
@@ -42,29 +44,29 @@ TEST(Combine, GivesEachFieldItsOwnSources) {
 }
 
 TEST(Trust, IsConsistentWhereTheSourcesAgree) {
-  const Profile profile =
-      With(Combine({.dwarf = {{kStatus, 120}}, .table = {}, .machine_code = {{kStatus, 120}}}));
+  const Profile profile = ProfileWith(Combine(
+      {.dwarf = {{kStatusField, 120}}, .table = {}, .machine_code = {{kStatusField, 120}}}));
 
   EXPECT_EQ(profile.trust(), Trust::kConsistent);
   EXPECT_THAT(profile.Disagreements(), IsEmpty());
 }
 
 TEST(Trust, IsSuspectWhereTwoSourcesDisagree) {
-  const Profile profile = With(Combine({.dwarf = {},
-                                        .table = {{kStatus, 120}, {"b", 2}},
-                                        .machine_code = {{kStatus, 128}, {"b", 2}}}));
+  const Profile profile = ProfileWith(Combine({.dwarf = {},
+                                               .table = {{kStatusField, 120}, {"b", 2}},
+                                               .machine_code = {{kStatusField, 128}, {"b", 2}}}));
 
   EXPECT_EQ(profile.trust(), Trust::kSuspect);
   EXPECT_THAT(profile.Disagreements(),
-              ElementsAre(Disagreement{kStatus, "OFFSETS_DISAGREE",
+              ElementsAre(Disagreement{kStatusField, "OFFSETS_DISAGREE",
                                        "the offset of net/http.response.status: table says 120, "
                                        "disassembly says 128"}));
 }
 
 TEST(Trust, IsSuspectWhereOnlyTheWeakestDisagrees) {
-  EXPECT_EQ(With(Combine({.dwarf = {{kStatus, 120}},
-                          .table = {{kStatus, 120}},
-                          .machine_code = {{kStatus, 128}}}))
+  EXPECT_EQ(ProfileWith(Combine({.dwarf = {{kStatusField, 120}},
+                                 .table = {{kStatusField, 120}},
+                                 .machine_code = {{kStatusField, 128}}}))
                 .trust(),
             Trust::kSuspect);
 }

@@ -9,8 +9,6 @@
 namespace uprobed::profile {
 namespace {
 
-constexpr CallAbi kRegisters = CallAbi::kAmd64Registers;
-
 TEST(ResponseSites, AreRefusedWhereABodyHasOneEndOnly) {
   const std::filesystem::path path = NewestHello(false);
   if (path.empty()) GTEST_SKIP() << kNoTargets;

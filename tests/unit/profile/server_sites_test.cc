@@ -12,13 +12,13 @@ using ::testing::IsEmpty;
 constexpr char kHandler[] = "net/http.serverHandler.ServeHTTP";
 constexpr char kFinish[] = "net/http.(*response).finishRequest";
 
-absl::StatusOr<std::vector<SitePlan>> Plan(const Code& code) {
+absl::StatusOr<std::vector<SitePlan>> PlanServe(const Code& code) {
   ASSIGN_OR_RETURN(const ControlFlow flow, code.Build(std::string(kServeFunction)));
   return PlanServerSites(flow, CallAbi::kAmd64Registers);
 }
 
 TEST(ServerSites, AreTheCallsOfHandlerAndFinish) {
-  const auto plans = Plan(Code().Mov().Call(kHandler).Mov().Call(kFinish).Return());
+  const auto plans = PlanServe(Code().Mov().Call(kHandler).Mov().Call(kFinish).Return());
 
   ASSERT_TRUE(plans.ok()) << plans.status();
   ASSERT_EQ(plans->size(), 2u);
@@ -29,21 +29,21 @@ TEST(ServerSites, AreTheCallsOfHandlerAndFinish) {
 }
 
 TEST(ServerSites, AreRefusedWhereTheHandlerIsInlined) {
-  EXPECT_EQ(ReasonOf(Plan(Code().Call(kFinish).Return()).status()), "SITE_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(PlanServe(Code().Call(kFinish).Return()).status()), "SITE_NOT_FOUND");
 }
 
 TEST(ServerSites, AreRefusedWhereFinishIsInlined) {
-  EXPECT_EQ(ReasonOf(Plan(Code().Call(kHandler).Return()).status()), "SITE_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(PlanServe(Code().Call(kHandler).Return()).status()), "SITE_NOT_FOUND");
 }
 
 TEST(ServerSites, AreTheAnswersOfTheServerItselfToo) {
-  const auto plans = Plan(Code()
-                              .Call("io.WriteString")
-                              .Call(kHandler)
-                              .Call(kFinish)
-                              .Call("fmt.Fprintf")
-                              .Call("fmt.Fprintf")
-                              .Return());
+  const auto plans = PlanServe(Code()
+                                   .Call("io.WriteString")
+                                   .Call(kHandler)
+                                   .Call(kFinish)
+                                   .Call("fmt.Fprintf")
+                                   .Call("fmt.Fprintf")
+                                   .Return());
 
   ASSERT_TRUE(plans.ok()) << plans.status();
   std::vector<size_t> refused;

@@ -16,7 +16,7 @@ using ::testing::ElementsAre;
 constexpr uint8_t kErrorOffset = 24;
 
 // Transport.roundTrip in small; `results` is what stands between each call and the common test.
-Code RoundTrip(const std::function<void(Code&)>& results) {
+Code RoundTripOnStack(const std::function<void(Code&)>& results) {
   Code code;
   code.Label("entry").Mov({"rcx"}).Label("stack check").JumpIfEqual("grow");
   code.Mov({"rsp"}).Store().Label("again").JumpIfEqual("http2");
@@ -32,15 +32,15 @@ Code RoundTrip(const std::function<void(Code&)>& results) {
   return code;
 }
 
-absl::StatusOr<std::vector<SitePlan>> Plan(const Code& code) {
+absl::StatusOr<std::vector<SitePlan>> PlanOnStack(const Code& code) {
   ASSIGN_OR_RETURN(const ControlFlow flow, code.Build(std::string(kRoundTripFunction)));
   return PlanClientSites(flow, NetHttpClientFunction(), CallAbi::kAmd64Stack);
 }
 
 TEST(StackAbiSites, AreStackCheckAndTestOfTheLoadedError) {
-  const Code code = RoundTrip([](Code& c) { c.LoadRcxFromStack(kErrorOffset); });
+  const Code code = RoundTripOnStack([](Code& c) { c.LoadRcxFromStack(kErrorOffset); });
 
-  const auto plans = Plan(code);
+  const auto plans = PlanOnStack(code);
 
   ASSERT_TRUE(plans.ok()) << plans.status();
   EXPECT_THAT(
@@ -53,18 +53,19 @@ TEST(StackAbiSites, AreStackCheckAndTestOfTheLoadedError) {
 }
 
 TEST(StackAbiSites, AreRefusedWhereAnotherWordIsTested) {
-  const Code code = RoundTrip([](Code& c) { c.LoadRcxFromStack(16); });
-  EXPECT_EQ(ReasonOf(Plan(code).status()), "SITE_NOT_FOUND");
+  const Code code = RoundTripOnStack([](Code& c) { c.LoadRcxFromStack(16); });
+  EXPECT_EQ(ReasonOf(PlanOnStack(code).status()), "SITE_NOT_FOUND");
 }
 
 TEST(StackAbiSites, AreRefusedWhereTheResultsMayBeOverwritten) {
-  const Code code = RoundTrip([](Code& c) { c.LoadRcxFromStack(kErrorOffset).Store(); });
-  EXPECT_EQ(ReasonOf(Plan(code).status()), "SITE_NOT_FOUND");
+  const Code code = RoundTripOnStack([](Code& c) { c.LoadRcxFromStack(kErrorOffset).Store(); });
+  EXPECT_EQ(ReasonOf(PlanOnStack(code).status()), "SITE_NOT_FOUND");
 }
 
 TEST(StackAbiSites, AreRefusedWhereTheStackPointerMoves) {
-  const Code code = RoundTrip([](Code& c) { c.LoadRcxFromStack(kErrorOffset).Mov({"rsp"}); });
-  EXPECT_EQ(ReasonOf(Plan(code).status()), "SITE_NOT_FOUND");
+  const Code code =
+      RoundTripOnStack([](Code& c) { c.LoadRcxFromStack(kErrorOffset).Mov({"rsp"}); });
+  EXPECT_EQ(ReasonOf(PlanOnStack(code).status()), "SITE_NOT_FOUND");
 }
 
 TEST(StackAbiSites, FindArgumentsBehindTheReturnAddressInTheCallee) {

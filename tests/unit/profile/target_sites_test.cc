@@ -98,15 +98,9 @@ TEST_P(Targets, HaveServerAndClientWithEverySiteEmulated) {
     EXPECT_EQ(Count(*profile, SiteKind::kSelectDone), 4u);
     EXPECT_EQ(Count(*profile, SiteKind::kChannelClose), 2u);
     const std::string call = GetParam() == elf::Architecture::kAmd64 ? "call" : "bl";
-    // From Go 1.27 on HTTP/1 and HTTP/2 begin in the function that is called until then.
-    const Site& start = First(*profile, SiteKind::kServerStart);
-    const bool shared = target.go_version >= "go1.27";
-    if (shared) {
-      EXPECT_EQ(start.function, kHandlerFunction);
-    } else {
-      EXPECT_EQ(start.instruction, call + " net/http.serverHandler.ServeHTTP");
-    }
-    EXPECT_EQ(Count(*profile, SiteKind::kHttp2ServerStart), shared ? 0u : 1u);
+    EXPECT_EQ(First(*profile, SiteKind::kServerStart).instruction,
+              call + " net/http.serverHandler.ServeHTTP");
+    EXPECT_EQ(Count(*profile, SiteKind::kHttp2ServerStart), 1u);
     EXPECT_EQ(Count(*profile, SiteKind::kHttp2ServerEnd), 1u);
     EXPECT_EQ(Count(*profile, SiteKind::kHttp2ServerGoexit), 1u);
     EXPECT_EQ(Count(*profile, SiteKind::kHttp2ServerPanic), 1u);

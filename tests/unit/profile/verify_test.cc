@@ -281,6 +281,7 @@ Profile ProfileWithHttp2() {
                        std::vector<uint8_t> bytes) {
     Site site = MakeSite(kind, offset, std::move(bytes));
     site.function = function;
+    site.arguments = ArgumentsOf(site, CallAbi::kAmd64Registers);
     site.file_offset += 0x2000;
     site.virtual_address += 0x2000;
     profile.sites.push_back(site);
@@ -313,10 +314,16 @@ const Spoiled kHttp2Rules[] = {
     {"lack one of http2_server_abort", [](Profile& p) { p.sites.erase(p.sites.begin() + 8); }},
     {"lack one of http2_server_panic", [](Profile& p) { p.sites.erase(p.sites.begin() + 9); }},
     {"lack one of http2_server_end", [](Profile& p) { p.sites.resize(10); }},
-    {"lack one of http2_server_end",
+    {"where such sites are", [](Profile& p) { p.sites[0].function = kHandlerFunction; }},
+    {"is not a conditional jump",
      [](Profile& p) {
-       p.sites[0].function = kHandlerFunction;  // begins the requests of HTTP/2 of Go 1.27
-       p.sites[0].bytes = {0x55};
+       p.sites[6].function = AllHttp2Names()[UP_HTTP2_INTERNAL].start_function;
+       p.sites[6].arguments = Http2StartArguments(p.sites[6].function, CallAbi::kAmd64Registers);
+     }},
+    {"does not read them",
+     [](Profile& p) {
+       p.sites[6].function = AllHttp2Names()[UP_HTTP2_INTERNAL].start_function;
+       p.sites[6].bytes = {0x74, 0x10};
      }},
     {"lacks fields",
      [](Profile& p) { p.fields.erase("net/http.http2responseWriterState.status"); }},

@@ -5,12 +5,12 @@
 namespace uprobed::rpc {
 namespace {
 
-using Stub = v1::AdminService::Stub;
+using AdminStub = v1::AdminService::Stub;
 
 class AdminTest : public ServerTest {
  protected:
   grpc::Status GetNode(v1::Node* node) {
-    return Call(*admin_, &Stub::GetNode, v1::GetNodeRequest(), node);
+    return Call(*admin_, &AdminStub::GetNode, v1::GetNodeRequest(), node);
   }
 };
 
@@ -68,8 +68,9 @@ TEST_F(AdminTest, TellsDiagnostics) {
         {.check = "c", .verdict = Verdict::kFail, .message = "", .remedy = ""}};
   };
   v1::RunDiagnosticsResponse response;
-  ASSERT_EQ(Summary(Call(*admin_, &Stub::RunDiagnostics, v1::RunDiagnosticsRequest(), &response)),
-            "OK");
+  ASSERT_EQ(
+      Summary(Call(*admin_, &AdminStub::RunDiagnostics, v1::RunDiagnosticsRequest(), &response)),
+      "OK");
   ASSERT_EQ(response.diagnostics_size(), 3);
   EXPECT_EQ(response.diagnostics(0).verdict(),
             v1::RunDiagnosticsResponse::Diagnostic::VERDICT_PASS);
@@ -87,7 +88,7 @@ TEST_F(AdminTest, ListsTheAuditNewestFirst) {
   CreateWaiting("b");
   v1::ListAuditEventsRequest request;
   v1::ListAuditEventsResponse response;
-  ASSERT_EQ(Summary(Call(*admin_, &Stub::ListAuditEvents, request, &response)), "OK");
+  ASSERT_EQ(Summary(Call(*admin_, &AdminStub::ListAuditEvents, request, &response)), "OK");
   ASSERT_EQ(response.events_size(), 2);
   EXPECT_EQ(response.events(0).resource(), "probes/b");
   EXPECT_EQ(response.events(0).method(), "uprobed.v1.ProbeService/CreateProbe");
@@ -96,10 +97,10 @@ TEST_F(AdminTest, ListsTheAuditNewestFirst) {
   EXPECT_GT(response.events(0).time().seconds(), 0);
   request.set_page_size(1);
   response.Clear();
-  ASSERT_EQ(Summary(Call(*admin_, &Stub::ListAuditEvents, request, &response)), "OK");
+  ASSERT_EQ(Summary(Call(*admin_, &AdminStub::ListAuditEvents, request, &response)), "OK");
   EXPECT_EQ(response.events_size(), 1);
   request.set_page_size(-1);
-  EXPECT_EQ(Summary(Call(*admin_, &Stub::ListAuditEvents, request, &response)),
+  EXPECT_EQ(Summary(Call(*admin_, &AdminStub::ListAuditEvents, request, &response)),
             "INVALID_ARGUMENT PAGE_SIZE_NEGATIVE");
 }
 

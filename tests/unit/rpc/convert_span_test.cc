@@ -28,7 +28,7 @@ int64_t Number(const google::protobuf::RepeatedPtrField<v1::KeyValue>& values,
   return -1;
 }
 
-span::Span Sample() {
+span::Span SampleSpan() {
   span::Span span;
   span.kind = span::Kind::kServer;
   span.trace_id.fill(0xAB);
@@ -49,7 +49,7 @@ span::Span Sample() {
 
 TEST(Span, IsToldWithItsAttributes) {
   v1::Span told;
-  FillSpan(Sample(), told);
+  FillSpan(SampleSpan(), told);
 
   EXPECT_EQ(told.trace_id(), std::string(16, '\xAB'));
   EXPECT_EQ(told.span_id(), std::string(8, '\xCD'));
@@ -68,12 +68,12 @@ TEST(Span, IsToldWithItsAttributes) {
 
 TEST(Span, IsValidUtf8WhateverTheRequestHeld) {
   v1::Span told;
-  FillSpan(Sample(), told);
+  FillSpan(SampleSpan(), told);
   EXPECT_EQ(Text(told.attributes(), "url.path"), "/caf\xEF\xBF\xBD");
 }
 
 TEST(Span, TellsItsParentAndHowItIsKnown) {
-  span::Span span = Sample();
+  span::Span span = SampleSpan();
   v1::Span root;
   FillSpan(span, root);
   EXPECT_EQ(root.parent_span_id(), "");
@@ -113,7 +113,7 @@ TEST(Span, TellsItsParentAndHowItIsKnown) {
 }
 
 TEST(Span, TellsTheTraceStateThatItCameWith) {
-  span::Span span = Sample();
+  span::Span span = SampleSpan();
   v1::Span without;
   FillSpan(span, without);
   EXPECT_EQ(without.trace_state(), "");

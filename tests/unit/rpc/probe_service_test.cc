@@ -8,23 +8,23 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::Pair;
 
-using Stub = v1::ProbeService::Stub;
+using ProbeStub = v1::ProbeService::Stub;
 
 class ProbeServiceTest : public ServerTest {
  protected:
   grpc::Status Create(const v1::CreateProbeRequest& request, v1::Probe* probe = nullptr) {
     v1::Probe ignored;
-    return Call(*probes_, &Stub::CreateProbe, request, probe == nullptr ? &ignored : probe);
+    return Call(*probes_, &ProbeStub::CreateProbe, request, probe == nullptr ? &ignored : probe);
   }
   grpc::Status Get(const std::string& name, v1::Probe* probe = nullptr) {
     v1::GetProbeRequest request;
     request.set_name(name);
     v1::Probe ignored;
-    return Call(*probes_, &Stub::GetProbe, request, probe == nullptr ? &ignored : probe);
+    return Call(*probes_, &ProbeStub::GetProbe, request, probe == nullptr ? &ignored : probe);
   }
   grpc::Status Update(const v1::UpdateProbeRequest& request, v1::Probe* probe = nullptr) {
     v1::Probe ignored;
-    return Call(*probes_, &Stub::UpdateProbe, request, probe == nullptr ? &ignored : probe);
+    return Call(*probes_, &ProbeStub::UpdateProbe, request, probe == nullptr ? &ignored : probe);
   }
   grpc::Status Delete(const std::string& name, const std::string& etag = "",
                       bool allow_missing = false) {
@@ -33,11 +33,11 @@ class ProbeServiceTest : public ServerTest {
     request.set_etag(etag);
     request.set_allow_missing(allow_missing);
     google::protobuf::Empty response;
-    return Call(*probes_, &Stub::DeleteProbe, request, &response);
+    return Call(*probes_, &ProbeStub::DeleteProbe, request, &response);
   }
   grpc::Status List(const v1::ListProbesRequest& request, v1::ListProbesResponse* response) {
     response->Clear();
-    return Call(*probes_, &Stub::ListProbes, request, response);
+    return Call(*probes_, &ProbeStub::ListProbes, request, response);
   }
   // The newest audit row: "uprobed.v1.ProbeService/GetProbe probes/shop OK".
   std::string LastAudit() {
@@ -165,13 +165,13 @@ TEST_F(ProbeServiceTest, GetsOnlyWhatTheMaskReads) {
   request.set_name("probes/shop");
   request.mutable_read_mask()->add_paths("status.state");
   v1::Probe got;
-  ASSERT_EQ(Summary(Call(*probes_, &Stub::GetProbe, request, &got)), "OK");
+  ASSERT_EQ(Summary(Call(*probes_, &ProbeStub::GetProbe, request, &got)), "OK");
   EXPECT_EQ(got.status().state(), v1::Probe::STATE_WAITING);
   EXPECT_EQ(got.name(), "");
   EXPECT_FALSE(got.status().has_error());
 
   request.mutable_read_mask()->add_paths("status.nothing");
-  const grpc::Status status = Call(*probes_, &Stub::GetProbe, request, &got);
+  const grpc::Status status = Call(*probes_, &ProbeStub::GetProbe, request, &got);
   EXPECT_EQ(Summary(status), "INVALID_ARGUMENT FIELD_MASK_INVALID");
   EXPECT_EQ(ErrorInfoOf(status).metadata().at("path"), "status.nothing");
 }
@@ -179,12 +179,14 @@ TEST_F(ProbeServiceTest, GetsOnlyWhatTheMaskReads) {
 TEST_F(ProbeServiceTest, TellsAnErrorAlsoWhereTheRequestIsHuge) {
   v1::GetProbeRequest request;
   request.set_name(std::string(size_t{1} << 20, 'x'));
-  EXPECT_EQ(Summary(Call(*probes_, &Stub::GetProbe, request, std::make_unique<v1::Probe>().get())),
-            "INVALID_ARGUMENT NAME_MALFORMED");
+  EXPECT_EQ(
+      Summary(Call(*probes_, &ProbeStub::GetProbe, request, std::make_unique<v1::Probe>().get())),
+      "INVALID_ARGUMENT NAME_MALFORMED");
   request.mutable_read_mask()->add_paths(std::string(size_t{1} << 20, '\x01'));
   request.set_name("probes/shop");
-  EXPECT_EQ(Summary(Call(*probes_, &Stub::GetProbe, request, std::make_unique<v1::Probe>().get())),
-            "INVALID_ARGUMENT FIELD_MASK_INVALID");
+  EXPECT_EQ(
+      Summary(Call(*probes_, &ProbeStub::GetProbe, request, std::make_unique<v1::Probe>().get())),
+      "INVALID_ARGUMENT FIELD_MASK_INVALID");
 }
 
 TEST_F(ProbeServiceTest, ListsInPages) {

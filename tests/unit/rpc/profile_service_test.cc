@@ -5,7 +5,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-using Stub = v1::ProfileService::Stub;
+using ProfileStub = v1::ProfileService::Stub;
 
 constexpr char kMissing[] = "profiles/0123456789abcdef0123456789abcdef";
 
@@ -14,28 +14,28 @@ class ProfileServiceTest : public ServerTest {
   grpc::Status Resolve(const std::string& path, v1::ResolveProfileResponse* response) {
     v1::ResolveProfileRequest request;
     request.set_binary_path(path);
-    return Call(*profiles_, &Stub::ResolveProfile, request, response);
+    return Call(*profiles_, &ProfileStub::ResolveProfile, request, response);
   }
   grpc::Status Get(const std::string& name, v1::Profile* profile) {
     v1::GetProfileRequest request;
     request.set_name(name);
-    return Call(*profiles_, &Stub::GetProfile, request, profile);
+    return Call(*profiles_, &ProfileStub::GetProfile, request, profile);
   }
   grpc::Status Delete(const std::string& name, bool allow_missing = false) {
     v1::DeleteProfileRequest request;
     request.set_name(name);
     request.set_allow_missing(allow_missing);
     google::protobuf::Empty response;
-    return Call(*profiles_, &Stub::DeleteProfile, request, &response);
+    return Call(*profiles_, &ProfileStub::DeleteProfile, request, &response);
   }
   grpc::Status Import(const v1::ImportProfilesRequest& request) {
-    return Call(*profiles_, &Stub::ImportProfiles, request, &imported_);
+    return Call(*profiles_, &ProfileStub::ImportProfiles, request, &imported_);
   }
   grpc::Status Verify(const std::string& name, const std::string& path = "") {
     v1::VerifyProfileRequest request;
     request.set_name(name);
     request.set_binary_path(path);
-    return Call(*profiles_, &Stub::VerifyProfile, request, &verified_);
+    return Call(*profiles_, &ProfileStub::VerifyProfile, request, &verified_);
   }
 
   v1::ImportProfilesResponse imported_;
@@ -46,7 +46,7 @@ TEST_F(ProfileServiceTest, RefusesABadTarget) {
   v1::ResolveProfileRequest request;
   v1::ResolveProfileResponse response;
   const auto refusal = [&] {
-    return Summary(Call(*profiles_, &Stub::ResolveProfile, request, &response));
+    return Summary(Call(*profiles_, &ProfileStub::ResolveProfile, request, &response));
   };
   EXPECT_EQ(refusal(), "INVALID_ARGUMENT TARGET_MISSING");
   request.set_binary_path("");
@@ -74,10 +74,11 @@ TEST_F(ProfileServiceTest, SaysThatAProfileIsMissing) {
   v1::ExportProfilesRequest request;
   v1::ExportProfilesResponse response;
   request.add_names(kMissing);
-  EXPECT_EQ(Summary(Call(*profiles_, &Stub::ExportProfiles, request, &response)),
+  EXPECT_EQ(Summary(Call(*profiles_, &ProfileStub::ExportProfiles, request, &response)),
             "NOT_FOUND PROFILE_NOT_FOUND");
   request.add_names("x");
-  EXPECT_EQ(FieldOf(Call(*profiles_, &Stub::ExportProfiles, request, &response)), "names[1]");
+  EXPECT_EQ(FieldOf(Call(*profiles_, &ProfileStub::ExportProfiles, request, &response)),
+            "names[1]");
 }
 
 TEST_F(ProfileServiceTest, RefusesAnEmptyImportAndTooManyProfiles) {
@@ -91,7 +92,7 @@ TEST_F(ProfileServiceTest, RefusesBadPages) {
   v1::ListProfilesRequest request;
   v1::ListProfilesResponse response;
   const auto refusal = [&] {
-    return Summary(Call(*profiles_, &Stub::ListProfiles, request, &response));
+    return Summary(Call(*profiles_, &ProfileStub::ListProfiles, request, &response));
   };
   request.set_page_size(-1);
   EXPECT_EQ(refusal(), "INVALID_ARGUMENT PAGE_SIZE_NEGATIVE");
@@ -149,14 +150,14 @@ TEST_F(ResolvedProfileTest, IsKeptAndGot) {
 TEST_F(ResolvedProfileTest, IsListedWholeOrAsTheMaskReads) {
   v1::ListProfilesRequest request;
   v1::ListProfilesResponse response;
-  ASSERT_EQ(Summary(Call(*profiles_, &Stub::ListProfiles, request, &response)), "OK");
+  ASSERT_EQ(Summary(Call(*profiles_, &ProfileStub::ListProfiles, request, &response)), "OK");
   ASSERT_EQ(response.profiles_size(), 1);
   EXPECT_EQ(response.profiles(0).sites_size(), profile_.sites_size());
   EXPECT_EQ(response.profiles(0).binary_path(), path_);
 
   request.mutable_read_mask()->add_paths("binary_path");
   response.Clear();
-  ASSERT_EQ(Summary(Call(*profiles_, &Stub::ListProfiles, request, &response)), "OK");
+  ASSERT_EQ(Summary(Call(*profiles_, &ProfileStub::ListProfiles, request, &response)), "OK");
   EXPECT_EQ(response.profiles(0).binary_path(), path_);
   EXPECT_EQ(response.profiles(0).name(), "");
   EXPECT_EQ(response.profiles(0).sites_size(), 0);
@@ -170,11 +171,11 @@ TEST_F(ResolvedProfileTest, IsListedInPages) {
   request.set_page_size(3);
   request.mutable_read_mask()->add_paths("name");
   v1::ListProfilesResponse page;
-  ASSERT_EQ(Summary(Call(*profiles_, &Stub::ListProfiles, request, &page)), "OK");
+  ASSERT_EQ(Summary(Call(*profiles_, &ProfileStub::ListProfiles, request, &page)), "OK");
   EXPECT_EQ(page.profiles_size(), 3);
   request.set_page_token(page.next_page_token());
   page.Clear();
-  ASSERT_EQ(Summary(Call(*profiles_, &Stub::ListProfiles, request, &page)), "OK");
+  ASSERT_EQ(Summary(Call(*profiles_, &ProfileStub::ListProfiles, request, &page)), "OK");
   EXPECT_EQ(page.profiles_size(), 1);
   EXPECT_EQ(page.next_page_token(), "");
 }
@@ -182,7 +183,7 @@ TEST_F(ResolvedProfileTest, IsListedInPages) {
 TEST_F(ResolvedProfileTest, TravelsToAnotherDaemon) {
   v1::ExportProfilesRequest request;
   v1::ExportProfilesResponse exported;
-  ASSERT_EQ(Summary(Call(*profiles_, &Stub::ExportProfiles, request, &exported)), "OK");
+  ASSERT_EQ(Summary(Call(*profiles_, &ProfileStub::ExportProfiles, request, &exported)), "OK");
   ASSERT_EQ(exported.profiles_size(), 1);
   ASSERT_EQ(Summary(Delete(profile_.name())), "OK");
   EXPECT_EQ(Count(), 0U);

@@ -14,6 +14,7 @@
 
 #include "google/rpc/error_details.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "server/base/errors.h"
 #include "server/control/event_directory.h"
 #include "server/control/probe_controller.h"
 #include "server/rpc/server.h"
@@ -29,6 +30,7 @@ namespace uprobed::rpc {
 
 // Of an error's ErrorInfo; a test fails where an error has none.
 google::rpc::ErrorInfo ErrorInfoOf(const grpc::Status& status);
+using uprobed::ReasonOf;
 std::string ReasonOf(const grpc::Status& status);
 // Of its BadRequest; empty where it has none.
 std::string FieldOf(const grpc::Status& status);

@@ -7,7 +7,7 @@
 namespace uprobed::rpc {
 namespace {
 
-using Stub = v1::TelemetryService::Stub;
+using TelemetryStub = v1::TelemetryService::Stub;
 
 stream::SpanPtr MakeSpan(const std::string& path) {
   span::Span span;

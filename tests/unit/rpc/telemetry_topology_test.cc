@@ -7,7 +7,7 @@
 namespace uprobed::rpc {
 namespace {
 
-using Stub = v1::TelemetryService::Stub;
+using TelemetryStub = v1::TelemetryService::Stub;
 
 constexpr int64_t kSecond = 1'000'000'000;
 
@@ -25,7 +25,7 @@ class TopologyTest : public ServerTest {
   }
   v1::Topology Get(const v1::GetTopologyRequest& request = {}) {
     v1::Topology topology;
-    EXPECT_EQ(Summary(Call(*telemetry_, &Stub::GetTopology, request, &topology)), "OK");
+    EXPECT_EQ(Summary(Call(*telemetry_, &TelemetryStub::GetTopology, request, &topology)), "OK");
     return topology;
   }
   v1::Topology GetOf(const std::string& service) {
@@ -61,7 +61,7 @@ TEST_F(TopologyTest, TellsEdgesSeenInTheWindow) {
   v1::Topology topology;
   for (const int64_t seconds : {-1, 0}) {
     request.mutable_window()->set_seconds(seconds);
-    const grpc::Status status = Call(*telemetry_, &Stub::GetTopology, request, &topology);
+    const grpc::Status status = Call(*telemetry_, &TelemetryStub::GetTopology, request, &topology);
     EXPECT_EQ(Summary(status), "INVALID_ARGUMENT WINDOW_INVALID");
     EXPECT_EQ(FieldOf(status), "window");
   }

@@ -3,7 +3,7 @@
 namespace uprobed::rpc {
 namespace {
 
-using Stub = v1::ProbeService::Stub;
+using ProbeStub = v1::ProbeService::Stub;
 
 class WatchTest : public ServerTest {
  protected:
@@ -23,11 +23,11 @@ class WatchTest : public ServerTest {
     v1::DeleteProbeRequest request;
     request.set_name(name);
     google::protobuf::Empty response;
-    EXPECT_EQ(Summary(Call(*probes_, &Stub::DeleteProbe, request, &response)), "OK");
+    EXPECT_EQ(Summary(Call(*probes_, &ProbeStub::DeleteProbe, request, &response)), "OK");
   }
   grpc::Status Update(const v1::UpdateProbeRequest& request) {
     v1::Probe updated;
-    return Call(*probes_, &Stub::UpdateProbe, request, &updated);
+    return Call(*probes_, &ProbeStub::UpdateProbe, request, &updated);
   }
 
   std::unique_ptr<grpc::ClientContext> context_;

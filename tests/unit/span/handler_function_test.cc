@@ -21,7 +21,7 @@ std::shared_ptr<const FunctionNames> Names() {
   return names;
 }
 
-Span SpanOf(uint64_t function, uint32_t flags = 0, const std::string& target = "/orders") {
+Span SpanServedBy(uint64_t function, uint32_t flags = 0, const std::string& target = "/orders") {
   up_http_event event = ServerEvent();
   event.handler_function = function;
   event.flags |= flags;
@@ -57,7 +57,7 @@ TEST(FunctionNames, RefuseWhatIsOutOfOrderAndTooMuch) {
 }
 
 TEST(HandlerFunction, IsTheFullNameOfTheFunction) {
-  const Span span = SpanOf(0x401000);
+  const Span span = SpanServedBy(0x401000);
 
   EXPECT_EQ(span.function, "main.main.func1");
   EXPECT_FALSE(span.function_of_server);
@@ -66,30 +66,30 @@ TEST(HandlerFunction, IsTheFullNameOfTheFunction) {
 }
 
 TEST(HandlerFunction, IsTheMethodOfAMethodValue) {
-  EXPECT_EQ(SpanOf(0x401040).function, "main.(*server).orders");
+  EXPECT_EQ(SpanServedBy(0x401040).function, "main.(*server).orders");
 }
 
 TEST(HandlerFunction, IsServeMuxsOwnWhereThatServes) {
-  EXPECT_EQ(SpanOf(UP_HANDLER_NOT_FOUND).function, "net/http.NotFound");
-  EXPECT_EQ(SpanOf(UP_HANDLER_REDIRECT).function, "net/http.(*redirectHandler).ServeHTTP");
+  EXPECT_EQ(SpanServedBy(UP_HANDLER_NOT_FOUND).function, "net/http.NotFound");
+  EXPECT_EQ(SpanServedBy(UP_HANDLER_REDIRECT).function, "net/http.(*redirectHandler).ServeHTTP");
 }
 
 TEST(HandlerFunction, IsNotGuessed) {
-  EXPECT_EQ(SpanOf(0).function, "");
-  EXPECT_EQ(SpanOf(0x401004).function, "");
-  EXPECT_EQ(FindAttribute(SpanOf(0), "code.function.name"), std::nullopt);
-  EXPECT_FALSE(SpanOf(0x401004, UP_FLAG_SERVER_HANDLER).function_of_server);
+  EXPECT_EQ(SpanServedBy(0).function, "");
+  EXPECT_EQ(SpanServedBy(0x401004).function, "");
+  EXPECT_EQ(FindAttribute(SpanServedBy(0), "code.function.name"), std::nullopt);
+  EXPECT_FALSE(SpanServedBy(0x401004, UP_FLAG_SERVER_HANDLER).function_of_server);
   up_http_event event = ServerEvent();
   event.handler_function = 0x401000;
   EXPECT_EQ(Assemble(event, {}, WallClock(0)).function, "");
 }
 
 TEST(HandlerFunction, OfTheServerIsToldApartAndNotOfWhatIsForNoHandler) {
-  const Span span = SpanOf(0x401080, UP_FLAG_SERVER_HANDLER);
+  const Span span = SpanServedBy(0x401080, UP_FLAG_SERVER_HANDLER);
 
   EXPECT_EQ(span.function, "github.com/go-chi/chi/v5.(*Mux).ServeHTTP");
   EXPECT_TRUE(span.function_of_server);
-  EXPECT_EQ(SpanOf(0x401080, UP_FLAG_SERVER_HANDLER, "*").function, "");
+  EXPECT_EQ(SpanServedBy(0x401080, UP_FLAG_SERVER_HANDLER, "*").function, "");
 }
 
 TEST(HandlerFunction, IsNoClientsError) {

@@ -15,12 +15,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-mode_t ModeOf(const std::string& path) {
-  struct stat information {};
-  EXPECT_EQ(::stat(path.c_str(), &information), 0);
-  return information.st_mode & 0777U;
-}
-
 class ScopedUmask {
  public:
   explicit ScopedUmask(mode_t mask) : before_(::umask(mask)) {}

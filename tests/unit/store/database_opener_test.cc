@@ -19,31 +19,27 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr std::array<Migration, 3> kSteps = {
+constexpr std::array<Migration, 3> kOpenerSteps = {
     Migration{1, "one", "11", "CREATE TABLE one (number INTEGER NOT NULL) STRICT;"},
     Migration{2, "two", "22", "ALTER TABLE one ADD COLUMN text TEXT NOT NULL DEFAULT '';"},
     Migration{3, "three", "33", "CREATE TABLE one (number INTEGER);"}};  // fails: it is there
 
-std::span<const Migration> FirstSteps(size_t count) { return std::span(kSteps).first(count); }
+std::span<const Migration> FirstOpenerSteps(size_t count) {
+  return std::span(kOpenerSteps).first(count);
+}
 
 // Makes a database of `steps` steps with one row, closed.
 void MakeDatabase(const std::string& path, size_t steps) {
-  absl::StatusOr<OpenedDatabase> opened = OpenDatabase(path, FirstSteps(steps), kNow);
+  absl::StatusOr<OpenedDatabase> opened = OpenDatabase(path, FirstOpenerSteps(steps), kNow);
   ASSERT_TRUE(opened.ok()) << opened.status();
   ASSERT_TRUE(opened->database.ExecuteScript("INSERT INTO one (number) VALUES (42)").ok());
-}
-
-mode_t ModeOf(const std::string& path) {
-  struct stat information {};
-  EXPECT_EQ(::stat(path.c_str(), &information), 0);
-  return information.st_mode & 0777U;
 }
 
 TEST(OpenDatabase, MakesADurableConfiguredPrivateDatabase) {
   const TempDir directory;
   const std::string path = directory.Path("state.db");
 
-  absl::StatusOr<OpenedDatabase> opened = OpenDatabase(path, FirstSteps(2), kNow);
+  absl::StatusOr<OpenedDatabase> opened = OpenDatabase(path, FirstOpenerSteps(2), kNow);
 
   ASSERT_TRUE(opened.ok()) << opened.status();
   Database& database = opened->database;
@@ -65,7 +61,7 @@ TEST(OpenDatabase, BacksUpAnOlderSchemaBeforeItMigrates) {
   const std::string path = directory.Path("state.db");
   MakeDatabase(path, 1);
 
-  absl::StatusOr<OpenedDatabase> opened = OpenDatabase(path, FirstSteps(2), kNow);
+  absl::StatusOr<OpenedDatabase> opened = OpenDatabase(path, FirstOpenerSteps(2), kNow);
 
   ASSERT_TRUE(opened.ok()) << opened.status();
   EXPECT_EQ(*opened->database.Integer("SELECT number FROM one WHERE text = ''"), 42);
@@ -81,7 +77,7 @@ TEST(OpenDatabase, BacksUpNothingWhereNothingChanges) {
   const TempDir directory;
   MakeDatabase(directory.Path("state.db"), 2);
 
-  ASSERT_TRUE(OpenDatabase(directory.Path("state.db"), FirstSteps(2), kNow).ok());
+  ASSERT_TRUE(OpenDatabase(directory.Path("state.db"), FirstOpenerSteps(2), kNow).ok());
 
   EXPECT_EQ(directory.Listing(), "state.db");
 }
@@ -91,16 +87,16 @@ TEST(OpenDatabase, KeepsDataAndSchemaWhereAMigrationFails) {
   const std::string path = directory.Path("state.db");
   MakeDatabase(path, 2);
 
-  const auto failed = OpenDatabase(path, kSteps, kNow);
+  const auto failed = OpenDatabase(path, kOpenerSteps, kNow);
   // Left behind by an attempt that was interrupted: it must not stop the next one.
   WriteFile(path + ".v2.bak.tmp", "unfinished");
-  const auto failed_again = OpenDatabase(path, kSteps, kNow);
+  const auto failed_again = OpenDatabase(path, kOpenerSteps, kNow);
 
   EXPECT_EQ(failed.status().code(), absl::StatusCode::kInternal);
   EXPECT_THAT(MessageOf(failed.status()), HasSubstr("0003_three"));
   EXPECT_EQ(MessageOf(failed_again.status()), MessageOf(failed.status()));
   EXPECT_EQ(directory.Listing(), "state.db state.db.v2.bak");
-  absl::StatusOr<OpenedDatabase> former = OpenDatabase(path, FirstSteps(2), kNow);
+  absl::StatusOr<OpenedDatabase> former = OpenDatabase(path, FirstOpenerSteps(2), kNow);
   ASSERT_TRUE(former.ok()) << former.status();
   EXPECT_EQ(*former->database.Integer("SELECT number FROM one"), 42);
 }
@@ -112,7 +108,7 @@ TEST(OpenDatabase, RefusesANewerSchemaAndLeavesTheFileAsItIs) {
   ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
   const std::string before = ReadFile(path);
 
-  const auto opened = OpenDatabase(path, FirstSteps(1), kNow);
+  const auto opened = OpenDatabase(path, FirstOpenerSteps(1), kNow);
 
   EXPECT_EQ(opened.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(ReasonOf(opened.status()), "STORE_NEWER_SCHEMA");
@@ -129,7 +125,7 @@ TEST(OpenDatabase, RefusesTheDatabaseOfAnotherProgramAndLeavesItAsItIs) {
   ASSERT_EQ(::chmod(path.c_str(), 0644), 0);
   const std::string before = ReadFile(path);
 
-  const auto opened = OpenDatabase(path, FirstSteps(1), kNow);
+  const auto opened = OpenDatabase(path, FirstOpenerSteps(1), kNow);
 
   EXPECT_EQ(opened.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(ReasonOf(opened.status()), "STORE_FOREIGN");
@@ -144,7 +140,7 @@ TEST(OpenDatabase, SetsAsideTheRemainsOfADatabase) {
   const std::string path = directory.Path("state.db");
   WriteFile(path, "SQLite format 3");
 
-  absl::StatusOr<OpenedDatabase> opened = OpenDatabase(path, FirstSteps(1), kNow);
+  absl::StatusOr<OpenedDatabase> opened = OpenDatabase(path, FirstOpenerSteps(1), kNow);
 
   ASSERT_TRUE(opened.ok()) << opened.status();
   EXPECT_EQ(opened->quarantined, path + ".corrupt-1700000000");
@@ -162,7 +158,7 @@ TEST(OpenDatabase, SetsAsideADatabaseWithADamagedPage) {
   content.replace(4096, content.size() - 4096, content.size() - 4096, '\xff');
   WriteFile(path, content);
 
-  absl::StatusOr<OpenedDatabase> opened = OpenDatabase(path, FirstSteps(1), kNow);
+  absl::StatusOr<OpenedDatabase> opened = OpenDatabase(path, FirstOpenerSteps(1), kNow);
 
   ASSERT_TRUE(opened.ok()) << opened.status();
   EXPECT_EQ(opened->quarantined, path + ".corrupt-1700000000");
@@ -174,7 +170,7 @@ TEST(OpenDatabase, FinishesADatabaseWhoseCreationWasInterrupted) {
   const std::string path = directory.Path("state.db");
   RunSql(path, "PRAGMA application_id = " + std::to_string(kApplicationId));
 
-  absl::StatusOr<OpenedDatabase> opened = OpenDatabase(path, FirstSteps(2), kNow);
+  absl::StatusOr<OpenedDatabase> opened = OpenDatabase(path, FirstOpenerSteps(2), kNow);
 
   ASSERT_TRUE(opened.ok()) << opened.status();
   EXPECT_EQ(opened->quarantined, "");
@@ -185,7 +181,7 @@ TEST(OpenDatabase, FinishesADatabaseWhoseCreationWasInterrupted) {
 TEST(OpenDatabase, RefusesAPathWithoutDirectory) {
   const TempDir directory;
 
-  const auto opened = OpenDatabase(directory.Path("none/state.db"), FirstSteps(1), kNow);
+  const auto opened = OpenDatabase(directory.Path("none/state.db"), FirstOpenerSteps(1), kNow);
 
   EXPECT_EQ(ReasonOf(opened.status()), "STORE_DIRECTORY_MISSING");
   EXPECT_EQ(directory.Listing(), "");

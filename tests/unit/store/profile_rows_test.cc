@@ -212,12 +212,12 @@ TEST(ProfileRows, ReplaceVerdictsAlone) {
   EXPECT_EQ(**ReadProfile(database, ProfileId('a')), wanted);
 }
 
-struct Damage {
+struct ProfileDamage {
   std::string sql;
   std::string row;  // as the error names it
 };
 
-class DamagedProfileRows : public ::testing::TestWithParam<Damage> {};
+class DamagedProfileRows : public ::testing::TestWithParam<ProfileDamage> {};
 
 TEST_P(DamagedProfileRows, AreRefusedByName) {
   Database database = OpenSchema();
@@ -234,36 +234,39 @@ TEST_P(DamagedProfileRows, AreRefusedByName) {
 INSTANTIATE_TEST_SUITE_P(
     All, DamagedProfileRows,
     ::testing::Values(
-        Damage{"UPDATE profiles SET symbol_source = 'rumour'", "profiles/aaaa"},
-        Damage{"UPDATE profiles SET map_kind = ''", "profiles/aaaa"},
-        Damage{"UPDATE profiles SET resolver_revision = 4294967296", "profiles/aaaa"},
-        Damage{"UPDATE profile_sites SET kind = 'x' WHERE position = 1", "profile_sites 1 of"},
-        Damage{"UPDATE profile_sites SET cost = 'x' WHERE position = 0", "profile_sites 0 of"},
-        Damage{"UPDATE profile_sites SET condition = 65536", "profile_sites 0 of"},
-        Damage{"UPDATE profile_sites SET function_offset = -1", "profile_sites 0 of"},
-        Damage{"DELETE FROM profile_sites WHERE position = 0", "profile_sites 1 of"},
-        Damage{"DELETE FROM profile_sites", "profile_site_arguments 0.0 of"},
-        Damage{"DELETE FROM profile_site_arguments WHERE position = 0",
-               "profile_site_arguments 0.1 of"},
-        Damage{"UPDATE profile_site_arguments SET stack_offset = 2147483648 WHERE position = 1",
-               "profile_site_arguments 0.1 of"},
-        Damage{"UPDATE profile_fields SET byte_offset = 4294967296 WHERE name LIKE '%URL'",
-               "profile_fields net/http.Request.URL of"},
-        Damage{"UPDATE profile_fields SET source = 'x' WHERE name LIKE '%URL'",
-               "profile_fields net/http.Request.URL of"},
-        Damage{"UPDATE profile_field_evidence SET source = 'x' WHERE name LIKE '%URL'",
-               "profile_field_evidence net/http.Request.URL.0 of"},
-        Damage{"UPDATE profile_field_evidence SET byte_offset = -1 WHERE name LIKE '%URL'",
-               "profile_field_evidence net/http.Request.URL.0 of"},
-        Damage{"DELETE FROM profile_field_evidence WHERE position = 0",
-               "profile_field_evidence net/http.response.status.1 of"},
-        Damage{"UPDATE profile_field_verdicts SET verdict = 'x' WHERE name LIKE '%Method'",
-               "profile_field_verdicts net/http.Request.Method of"},
-        Damage{"DELETE FROM profile_fields WHERE name LIKE '%URL'",
-               "profile_field_evidence net/http.Request.URL.0 of"},
-        Damage{"UPDATE profile_absences SET instrumentation = 'x' WHERE position = 1",
-               "profile_absences 1 of"},
-        Damage{"DELETE FROM profile_absences WHERE position = 0", "profile_absences 1 of"}));
+        ProfileDamage{"UPDATE profiles SET symbol_source = 'rumour'", "profiles/aaaa"},
+        ProfileDamage{"UPDATE profiles SET map_kind = ''", "profiles/aaaa"},
+        ProfileDamage{"UPDATE profiles SET resolver_revision = 4294967296", "profiles/aaaa"},
+        ProfileDamage{"UPDATE profile_sites SET kind = 'x' WHERE position = 1",
+                      "profile_sites 1 of"},
+        ProfileDamage{"UPDATE profile_sites SET cost = 'x' WHERE position = 0",
+                      "profile_sites 0 of"},
+        ProfileDamage{"UPDATE profile_sites SET condition = 65536", "profile_sites 0 of"},
+        ProfileDamage{"UPDATE profile_sites SET function_offset = -1", "profile_sites 0 of"},
+        ProfileDamage{"DELETE FROM profile_sites WHERE position = 0", "profile_sites 1 of"},
+        ProfileDamage{"DELETE FROM profile_sites", "profile_site_arguments 0.0 of"},
+        ProfileDamage{"DELETE FROM profile_site_arguments WHERE position = 0",
+                      "profile_site_arguments 0.1 of"},
+        ProfileDamage{
+            "UPDATE profile_site_arguments SET stack_offset = 2147483648 WHERE position = 1",
+            "profile_site_arguments 0.1 of"},
+        ProfileDamage{"UPDATE profile_fields SET byte_offset = 4294967296 WHERE name LIKE '%URL'",
+                      "profile_fields net/http.Request.URL of"},
+        ProfileDamage{"UPDATE profile_fields SET source = 'x' WHERE name LIKE '%URL'",
+                      "profile_fields net/http.Request.URL of"},
+        ProfileDamage{"UPDATE profile_field_evidence SET source = 'x' WHERE name LIKE '%URL'",
+                      "profile_field_evidence net/http.Request.URL.0 of"},
+        ProfileDamage{"UPDATE profile_field_evidence SET byte_offset = -1 WHERE name LIKE '%URL'",
+                      "profile_field_evidence net/http.Request.URL.0 of"},
+        ProfileDamage{"DELETE FROM profile_field_evidence WHERE position = 0",
+                      "profile_field_evidence net/http.response.status.1 of"},
+        ProfileDamage{"UPDATE profile_field_verdicts SET verdict = 'x' WHERE name LIKE '%Method'",
+                      "profile_field_verdicts net/http.Request.Method of"},
+        ProfileDamage{"DELETE FROM profile_fields WHERE name LIKE '%URL'",
+                      "profile_field_evidence net/http.Request.URL.0 of"},
+        ProfileDamage{"UPDATE profile_absences SET instrumentation = 'x' WHERE position = 1",
+                      "profile_absences 1 of"},
+        ProfileDamage{"DELETE FROM profile_absences WHERE position = 0", "profile_absences 1 of"}));
 
 TEST(ArgumentKindName, IsStable) {
   using Kind = profile::ArgumentLocation::Kind;

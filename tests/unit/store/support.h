@@ -1,6 +1,8 @@
 #ifndef UPROBED_TESTS_UNIT_STORE_SUPPORT_H_
 #define UPROBED_TESTS_UNIT_STORE_SUPPORT_H_
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
@@ -51,6 +53,12 @@ std::string ReadFile(const std::string& path);
 void WriteFile(const std::string& path, std::string_view content);
 
 std::string MessageOf(const absl::Status& status);
+
+inline mode_t ModeOf(const std::string& path) {
+  struct stat information {};
+  EXPECT_EQ(::stat(path.c_str(), &information), 0);
+  return information.st_mode & 0777U;
+}
 
 }  // namespace uprobed::store
 

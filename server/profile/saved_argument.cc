@@ -1,5 +1,7 @@
-#include "server/profile/saved_receiver.h"
+#include "server/profile/saved_argument.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <vector>
 
@@ -10,7 +12,7 @@ namespace uprobed::profile {
 namespace {
 
 constexpr int32_t kSavedWordBytes = 8;
-// Longer ways from the stack check to where the receiver is saved have not been seen.
+// Longer ways from the stack check to where arguments are saved have not been seen.
 constexpr size_t kMaxBeforeSaving = 64;
 
 int32_t SignedAt(const std::vector<uint8_t>& bytes, size_t index) {
@@ -59,12 +61,19 @@ std::optional<int32_t> FrameSize(const elf::Instruction& instruction) {
   return std::nullopt;
 }
 
+// The registers of the first words, as instructions have them: rax, rbx, rcx, rdi; x0 to x3.
+constexpr std::array<int, 4> kArgumentRegisters = {0, 3, 1, 7};
+
+int RegisterOf(size_t word, CallAbi abi) {
+  return abi == CallAbi::kArm64Registers ? static_cast<int>(word) : kArgumentRegisters.at(word);
+}
+
 // Where a register that was an argument is put away on every way from `start`, before anything is
 // called: on arm64 an inlined sync.Mutex.Lock may come before, which has ways of its own.
-std::optional<size_t> SavingNode(const ControlFlow& flow, size_t start, CallAbi abi) {
+std::optional<size_t> SavingNode(const ControlFlow& flow, size_t start, CallAbi abi, size_t word) {
   for (size_t node = start; node < flow.size() && node - start < kMaxBeforeSaving; ++node) {
     const std::optional<SavedRegister> store = SavedBy(flow.at(node), abi);
-    if (!store || store->number != 0) continue;
+    if (!store || store->number != RegisterOf(word, abi)) continue;
     const NodeSet before = flow.ReachableFrom(
         {start}, [node](ControlFlow::Edge edge) { return edge.to == node || edge.from == node; });
     for (size_t other = 0; other < flow.size(); ++other) {
@@ -73,15 +82,16 @@ std::optional<size_t> SavingNode(const ControlFlow& flow, size_t start, CallAbi 
       const bool stays = instruction.flow == elf::Flow::kNext ||
                          instruction.flow == elf::Flow::kConditional ||
                          instruction.flow == elf::Flow::kJump;
-      if (!stays || !KeepsFirstWords(instruction, abi, 2)) return std::nullopt;
+      if (!stays || !KeepsFirstWords(instruction, abi, std::max<size_t>(word + 1, 2)))
+        return std::nullopt;
     }
     return node;
   }
   return std::nullopt;
 }
 
-// How far above the stack pointer the caller has put the receiver.
-std::optional<int32_t> ReceiverOnStack(const ControlFlow& flow, size_t start) {
+// How far above the stack pointer the caller has put its first argument.
+std::optional<int32_t> ArgumentsOnStack(const ControlFlow& flow, size_t start) {
   for (size_t node = start; node < flow.size() && node - start < kMaxBeforeSaving; ++node) {
     if (flow.at(node).flow != elf::Flow::kNext) return std::nullopt;
     const std::optional<int32_t> frame = FrameSize(flow.at(node));
@@ -92,15 +102,20 @@ std::optional<int32_t> ReceiverOnStack(const ControlFlow& flow, size_t start) {
 
 }  // namespace
 
-std::optional<int32_t> SavedReceiver(const ControlFlow& flow, CallAbi abi) {
+std::optional<int32_t> SavedArgument(const ControlFlow& flow, CallAbi abi, size_t word) {
+  if (word >= kArgumentRegisters.size()) return std::nullopt;
   const std::optional<size_t> prologue = NodeInPrologue(flow, abi);
   if (!prologue) return std::nullopt;
   // The push of rbp has one successor; of the stack check, one goes for more stack.
   const size_t start = flow.at(*prologue).flow == elf::Flow::kConditional
                            ? flow.FallThrough(*prologue)
                            : *prologue + 1;
-  if (abi == CallAbi::kAmd64Stack) return ReceiverOnStack(flow, start);
-  const std::optional<size_t> saving = SavingNode(flow, start, abi);
+  if (abi == CallAbi::kAmd64Stack) {
+    const std::optional<int32_t> first = ArgumentsOnStack(flow, start);
+    if (!first) return std::nullopt;
+    return *first + static_cast<int32_t>(word) * kSavedWordBytes;
+  }
+  const std::optional<size_t> saving = SavingNode(flow, start, abi, word);
   if (!saving) return std::nullopt;
   const int32_t offset = SavedBy(flow.at(*saving), abi)->offset;
   if (offset < 0 || offset % kSavedWordBytes != 0) return std::nullopt;

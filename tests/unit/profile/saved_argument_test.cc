@@ -1,4 +1,4 @@
-#include "server/profile/saved_receiver.h"
+#include "server/profile/saved_argument.h"
 
 #include <gtest/gtest.h>
 
@@ -15,7 +15,7 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 
-constexpr uint64_t kEntry = 0x1000;
+constexpr uint64_t kStepsBegin = 0x1000;
 constexpr uint64_t kMoreStack = 0x8000;
 
 struct Step {
@@ -26,8 +26,9 @@ struct Step {
   int target = -1;  // the number of another step; of a call, any stands for runtime.morestack
 };
 
-absl::StatusOr<ControlFlow> FlowOf(elf::Architecture architecture, const std::vector<Step>& steps) {
-  std::vector<uint64_t> addresses = {kEntry};
+absl::StatusOr<ControlFlow> FlowOfSteps(elf::Architecture architecture,
+                                        const std::vector<Step>& steps) {
+  std::vector<uint64_t> addresses = {kStepsBegin};
   for (const Step& step : steps) addresses.push_back(addresses.back() + step.bytes.size());
   std::vector<elf::Instruction> code;
   for (size_t i = 0; i < steps.size(); ++i) {
@@ -53,7 +54,7 @@ absl::StatusOr<ControlFlow> FlowOf(elf::Architecture architecture, const std::ve
 }
 
 // A function with a stack check before `body` and the way to more stack behind it.
-std::optional<int32_t> Saved(CallAbi abi, const std::vector<Step>& body) {
+std::optional<int32_t> Saved(CallAbi abi, const std::vector<Step>& body, size_t word = 0) {
   const bool arm64 = abi == CallAbi::kArm64Registers;
   const int grow = static_cast<int>(body.size()) + 3;
   std::vector<Step> steps;
@@ -69,62 +70,76 @@ std::optional<int32_t> Saved(CallAbi abi, const std::vector<Step>& body) {
   steps.push_back(
       {arm64 ? Bytes{0, 0, 0, 0x94} : Bytes{0xe8, 0, 0, 0, 0}, "call", elf::Flow::kCall, {}, 0});
   steps.push_back({arm64 ? Bytes{0, 0, 0, 0x14} : Bytes{0xeb, 0}, "jump", elf::Flow::kJump, {}, 0});
-  const auto flow = FlowOf(arm64 ? elf::Architecture::kArm64 : elf::Architecture::kAmd64, steps);
+  const auto flow =
+      FlowOfSteps(arm64 ? elf::Architecture::kArm64 : elf::Architecture::kAmd64, steps);
   EXPECT_TRUE(flow.ok()) << flow.status();
-  return flow.ok() ? SavedReceiver(*flow, abi) : std::nullopt;
+  return flow.ok() ? SavedArgument(*flow, abi, word) : std::nullopt;
 }
 
-const Step kFrame{{0x48, 0x83, 0xec, 0x38}, "sub rsp, 0x38", elf::Flow::kNext, {"rsp"}};
+const Step kMakeFrame{{0x48, 0x83, 0xec, 0x38}, "sub rsp, 0x38", elf::Flow::kNext, {"rsp"}};
 const Step kPutAwayAx{{0x48, 0x89, 0x44, 0x24, 0x40}, "mov [rsp + 0x40], rax"};
 const Step kPutAwayBx{{0x48, 0x89, 0x5c, 0x24, 0x48}, "mov [rsp + 0x48], rbx"};
 
-TEST(SavedReceiver, IsWhereTheFirstRegisterIsPutAway) {
-  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kFrame, kPutAwayAx}), 0x40);
-  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kFrame, kPutAwayBx, kPutAwayAx}), 0x40);
+TEST(SavedArgument, IsWhereTheFirstRegisterIsPutAway) {
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kMakeFrame, kPutAwayAx}), 0x40);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kMakeFrame, kPutAwayBx, kPutAwayAx}), 0x40);
 }
 
-TEST(SavedReceiver, MayBeFarFromTheStackPointer) {
+TEST(SavedArgument, MayBeAnyOfTheFirstFourWords) {
+  const Step di{{0x48, 0x89, 0x7c, 0x24, 0x58}, "mov [rsp + 0x58], rdi"};
+  const std::vector<Step> body = {kMakeFrame, kPutAwayAx, kPutAwayBx, di};
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, body, 1), 0x48);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, body, 2), std::nullopt);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, body, 3), 0x58);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, body, 4), std::nullopt);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Stack, {kMakeFrame}, 2), 0x38 + 8 + 16);
+  const Step x2{{0xe2, 0x2b, 0, 0xf9}, "str x2, [sp, #80]"};
+  EXPECT_EQ(Saved(CallAbi::kArm64Registers, {x2}, 2), 80);
+  EXPECT_EQ(Saved(CallAbi::kArm64Registers, {x2}, 1), std::nullopt);
+}
+
+TEST(SavedArgument, MayBeFarFromTheStackPointer) {
   const Step far{{0x48, 0x89, 0x84, 0x24, 0xa0, 1, 0, 0}, "mov [rsp + 0x1a0], rax"};
-  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kFrame, far}), 0x1a0);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kMakeFrame, far}), 0x1a0);
 }
 
-TEST(SavedReceiver, IsNoneWhereOnlyOthersArePutAway) {
+TEST(SavedArgument, IsNoneWhereOnlyOthersArePutAway) {
   const Step r8{{0x4c, 0x89, 0x44, 0x24, 0x40}, "mov [rsp + 0x40], r8"};
   const Step half{{0x89, 0x44, 0x24, 0x40}, "mov [rsp + 0x40], eax"};
-  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kFrame}), std::nullopt);
-  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kFrame, kPutAwayBx}), std::nullopt);
-  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kFrame, r8}), std::nullopt);
-  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kFrame, half}), std::nullopt);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kMakeFrame}), std::nullopt);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kMakeFrame, kPutAwayBx}), std::nullopt);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kMakeFrame, r8}), std::nullopt);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kMakeFrame, half}), std::nullopt);
 }
 
-TEST(SavedReceiver, IsNoneWhereTheRegisterHasBecomeAnothers) {
+TEST(SavedArgument, IsNoneWhereTheRegisterHasBecomeAnothers) {
   const Step lost{{0x48, 0x8b, 0x00}, "mov rax, [rax]", elf::Flow::kNext, {"rax"}};
-  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kFrame, lost, kPutAwayAx}), std::nullopt);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kMakeFrame, lost, kPutAwayAx}), std::nullopt);
 }
 
-TEST(SavedReceiver, IsNoneWhereThePlaceIsWrittenAgain) {
+TEST(SavedArgument, IsNoneWhereThePlaceIsWrittenAgain) {
   const Step other{{0x48, 0x89, 0x4c, 0x24, 0x40}, "mov [rsp + 0x40], rcx"};
-  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kFrame, kPutAwayAx, other}), std::nullopt);
-  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kFrame, kPutAwayAx, kPutAwayBx}), 0x40);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kMakeFrame, kPutAwayAx, other}), std::nullopt);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kMakeFrame, kPutAwayAx, kPutAwayBx}), 0x40);
 }
 
-TEST(SavedReceiver, IsNoneBetweenTwoWords) {
+TEST(SavedArgument, IsNoneBetweenTwoWords) {
   const Step odd{{0x48, 0x89, 0x44, 0x24, 0x41}, "mov [rsp + 0x41], rax"};
   const Step below{{0x48, 0x89, 0x44, 0x24, 0xf8}, "mov [rsp - 8], rax"};
-  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kFrame, odd}), std::nullopt);
-  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kFrame, below}), std::nullopt);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kMakeFrame, odd}), std::nullopt);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kMakeFrame, below}), std::nullopt);
 }
 
-TEST(SavedReceiver, OnTheStackIsBehindTheFrameAndTheReturnAddress) {
+TEST(SavedArgument, OnTheStackIsBehindTheFrameAndTheReturnAddress) {
   const Step large{{0x48, 0x81, 0xec, 0x90, 1, 0, 0}, "sub rsp, 0x190", elf::Flow::kNext, {"rsp"}};
   const Step added{{0x48, 0x83, 0xc4, 0x80}, "add rsp, -0x80", elf::Flow::kNext, {"rsp"}};
-  EXPECT_EQ(Saved(CallAbi::kAmd64Stack, {kFrame}), 0x38 + 8);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Stack, {kMakeFrame}), 0x38 + 8);
   EXPECT_EQ(Saved(CallAbi::kAmd64Stack, {large}), 0x190 + 8);
   EXPECT_EQ(Saved(CallAbi::kAmd64Stack, {added}), 0x80 + 8);
   EXPECT_EQ(Saved(CallAbi::kAmd64Stack, {kPutAwayAx}), std::nullopt);
 }
 
-TEST(SavedReceiver, OfArm64IsWhereX0IsPutAway) {
+TEST(SavedArgument, OfArm64IsWhereX0IsPutAway) {
   const Step x0{{0xe0, 0x2b, 0, 0xf9}, "str x0, [sp, #80]"};
   const Step x1{{0xe1, 0x2b, 0, 0xf9}, "str x1, [sp, #80]"};
   const Step at_x1{{0x20, 0x28, 0, 0xf9}, "str x0, [x1, #80]"};
@@ -139,29 +154,29 @@ std::vector<Step> Branch(const Step& skipped) {
   return {{{0x74, 0x05}, "je", elf::Flow::kConditional, {}, 4}, skipped};
 }
 
-TEST(SavedReceiver, MayBePutAwayBehindABranch) {
+TEST(SavedArgument, MayBePutAwayBehindABranch) {
   const Step nop{{0x90}, "nop"};
   std::vector<Step> body = Branch(nop);
   body.push_back(kPutAwayAx);
   EXPECT_EQ(Saved(CallAbi::kAmd64Registers, body), 0x40);
 }
 
-TEST(SavedReceiver, IsNoneWhereOneWayLeadsPastIt) {
+TEST(SavedArgument, IsNoneWhereOneWayLeadsPastIt) {
   std::vector<Step> body = Branch(kPutAwayAx);
   body.push_back({{0x90}, "nop"});
   EXPECT_EQ(Saved(CallAbi::kAmd64Registers, body), std::nullopt);
 }
 
-TEST(SavedReceiver, IsNoneWhereOneWayLosesTheRegister) {
+TEST(SavedArgument, IsNoneWhereOneWayLosesTheRegister) {
   std::vector<Step> body =
       Branch({{0x48, 0x8b, 0x00}, "mov rax, [rax]", elf::Flow::kNext, {"rax"}});
   body.push_back(kPutAwayAx);
   EXPECT_EQ(Saved(CallAbi::kAmd64Registers, body), std::nullopt);
 }
 
-TEST(SavedReceiver, IsNoneWhereSomethingIsCalledBefore) {
+TEST(SavedArgument, IsNoneWhereSomethingIsCalledBefore) {
   const Step call{{0xe8, 0, 0, 0, 0}, "call", elf::Flow::kCall, {}, 0};
-  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kFrame, call, kPutAwayAx}), std::nullopt);
+  EXPECT_EQ(Saved(CallAbi::kAmd64Registers, {kMakeFrame, call, kPutAwayAx}), std::nullopt);
 }
 
 }  // namespace
