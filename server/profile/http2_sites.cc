@@ -89,7 +89,7 @@ std::optional<size_t> LastJumpWithMade(const ControlFlow& flow, CallAbi abi) {
   const std::vector<size_t> made = flow.CallsTo(kNewObject);
   const std::vector<size_t> handed_on = IndirectCalls(flow);
   if (abi == CallAbi::kAmd64Stack || made.size() != 1 || handed_on.size() != 1) return std::nullopt;
-  const std::vector<size_t> behind = flow.successors(made.front());
+  const std::vector<size_t>& behind = flow.successors(made.front());
   const NodeSet after = flow.ReachableFrom(behind);
   const NodeSet before = flow.Reaching(handed_on);
   std::optional<size_t> last;
