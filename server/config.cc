@@ -45,6 +45,10 @@ void AddOptions(CLI::App& app, Config& config) {
       ->envname("UPROBED_RING_BYTES")
       ->check(CheckRingBytes)
       ->capture_default_str();
+  app.add_option("--span-delay-ms", config.span_delay_ms,
+                 "How long a span may wait for others before all are read at once")
+      ->check(CLI::Range(0U, 1000U))
+      ->capture_default_str();
   app.add_option("--max-series", config.max_series, "Time series per metric family at most")
       ->check(CLI::Range(1U, 1000000U))
       ->capture_default_str();

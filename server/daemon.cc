@@ -64,9 +64,9 @@ Daemon::Daemon(Config config, UniqueFd lock, std::unique_ptr<store::Store> store
           [this] { eventless_requests_.Collect(); })),
       eventless_requests_(backend_, directory_, *http_metrics_),
       event_loop_(
-          backend_, directory_,
-          [this](const std::shared_ptr<const span::Span>& span) { OnSpan(span); },
-          [this](uint64_t now_ns) { OnTick(now_ns); }),
+          backend_, directory_, [this](const span::Span& span) { OnSpan(span); },
+          [this](uint64_t now_ns) { OnTick(now_ns); },
+          std::chrono::milliseconds(config_.span_delay_ms)),
       controller_(*store_, catalog_, backend_, directory_,
                   {.boot_id = control::ReadBootId("/proc"),
                    .on_service =
@@ -134,13 +134,14 @@ std::vector<std::shared_ptr<prometheus::Collectable>> Daemon::AllMetrics() const
   return {http_metrics_, edge_metrics_, self_metrics_};
 }
 
-void Daemon::OnSpan(const std::shared_ptr<const span::Span>& span) {
-  http_metrics_->Record(*span);
-  topology_.Add(*span, static_cast<int64_t>(MonotonicNanosNow()));
+void Daemon::OnSpan(const span::Span& span) {
+  http_metrics_->Record(span);
+  topology_.Add(span, static_cast<int64_t>(MonotonicNanosNow()));
   hub_.Publish(span);
 }
 
 void Daemon::OnTick(uint64_t now_ns) {
+  hub_.Flush();
   topology_.Advance(static_cast<int64_t>(now_ns));
   edge_metrics_->Advance(static_cast<int64_t>(now_ns));
   // Before the slots and processes that they are of can be others.

@@ -21,6 +21,7 @@
 #include "server/metrics/http_metrics.h"
 #include "server/metrics/self_metrics.h"
 #include "server/probe/libbpf_backend.h"
+#include "server/rpc/encode_span.h"
 #include "server/rpc/server.h"
 #include "server/span/topology.h"
 #include "server/store/store.h"
@@ -49,7 +50,7 @@ class Daemon {
   absl::Status StartServer();
   absl::Status StartExporter();
   std::vector<std::shared_ptr<prometheus::Collectable>> AllMetrics() const;
-  void OnSpan(const std::shared_ptr<const span::Span>& span);
+  void OnSpan(const span::Span& span);
   void OnTick(uint64_t now_ns);
   control::NodeSources MakeNodeSources() const;
   metrics::SelfMetricsSources MakeMetricsSources();
@@ -65,7 +66,7 @@ class Daemon {
   control::EventDirectory directory_;
   const std::shared_ptr<metrics::EdgeMetrics> edge_metrics_;
   span::Topology topology_;
-  stream::SpanHub hub_;
+  stream::SpanHub hub_{rpc::EncodeSpan};
   const std::shared_ptr<metrics::HttpMetrics> http_metrics_;
   EventlessRequests eventless_requests_;
   uint64_t eventless_read_ns_ = 0;  // of the event loop's thread

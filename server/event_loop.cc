@@ -4,25 +4,25 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
-#include <optional>
-#include <utility>
 
+#include "server/base/clock.h"
 #include "server/base/errors.h"
-#include "server/span/assembler.h"
-#include "server/span/decode.h"
-#include "server/span/trace_state.h"
 
 namespace uprobed {
 namespace {
 
-// The longest that a record waits while too few are there for the kernel to wake the reader.
-constexpr std::chrono::milliseconds kPollTimeout(50);
+// While spans came a short time ago, others may wait for what follows from them (span::Topology)
+// and for their batch to be told; a machine on which nothing happens is left in peace.
+constexpr std::chrono::milliseconds kBusyTick(100);
+constexpr std::chrono::milliseconds kIdleTick(2000);
+constexpr uint64_t kBusyForNs = 15'000'000'000;
 constexpr uint64_t kMaintenancePeriodNs = 10'000'000'000;
 
 }  // namespace
 
 absl::Status EventLoop::Start() {
-  ASSIGN_OR_RETURN(reader_, backend_.OpenEvents([this](auto record) { OnRecord(record); }));
+  ASSIGN_OR_RETURN(reader_,
+                   backend_.OpenEvents([this](auto record) { pipeline_.OnRecord(record); }));
   thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
   return absl::OkStatus();
 }
@@ -30,55 +30,35 @@ absl::Status EventLoop::Start() {
 void EventLoop::Stop() {
   if (!thread_.joinable()) return;
   thread_.request_stop();
+  reader_->Wake();
   thread_.join();
-}
-
-metrics::EventLoopStats EventLoop::stats() const {
-  return {.events = events_.load(std::memory_order_relaxed),
-          .decode_errors = decode_errors_.load(std::memory_order_relaxed),
-          .unknown_slots = unknown_slots_.load(std::memory_order_relaxed)};
 }
 
 void EventLoop::Run(const std::stop_token& stop) {
   pthread_setname_np(pthread_self(), "event-loop");
+  uint64_t busy_until_ns = 0;
   while (!stop.stop_requested()) {
-    if (const absl::Status status = reader_->Poll(kPollTimeout); !status.ok()) {
-      spdlog::error("no more spans: {}", MessageOf(status));
+    const bool busy = MonotonicNanosNow() < busy_until_ns;
+    const absl::StatusOr<size_t> delivered =
+        reader_->Poll({.timeout = busy ? kBusyTick : kIdleTick, .gather = gather_});
+    if (!delivered.ok()) {
+      spdlog::error("no more spans: {}", MessageOf(delivered.status()));
       return;
     }
     const uint64_t now_ns = MonotonicNanosNow();
+    if (*delivered > 0) busy_until_ns = now_ns + kBusyForNs;
     if (on_tick_) on_tick_(now_ns);
     Maintain(now_ns);
   }
-  if (const absl::Status status = reader_->Drain(); !status.ok()) {
-    spdlog::error("the last spans are lost: {}", MessageOf(status));
+  if (const auto delivered = reader_->Drain(); !delivered.ok()) {
+    spdlog::error("the last spans are lost: {}", MessageOf(delivered.status()));
   }
-}
-
-void EventLoop::OnRecord(std::span<const std::byte> record) {
-  events_.fetch_add(1, std::memory_order_relaxed);
-  absl::StatusOr<up_http_event> event = span::DecodeHttpEvent(record);
-  if (!event.ok()) {
-    decode_errors_.fetch_add(1, std::memory_order_relaxed);
-    return;
-  }
-  const std::optional<span::EventSource> source =
-      directory_.Find(event->slot, event->tgid, event->end_ns);
-  if (!source.has_value()) {
-    unknown_slots_.fetch_add(1, std::memory_order_relaxed);
-    return;
-  }
-  directory_.Check(*event);
-  span::Span span = span::Assemble(*event, *source, clock_);
-  if (const auto state = span::TraceStateOf(record)) span::AddTraceState(*state, span);
-  on_span_(std::make_shared<const span::Span>(std::move(span)));
-  directory_.CountSpan(event->slot);
 }
 
 void EventLoop::Maintain(uint64_t now_ns) {
   if (now_ns - maintained_ns_ < kMaintenancePeriodNs) return;
   maintained_ns_ = now_ns;
-  clock_.Refresh();
+  pipeline_.RefreshClock();
   directory_.ForgetFunctions();
   if (const size_t forgotten = backend_.ForgetExitedProcesses(); forgotten > 0) {
     spdlog::debug("forgot requests of processes that exited count={}", forgotten);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
 #include "server/span/assembler.h"
 #include "server/span/live_check.h"
@@ -41,11 +42,12 @@ class EventDirectory {
   // The other service name of a bound slot.
   void SetServiceName(uint32_t slot, const std::string& service_name);
 
-  // nullopt for a slot that was never bound. The first event of a process reads its environment
+  // nullptr for a slot that was never bound. The first event of a process reads its environment
   // (OTEL_SERVICE_NAME, then service.name in OTEL_RESOURCE_ATTRIBUTES, else the file's name) and
-  // its network namespace; later ones are answered from memory. `now_monotonic_ns` ages the memory,
-  // so that a reused pid is read anew.
-  std::optional<span::EventSource> Find(uint32_t slot, uint32_t pid, uint64_t now_monotonic_ns);
+  // its network namespace; later ones are answered from memory, and allocate nothing.
+  // `now_monotonic_ns` ages the memory, so that a reused pid is read anew.
+  std::shared_ptr<const span::EventSource> Find(uint32_t slot, uint32_t pid,
+                                                uint64_t now_monotonic_ns);
 
   // Checks what an event of a bound slot says against what its fields can be, and withholds what
   // they cannot. Begins anew where the slot is bound anew.
@@ -69,17 +71,29 @@ class EventDirectory {
     uint64_t network_namespace = 0;
     uint64_t read_monotonic_ns = 0;
   };
+  // What Find() has answered.
+  struct Answer {
+    std::shared_ptr<const span::EventSource> source;
+    uint64_t read_monotonic_ns = 0;  // when the process was read
+  };
+  struct Bound {
+    Binding binding;
+    std::shared_ptr<uint64_t> spans;  // of its probe
+  };
+  void ForgetAnswers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // `known` is what was read before; it stands where the process is gone.
   Process ReadProcess(uint32_t pid, uint64_t now_monotonic_ns,
                       const std::optional<Process>& known) const;
 
   const std::string proc_root_;
   mutable absl::Mutex mutex_;
-  std::map<uint32_t, Binding> bindings_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint32_t, Bound> bindings_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<uint64_t, Answer> answers_ ABSL_GUARDED_BY(mutex_);  // by slot and pid
+  uint64_t changes_ ABSL_GUARDED_BY(mutex_) = 0;  // of what answers are made of
   std::map<uint32_t, span::LiveCheck> checks_ ABSL_GUARDED_BY(mutex_);  // by slot
   std::set<uint32_t> released_ ABSL_GUARDED_BY(mutex_);                 // slots
   std::map<uint32_t, Process> processes_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, uint64_t> spans_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<uint64_t>> spans_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace uprobed::control

@@ -44,10 +44,20 @@ void AddEventLoop(Families& families, const EventLoopStats& stats) {
 void AddStream(Families& families, const stream::HubStats& stats) {
   AddGauge(families, "uprobed_stream_subscribers", "Subscribers to the span stream.",
            stats.subscribers);
+  AddCounter(families, "uprobed_stream_spans_offered_total",
+             "Spans that passed a subscriber's filter, once for each subscriber.", stats.offered);
   AddCounter(families, "uprobed_stream_spans_delivered_total",
-             "Spans queued for subscribers, once for each.", stats.delivered);
+             "Spans handed to the connections of subscribers, once for each.", stats.delivered);
   AddCounter(families, "uprobed_stream_spans_dropped_total",
              "Spans dropped because a subscriber's queue was full.", stats.dropped);
+  AddCounter(families, "uprobed_stream_spans_abandoned_total",
+             "Spans that were queued for a subscriber when it went.", stats.abandoned);
+  AddGauge(families, "uprobed_stream_spans_queued", "Spans that wait for subscribers.",
+           stats.queued);
+  AddGauge(families, "uprobed_stream_ledger_imbalance",
+           "Spans by which what subscribers were offered differs from what was delivered to them, "
+           "dropped or is queued. Other than 0 is a fault of uprobed.",
+           stats.imbalance);
 }
 
 void AddStore(Families& families, const store::StoreStats& stats) {

@@ -21,6 +21,9 @@
 namespace uprobed::probe {
 namespace {
 
+// The reader is woken when this part of the ring is filled.
+constexpr uint32_t kFilledPart = 8;
+
 // include/linux/proc_ns.h: PROC_PID_INIT_INO, the inode of the initial pid namespace.
 constexpr ino_t kInitialPidNamespaceInode = 0xEFFFFFFC;
 
@@ -100,7 +103,8 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
   uprobed_bpf* const skeleton = object->skeleton_.get();
 
   if (options.ring_bytes != 0) bpf_map__set_max_entries(skeleton->maps.events, options.ring_bytes);
-  if (options.wakeup_bytes != 0) skeleton->rodata->wakeup_bytes = options.wakeup_bytes;
+  // So much of the ring is left for what comes until the reader runs.
+  skeleton->rodata->wakeup_bytes = bpf_map__max_entries(skeleton->maps.events) / kFilledPart;
   SetPidNamespace(*skeleton);
   skeleton->rodata->may_read_kernel = object->reads_kernel_;
   ChoosePrograms(*skeleton, ProgramGroup::kHttp, multi);

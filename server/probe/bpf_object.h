@@ -13,7 +13,6 @@ namespace uprobed::probe {
 
 struct BpfObjectOptions {
   uint32_t ring_bytes = 0;           // a power of two and of pages; 0: the default
-  uint32_t wakeup_bytes = 0;         // the reader is woken when so many wait; 0: the default
   uint32_t handoffs_max = 0;         // entries of each map of work handed over; 0: the default
   uint32_t request_metrics_max = 0;  // labels that requests without an event have; 0: the default
   bool allow_uprobe_multi = true;

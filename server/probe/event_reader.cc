@@ -1,6 +1,8 @@
 #include "server/probe/event_reader.h"
 
 #include <bpf/libbpf.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 
 #include <cerrno>
 
@@ -25,7 +27,23 @@ absl::StatusOr<std::unique_ptr<EventReader>> EventReader::Open(int ring_fd, OnRe
   std::unique_ptr<EventReader> reader(new EventReader(std::move(on_record)));
   reader->ring_.reset(ring_buffer__new(ring_fd, &EventReader::Deliver, reader.get(), nullptr));
   if (!reader->ring_) return RingError(errno);
+  RETURN_IF_ERROR(reader->WatchEvents(ring_fd));
   return reader;
+}
+
+// Edge-triggered: while records are gathered, the reader is to be woken by the kernel's next
+// wake-up, not by what is there already.
+absl::Status EventReader::WatchEvents(int ring_fd) {
+  epoll_.Reset(epoll_create1(EPOLL_CLOEXEC));
+  wake_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!epoll_.valid() || !wake_.valid()) return RingError(errno);
+  for (const int fd : {ring_fd, wake_.get()}) {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLET;
+    event.data.fd = fd;
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return RingError(errno);
+  }
+  return absl::OkStatus();
 }
 
 int EventReader::Deliver(void* self, void* data, size_t size) {
@@ -33,17 +51,27 @@ int EventReader::Deliver(void* self, void* data, size_t size) {
   return 0;
 }
 
-absl::Status EventReader::Poll(std::chrono::milliseconds timeout) {
-  const int polled = ring_buffer__poll(ring_.get(), static_cast<int>(timeout.count()));
-  if (polled < 0 && polled != -EINTR) return RingError(-polled);
-  // The programs wake the reader only when much is waiting; the rest is fetched here.
+absl::StatusOr<size_t> EventReader::Poll(const Waits& waits) {
+  epoll_event event{};
+  int woken = epoll_wait(epoll_.get(), &event, 1, static_cast<int>(waits.timeout.count()));
+  if (woken > 0 && event.data.fd != wake_.get()) {
+    woken = epoll_wait(epoll_.get(), &event, 1, static_cast<int>(waits.gather.count()));
+  }
+  if (woken < 0 && errno != EINTR) return RingError(errno);
   return Drain();
 }
 
-absl::Status EventReader::Drain() {
+absl::StatusOr<size_t> EventReader::Drain() {
   const int consumed = ring_buffer__consume(ring_.get());
-  if (consumed < 0 && consumed != -EINTR) return RingError(-consumed);
-  return absl::OkStatus();
+  if (consumed == -EINTR) return 0;
+  if (consumed < 0) return RingError(-consumed);
+  return static_cast<size_t>(consumed);
+}
+
+void EventReader::Wake() {
+  // Fails only where the counter is full of wake-ups.
+  const eventfd_t one = 1;
+  if (eventfd_write(wake_.get(), one) != 0) return;
 }
 
 }  // namespace uprobed::probe

@@ -8,13 +8,19 @@
 #include <span>
 
 #include "absl/status/statusor.h"
+#include "server/base/unique_fd.h"
 
 struct ring_buffer;
 
 namespace uprobed::probe {
 
 // Reads the kernel's ring buffer. `on_record` gets each record, in the order in which requests
-// ended; its bytes are valid during the call only. Thread: the event loop's only.
+// ended; its bytes are valid during the call only. Thread: the event loop's only, but for Wake().
+//
+// The kernel wakes the reader with the first record after all had been read, and then no more until
+// the buffer is filled to a part (bpf_ringbuf_commit(), kernel/bpf/ringbuf.c: without flags, a
+// record wakes the reader that stands right before it). So an idle machine is not woken at all, and
+// a busy one once for many records.
 class EventReader {
  public:
   using OnRecord = std::function<void(std::span<const std::byte> record)>;
@@ -24,21 +30,31 @@ class EventReader {
   EventReader(const EventReader&) = delete;
   EventReader& operator=(const EventReader&) = delete;
 
-  // Waits until the kernel wakes the reader or `timeout`, then delivers all records that are there.
+  struct Waits {
+    std::chrono::milliseconds timeout;  // for the first record
+    // For others, from the first on: so long a record may lie in the buffer while few follow it.
+    std::chrono::milliseconds gather;
+  };
+  // Waits, then delivers all records that are there. Returns how many.
   // UNAVAILABLE RING_BUFFER_FAILED; an interrupted wait is no error.
-  absl::Status Poll(std::chrono::milliseconds timeout);
+  absl::StatusOr<size_t> Poll(const Waits& waits);
   // Delivers what is there, without waiting.
-  absl::Status Drain();
+  absl::StatusOr<size_t> Drain();
+  // Ends the wait of Poll(), of the next one if there is none now. Thread-safe.
+  void Wake();
 
  private:
   explicit EventReader(OnRecord on_record) : on_record_(std::move(on_record)) {}
   static int Deliver(void* self, void* data, size_t size);
+  absl::Status WatchEvents(int ring_fd);
 
   struct RingDeleter {
     void operator()(ring_buffer* ring) const noexcept;
   };
   OnRecord on_record_;
   std::unique_ptr<ring_buffer, RingDeleter> ring_;
+  UniqueFd epoll_;
+  UniqueFd wake_;  // an eventfd
 };
 
 }  // namespace uprobed::probe

@@ -168,6 +168,7 @@ void Server::Shutdown(std::chrono::milliseconds grace) {
   }
   // Health first: its watchers tell the last state when they see the stop.
   impl_->streams.Stop();
+  impl_->telemetry_service.Stop();
   if (impl_->acceptor != nullptr) impl_->acceptor->Stop();
   impl_->server->Shutdown(std::chrono::system_clock::now() + grace);
   impl_->server->Wait();

@@ -10,7 +10,6 @@
 #include "server/base/clock.h"
 #include "server/base/errors.h"
 #include "server/rpc/convert_metrics.h"
-#include "server/rpc/convert_span.h"
 #include "server/rpc/convert_time.h"
 #include "server/rpc/interval.h"
 #include "server/rpc/status.h"
@@ -20,8 +19,6 @@ namespace uprobed::rpc {
 namespace {
 
 constexpr int32_t kMaxQueueCapacity = 1 << 20;
-// A span has some hundred bytes up to some thousand; a response stays far below 4 MiB.
-constexpr size_t kMaxBatch = 256;
 constexpr std::chrono::nanoseconds kDefaultInterval = std::chrono::seconds(5);
 
 absl::StatusOr<stream::SubscriptionOptions> ParseSubscription(
@@ -36,6 +33,7 @@ absl::StatusOr<stream::SubscriptionOptions> ParseSubscription(
                      std::string(filter.status().message()), metadata);
   }
   options.filter = *std::move(filter);
+  options.filter_text = request.filter();
   const int32_t capacity = request.queue_capacity();
   if (capacity < 0 || capacity > kMaxQueueCapacity) {
     return FieldError("QUEUE_CAPACITY_INVALID", "queue_capacity",
@@ -51,49 +49,45 @@ absl::StatusOr<stream::SubscriptionOptions> ParseSubscription(
   return options;
 }
 
+// A call that ends before it has begun. gRPC owns it from where it is returned to OnDone().
+class RefusedStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+ public:
+  explicit RefusedStream(const grpc::Status& status) { Finish(status); }
+  void OnDone() override { delete this; }
+};
+
 }  // namespace
 
-grpc::Status TelemetryService::StreamSpans(grpc::ServerContext* context,
-                                           const v1::StreamSpansRequest* request,
-                                           grpc::ServerWriter<v1::StreamSpansResponse>* writer) {
-  return Answer([&] { return Spans(*context, *request, *writer); });
-}
-
-absl::Status TelemetryService::Spans(const grpc::ServerContext& context,
-                                     const v1::StreamSpansRequest& request,
-                                     grpc::ServerWriter<v1::StreamSpansResponse>& writer) {
+absl::StatusOr<std::shared_ptr<SpanStream>> TelemetryService::OpenSpanStream(
+    const v1::StreamSpansRequest& request) {
   ASSIGN_OR_RETURN(stream::SubscriptionOptions options, ParseSubscription(request));
-  ASSIGN_OR_RETURN(const auto ticket, streams_.Enter());
-  const std::shared_ptr<stream::Subscription> subscription = spans_.Subscribe(std::move(options));
+  options.on_news = [this] { span_streams_.Signal(); };
+  ASSIGN_OR_RETURN(auto ticket, streams_.Enter());
+  std::shared_ptr<stream::Subscription> subscription = spans_.Subscribe(std::move(options));
   if (subscription == nullptr) {
     return MakeError(absl::StatusCode::kResourceExhausted, "SUBSCRIBERS_EXHAUSTED",
                      "no more subscribers are allowed: end a stream of spans first");
   }
-  v1::StreamSpansResponse first;
-  first.set_started(true);
-  if (!writer.Write(first)) return ClientGone();
+  return std::make_shared<SpanStream>(std::move(subscription), std::move(ticket), request.limit());
+}
 
-  uint64_t dropped_told = 0;
-  int64_t sent = 0;
-  while (true) {
-    RETURN_IF_ERROR(streams_.Check(context));
-    size_t wanted = kMaxBatch;
-    if (request.limit() > 0) {
-      wanted = std::min(wanted, static_cast<size_t>(request.limit() - sent));
-    }
-    const stream::Subscription::Batch batch =
-        subscription->Next(wanted, kCancellationCheckInterval);
-    if (!batch.spans.empty() || batch.dropped_total != dropped_told) {
-      v1::StreamSpansResponse response;
-      for (const stream::SpanPtr& span : batch.spans) FillSpan(*span, *response.add_spans());
-      response.set_dropped_total(batch.dropped_total);
-      if (!writer.Write(response)) return ClientGone();
-      dropped_told = batch.dropped_total;
-      sent += static_cast<int64_t>(batch.spans.size());
-    }
-    if (request.limit() > 0 && sent >= request.limit()) return absl::OkStatus();
-    if (batch.closed && batch.spans.empty()) return ShuttingDown();
+grpc::ServerWriteReactor<grpc::ByteBuffer>* TelemetryService::StreamSpans(
+    grpc::CallbackServerContext* /*context*/, const grpc::ByteBuffer* request) {
+  v1::StreamSpansRequest parsed;
+  grpc::ByteBuffer bytes(*request);
+  if (const grpc::Status status =
+          grpc::SerializationTraits<v1::StreamSpansRequest>::Deserialize(&bytes, &parsed);
+      !status.ok()) {
+    return new RefusedStream(status);
   }
+  std::shared_ptr<SpanStream> stream;
+  const absl::Status opened = CatchExceptions([&] {
+    ASSIGN_OR_RETURN(stream, OpenSpanStream(parsed));
+    return absl::OkStatus();
+  });
+  if (!opened.ok()) return new RefusedStream(ToGrpcStatus(opened));
+  span_streams_.Add(stream);
+  return stream.get();
 }
 
 grpc::Status TelemetryService::StreamMetrics(

@@ -1,12 +1,15 @@
 #ifndef UPROBED_SERVER_RPC_TELEMETRY_SERVICE_H_
 #define UPROBED_SERVER_RPC_TELEMETRY_SERVICE_H_
 
+#include <memory>
 #include <string>
 #include <utility>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "server/metrics/snapshot.h"
 #include "server/rpc/open_streams.h"
+#include "server/rpc/span_stream.h"
+#include "server/rpc/span_streams.h"
 #include "server/span/topology.h"
 #include "server/stream/span_hub.h"
 #include "uprobed/v1/telemetry.grpc.pb.h"
@@ -15,7 +18,8 @@ namespace uprobed::rpc {
 
 // Streams of spans and metrics, and the topology.
 // Thread-safe.
-class TelemetryService final : public v1::TelemetryService::Service {
+class TelemetryService final : public v1::TelemetryService::WithRawCallbackMethod_StreamSpans<
+                                   v1::TelemetryService::Service> {
  public:
   TelemetryService(stream::SpanHub& spans, span::Topology& topology, metrics::Collector collector,
                    OpenStreams& streams)
@@ -24,8 +28,11 @@ class TelemetryService final : public v1::TelemetryService::Service {
         collect_metrics_(std::move(collector)),
         streams_(streams) {}
 
-  grpc::Status StreamSpans(grpc::ServerContext* context, const v1::StreamSpansRequest* request,
-                           grpc::ServerWriter<v1::StreamSpansResponse>* writer) override;
+  // Ends the streams of spans; the others end by `streams`.
+  void Stop() { span_streams_.Stop(); }
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* StreamSpans(grpc::CallbackServerContext* context,
+                                                          const grpc::ByteBuffer* request) override;
   grpc::Status StreamMetrics(grpc::ServerContext* context, const v1::StreamMetricsRequest* request,
                              grpc::ServerWriter<v1::StreamMetricsResponse>* writer) override;
   grpc::Status GetTopology(grpc::ServerContext* context, const v1::GetTopologyRequest* request,
@@ -34,8 +41,7 @@ class TelemetryService final : public v1::TelemetryService::Service {
                              grpc::ServerWriter<v1::WatchTopologyResponse>* writer) override;
 
  private:
-  absl::Status Spans(const grpc::ServerContext& context, const v1::StreamSpansRequest& request,
-                     grpc::ServerWriter<v1::StreamSpansResponse>& writer);
+  absl::StatusOr<std::shared_ptr<SpanStream>> OpenSpanStream(const v1::StreamSpansRequest& request);
   absl::Status Metrics(const grpc::ServerContext& context, const v1::StreamMetricsRequest& request,
                        grpc::ServerWriter<v1::StreamMetricsResponse>& writer);
   absl::Status Changes(const grpc::ServerContext& context, const v1::WatchTopologyRequest& request,
@@ -46,6 +52,7 @@ class TelemetryService final : public v1::TelemetryService::Service {
   span::Topology& topology_;
   const metrics::Collector collect_metrics_;
   OpenStreams& streams_;
+  SpanStreams span_streams_;
 };
 
 }  // namespace uprobed::rpc

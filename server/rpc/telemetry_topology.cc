@@ -8,7 +8,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/errors.h"
-#include "server/rpc/convert_span.h"
+#include "server/rpc/convert_edge.h"
 #include "server/rpc/convert_time.h"
 #include "server/rpc/interval.h"
 #include "server/rpc/status.h"

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 
 #include "fmt/format.h"
@@ -60,15 +61,17 @@ void SetMethod(Span& span, const EventStrings& strings) {
     span.method = method;
   } else {
     span.method = kOther;
-    span.method_original = SanitizeText(method);
+    AppendSanitized(method, span.method_original);
   }
   AddTruncated(span, strings.truncated(UP_STRING_METHOD), "http.request.method_original");
 }
 
 void SetRoute(Span& span, const up_http_event& event, const EventStrings& strings) {
-  span.route = (event.flags & UP_FLAG_ROUTER_ROUTE) != 0
-                   ? SanitizeText(RouteOfTemplate(strings.route()))
-                   : SanitizeText(RouteOfPattern(strings.route()));
+  if ((event.flags & UP_FLAG_ROUTER_ROUTE) != 0) {
+    AppendSanitized(RouteOfTemplate(strings.route()), span.route);
+  } else {
+    AppendSanitized(RouteOfPattern(strings.route()), span.route);
+  }
   AddTruncated(span, strings.truncated(UP_STRING_ROUTE), "http.route");
 }
 
@@ -76,8 +79,8 @@ void SetServerUrl(Span& span, const up_http_event& event, const EventStrings& st
                   bool capture_query) {
   span.scheme = (event.flags & UP_FLAG_TLS) != 0 ? "https" : "http";
   const RequestTarget target = ParseRequestTarget(strings.target());
-  span.path = SanitizeText(target.path);
-  if (capture_query) span.query = SanitizeText(target.query);
+  AppendSanitized(target.path, span.path);
+  if (capture_query) AppendSanitized(target.query, span.query);
   // A cut target whose "?" is still there has its whole path.
   const bool truncated = strings.truncated(UP_STRING_TARGET);
   AddTruncated(span, truncated && !target.has_query, "url.path");
@@ -85,13 +88,16 @@ void SetServerUrl(Span& span, const up_http_event& event, const EventStrings& st
 }
 
 void SetClientUrl(Span& span, const EventStrings& strings, bool capture_query) {
-  span.scheme = SanitizeText(strings.scheme());
+  AppendSanitized(strings.scheme(), span.scheme);
   if (!strings.unread(UP_STRING_TARGET) && span.method != "CONNECT") {
-    span.path = strings.target().empty() ? "/" : EscapePath(strings.target());
+    AppendEscapedPath(strings.target(), span.path);
+    if (span.path.empty()) span.path = "/";
   }
-  if (capture_query) span.query = SanitizeText(strings.query());
+  if (capture_query) AppendSanitized(strings.query(), span.query);
   if (!span.scheme.empty() && !strings.host().empty()) {
-    span.url_full = fmt::format("{}://{}{}", span.scheme, SanitizeText(strings.host()), span.path);
+    span.url_full.append(span.scheme).append("://");
+    AppendSanitized(strings.host(), span.url_full);
+    span.url_full += span.path;
   }
   const bool scheme_truncated = strings.truncated(UP_STRING_SCHEME);
   const bool path_truncated = strings.truncated(UP_STRING_TARGET);
@@ -105,7 +111,7 @@ void SetClientUrl(Span& span, const EventStrings& strings, bool capture_query) {
 void SetServerAddress(Span& span, const EventStrings& strings) {
   const Authority authority = ParseAuthority(strings.host());
   const bool truncated = strings.truncated(UP_STRING_HOST);
-  span.server_address = SanitizeText(authority.host);
+  AppendSanitized(authority.host, span.server_address);
   // The digits at a cut may be the start of another port.
   if (!truncated && !span.server_address.empty()) {
     span.server_port = authority.has_port ? authority.port : DefaultPort(span.scheme);
@@ -118,7 +124,7 @@ void SetPeer(Span& span, const EventStrings& strings) {
   if (strings.peer() == "@") return;
   const Authority peer = ParseAuthority(strings.peer());
   const bool truncated = strings.truncated(UP_STRING_PEER);
-  span.peer_address = SanitizeText(peer.host);
+  AppendSanitized(peer.host, span.peer_address);
   if (!truncated) span.peer_port = peer.port;
   AddTruncated(span, truncated, "network.peer.address");
 }
@@ -136,9 +142,10 @@ void SetRequest(Span& span, const up_http_event& event, const EventStrings& stri
   SetServerAddress(span, strings);
   if (span.kind == Kind::kServer) SetPeer(span, strings);
   if (event.protocol_major >= 2) {
-    span.protocol_version = std::to_string(event.protocol_major);
+    fmt::format_to(std::back_inserter(span.protocol_version), "{}", event.protocol_major);
   } else if (event.protocol_major != 0) {
-    span.protocol_version = fmt::format("{}.{}", event.protocol_major, event.protocol_minor);
+    fmt::format_to(std::back_inserter(span.protocol_version), "{}.{}", event.protocol_major,
+                   event.protocol_minor);
   }
 }
 
@@ -195,7 +202,7 @@ void SetRpcPeer(Span& span, const up_http_event& event, const EventStrings& stri
     return;
   }
   const Peer peer = ReadTcpPeer(event);
-  span.peer_address = SanitizeText(peer.address);
+  AppendSanitized(peer.address, span.peer_address);
   span.peer_port = peer.port;
   AddTruncated(span, strings.truncated(UP_STRING_PEER), "network.peer.address");
 }
@@ -203,8 +210,8 @@ void SetRpcPeer(Span& span, const up_http_event& event, const EventStrings& stri
 void SetRpc(Span& span, const up_http_event& event, const EventStrings& strings) {
   span.rpc_system = "grpc";
   const FullMethod method = ParseFullMethod(strings.target());
-  span.rpc_service = SanitizeText(method.service);
-  span.rpc_method = SanitizeText(method.method);
+  AppendSanitized(method.service, span.rpc_service);
+  AppendSanitized(method.method, span.rpc_method);
   span.rpc_status_code = event.status;
   span.error_type = GrpcErrorType(span.kind, event.status);
   if (strings.truncated(UP_STRING_TARGET)) AddTruncated(span, true, "rpc.method");
@@ -242,9 +249,9 @@ void SetIdentity(Span& span, const up_http_event& event) {
 }
 
 void SetSource(Span& span, const up_http_event& event, const EventSource& source) {
-  span.probe = "probes/" + source.probe;
-  span.service_name = SanitizeText(source.service_name);
-  span.binary_path = SanitizeText(source.binary_path);
+  span.probe.append("probes/").append(source.probe);
+  AppendSanitized(source.service_name, span.service_name);
+  AppendSanitized(source.binary_path, span.binary_path);
   span.network_namespace = source.network_namespace;
   span.pid = event.tgid;
   span.goroutine = event.goroutine;
@@ -261,9 +268,10 @@ bool MayDeriveRoute(const Span& span) {
 
 }  // namespace
 
-Span Assemble(const up_http_event& event, const EventSource& source, const WallClock& clock) {
+void Assemble(const up_http_event& event, const EventSource& source, const WallClock& clock,
+              Span& span) {
   const EventStrings strings(event);
-  Span span;
+  span.Clear();
   span.kind = event.kind == UP_EVENT_HTTP_SERVER || event.kind == UP_EVENT_GRPC_SERVER
                   ? Kind::kServer
                   : Kind::kClient;
@@ -274,7 +282,7 @@ Span Assemble(const up_http_event& event, const EventSource& source, const WallC
   SetSource(span, event, source);
   if (IsGrpc(event)) {
     SetRpc(span, event, strings);
-    return span;
+    return;
   }
 
   span.refused = (event.flags & UP_FLAG_REFUSED) != 0;
@@ -285,7 +293,7 @@ Span Assemble(const up_http_event& event, const EventSource& source, const WallC
   }
   span.status_code = StatusOf(event);
   if (source.derived_routes && MayDeriveRoute(span)) {
-    span.derived_route = source.derived_routes->Of(span.path);
+    span.derived_route += source.derived_routes->Of(span.path);
   }
   span.request_body_size = std::max<int64_t>(event.request_size, -1);
   span.response_body_size = std::max<int64_t>(event.response_size, -1);
@@ -293,6 +301,11 @@ Span Assemble(const up_http_event& event, const EventSource& source, const WallC
   SetHandlerFunction(span, event, source.function_names.get());
   span.hijacked = (event.flags & UP_FLAG_HIJACKED) != 0;
   span.body_end = BodyEndOf(event.flags);
+}
+
+Span Assemble(const up_http_event& event, const EventSource& source, const WallClock& clock) {
+  Span span;
+  Assemble(event, source, clock, span);
   return span;
 }
 

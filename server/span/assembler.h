@@ -31,6 +31,10 @@ struct EventSource {
 // client: 4xx and 5xx; a Go error: its type). No I/O, and no state but what the source knows of
 // derived routes.
 Span Assemble(const up_http_event& event, const EventSource& source, const WallClock& clock);
+// The same, into a span whose strings keep their memory, so that one after the other allocates
+// nothing.
+void Assemble(const up_http_event& event, const EventSource& source, const WallClock& clock,
+              Span& span);
 
 }  // namespace uprobed::span
 

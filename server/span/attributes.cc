@@ -5,8 +5,6 @@
 #include <cstddef>
 #include <iterator>
 
-#include "fmt/format.h"
-
 namespace uprobed::span {
 namespace {
 
@@ -129,13 +127,21 @@ std::optional<AttributeValue> FindAttribute(const Span& span, std::string_view k
 
 bool IsKnownAttribute(std::string_view key) { return FindAttributeGetter(key) != nullptr; }
 
-std::string SpanName(const Span& span) {
-  if (span.is_rpc()) return span.rpc_full_method().substr(1);
+void AppendSpanName(const Span& span, std::string& to) {
+  if (span.is_rpc()) {
+    to.append(span.rpc_service).append("/").append(span.rpc_method);
+    return;
+  }
   const bool known = !span.method.empty() && span.method != "_OTHER";
-  const std::string_view method = known ? std::string_view(span.method) : "HTTP";
+  to += known ? std::string_view(span.method) : "HTTP";
   const std::string& route = span.route.empty() ? span.derived_route : span.route;
-  return span.kind == Kind::kServer && !route.empty() ? fmt::format("{} {}", method, route)
-                                                      : std::string(method);
+  if (span.kind == Kind::kServer && !route.empty()) to.append(" ").append(route);
+}
+
+std::string SpanName(const Span& span) {
+  std::string name;
+  AppendSpanName(span, name);
+  return name;
 }
 
 std::string ToHex(const TraceId& id) { return Hex(id); }

@@ -42,6 +42,8 @@ bool IsKnownAttribute(std::string_view key);
 // The span's name after OpenTelemetry: "{method} {route}" for a server with a route, derived or
 // not, else "{method}", where the method is "HTTP" if OpenTelemetry does not know it.
 std::string SpanName(const Span& span);
+// The same, appended to `to`.
+void AppendSpanName(const Span& span, std::string& to);
 
 std::string ToHex(const TraceId& id);
 std::string ToHex(const SpanId& id);

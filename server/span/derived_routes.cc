@@ -1,16 +1,15 @@
 #include "server/span/derived_routes.h"
 
-#include <utility>
-
 #include "server/span/path_template.h"
 
 namespace uprobed::span {
 
-std::string DerivedRoutes::Of(std::string_view path) {
-  std::string derived = PathTemplate(path);
-  if (templates_.contains(derived)) return derived;
+std::string_view DerivedRoutes::Of(std::string_view path) {
+  derived_.clear();
+  AppendPathTemplate(path, derived_);
+  if (const auto known = templates_.find(derived_); known != templates_.end()) return *known;
   if (templates_.size() >= kMax) return {};
-  return *templates_.insert(std::move(derived)).first;
+  return *templates_.insert(derived_).first;
 }
 
 }  // namespace uprobed::span

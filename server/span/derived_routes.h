@@ -16,11 +16,12 @@ class DerivedRoutes {
  public:
   static constexpr size_t kMax = 100;
 
-  // The template of `path`; empty where it would be one too many.
-  std::string Of(std::string_view path);
+  // The template of `path`, valid as long as this; empty where it would be one too many.
+  std::string_view Of(std::string_view path);
 
  private:
   std::set<std::string> templates_;
+  std::string derived_;  // kept between calls, so that looking up allocates nothing
 };
 
 }  // namespace uprobed::span

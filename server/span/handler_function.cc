@@ -27,7 +27,7 @@ void SetHandlerFunction(Span& span, const up_http_event& event, const FunctionNa
   // "OPTIONS *" is for no handler of the program: net/http answers it, unless it is told not to
   // (src/net/http/server.go, serverHandler.ServeHTTP).
   if (of_server && span.path == "*") return;
-  span.function = SanitizeText(NameOf(event.handler_function, *names));
+  AppendSanitized(NameOf(event.handler_function, *names), span.function);
   span.function_of_server = of_server && !span.function.empty();
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <iterator>
 
 #include "fmt/format.h"
 
@@ -108,19 +109,23 @@ std::string RouteOfTemplate(std::string_view text) {
   return route;
 }
 
-std::string EscapePath(std::string_view path) {
+void AppendEscapedPath(std::string_view path, std::string& to) {
   if (path == "*" || std::all_of(path.begin(), path.end(), IsPathCharacter)) {
-    return std::string(path);
+    to += path;
+    return;
   }
-  std::string escaped;
-  escaped.reserve(path.size() + 16);
   for (const char character : path) {
     if (IsPathCharacter(character)) {
-      escaped += character;
+      to += character;
     } else {
-      escaped += fmt::format("%{:02X}", static_cast<uint8_t>(character));
+      fmt::format_to(std::back_inserter(to), "%{:02X}", static_cast<uint8_t>(character));
     }
   }
+}
+
+std::string EscapePath(std::string_view path) {
+  std::string escaped;
+  AppendEscapedPath(path, escaped);
   return escaped;
 }
 

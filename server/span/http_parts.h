@@ -38,6 +38,8 @@ std::string RouteOfTemplate(std::string_view text);
 
 // A decoded path (URL.Path) as it goes over the wire, escaped as Go's URL.EscapedPath does.
 std::string EscapePath(std::string_view path);
+// The same, appended to `to`.
+void AppendEscapedPath(std::string_view path, std::string& to);
 
 // Whether OpenTelemetry knows the method: RFC 9110, RFC 5789 (PATCH) and QUERY. Case matters.
 bool IsKnownMethod(std::string_view method);

@@ -31,18 +31,25 @@ bool IsIdentifier(std::string_view segment) {
 
 }  // namespace
 
-std::string PathTemplate(std::string_view path) {
-  std::string result;
+void AppendPathTemplate(std::string_view path, std::string& to) {
   for (size_t segments = 0; !path.empty(); ++segments) {
     const size_t end = path.find('/');
     const std::string_view segment = path.substr(0, end);
     // What is before the first slash is no segment.
-    if (segments > kMaxSegments) return result + "*";
-    result += IsIdentifier(segment) ? "{id}" : segment;
+    if (segments > kMaxSegments) {
+      to += '*';
+      return;
+    }
+    to += IsIdentifier(segment) ? "{id}" : segment;
     if (end == std::string_view::npos) break;
-    result += '/';
+    to += '/';
     path.remove_prefix(end + 1);
   }
+}
+
+std::string PathTemplate(std::string_view path) {
+  std::string result;
+  AppendPathTemplate(path, result);
   return result;
 }
 

@@ -12,6 +12,8 @@ namespace uprobed::span {
 // Segments behind the eighth become "*". A guess from the text alone, for where the program's own
 // route is not known; never an OpenTelemetry http.route.
 std::string PathTemplate(std::string_view path);
+// The same, appended to `to`.
+void AppendPathTemplate(std::string_view path, std::string& to);
 
 }  // namespace uprobed::span
 

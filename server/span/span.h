@@ -81,6 +81,8 @@ struct Span {
   // Names of attributes that were cut at their bound, in attribute order: "url.path".
   std::string truncated;  // comma separated; empty: nothing was cut
 
+  // As new, but that strings keep their memory for what comes next.
+  void Clear();
   int64_t duration_ns() const { return end_unix_ns - start_unix_ns; }
   bool has_parent() const { return parent_span_id != SpanId{}; }
   bool is_error() const { return !error_type.empty(); }

@@ -59,19 +59,25 @@ bool IsPrintableAscii(char character) { return character >= 0x20 && character < 
 
 }  // namespace
 
-std::string SanitizeText(std::string_view bytes) {
-  if (std::all_of(bytes.begin(), bytes.end(), IsPrintableAscii)) return std::string(bytes);
-  std::string text;
-  text.reserve(bytes.size() + kReplacement.size());
+void AppendSanitized(std::string_view bytes, std::string& to) {
+  if (std::all_of(bytes.begin(), bytes.end(), IsPrintableAscii)) {
+    to += bytes;
+    return;
+  }
   while (!bytes.empty()) {
     const size_t length = ValidSequence(bytes);
     if (length == 0 || IsControl(bytes.substr(0, length))) {
-      text += kReplacement;
+      to += kReplacement;
     } else {
-      text += bytes.substr(0, length);
+      to += bytes.substr(0, length);
     }
     bytes.remove_prefix(std::max<size_t>(length, 1));
   }
+}
+
+std::string SanitizeText(std::string_view bytes) {
+  std::string text;
+  AppendSanitized(bytes, text);
   return text;
 }
 

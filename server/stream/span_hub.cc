@@ -2,109 +2,131 @@
 
 #include <algorithm>
 #include <iterator>
-
-#include "absl/time/time.h"
+#include <string_view>
+#include <utility>
 
 namespace uprobed::stream {
+namespace {
 
-Subscription::Batch Subscription::Next(size_t max_spans, std::chrono::milliseconds timeout) {
-  const absl::MutexLock lock(&mutex_);
-  mutex_.AwaitWithTimeout(absl::Condition(this, &Subscription::HasNews), absl::FromChrono(timeout));
+// What is sent at once; a span has some hundred bytes up to some thousand.
+constexpr size_t kMaxBatchSpans = 256;
+constexpr size_t kMaxBatchBytes = 512 << 10;
 
-  Batch batch;
-  const auto count = static_cast<std::ptrdiff_t>(std::min(max_spans, queue_.size()));
-  batch.spans.assign(std::make_move_iterator(queue_.begin()),
-                     std::make_move_iterator(queue_.begin() + count));
-  queue_.erase(queue_.begin(), queue_.begin() + count);
-  batch.dropped_total = dropped_;
-  dropped_told_ = dropped_;
-  batch.closed = closed_ && queue_.empty();
-  return batch;
+bool IsFull(const SpanBatch& batch) {
+  return batch.size() >= kMaxBatchSpans || batch.bytes.size() >= kMaxBatchBytes;
 }
 
-bool Subscription::HasNews() const {
-  return !queue_.empty() || dropped_ != dropped_told_ || closed_;
-}
+}  // namespace
 
-uint64_t Subscription::dropped() const {
-  const absl::MutexLock lock(&mutex_);
-  return dropped_;
-}
-
-size_t Subscription::queued() const {
-  const absl::MutexLock lock(&mutex_);
-  return queue_.size();
-}
-
-void Subscription::Push(const SpanPtr& span) {
-  if (options_.filter && !options_.filter(*span)) return;
-  const absl::MutexLock lock(&mutex_);
-  if (closed_) return;
-  if (queue_.size() >= options_.capacity) {
-    ++dropped_;
-    counts_->dropped.fetch_add(1, std::memory_order_relaxed);
-    return;
-  }
-  queue_.push_back(span);
-  counts_->delivered.fetch_add(1, std::memory_order_relaxed);
-}
-
-void Subscription::Close() {
-  const absl::MutexLock lock(&mutex_);
-  closed_ = true;
-}
-
-std::shared_ptr<Subscription> SpanHub::Subscribe(SubscriptionOptions options) {
-  auto subscription = std::make_shared<Subscription>(std::move(options), counts_);
-  const absl::MutexLock lock(&mutex_);
-  auto next = std::make_shared<Subscriptions>();
-  std::copy_if(subscriptions_->begin(), subscriptions_->end(), std::back_inserter(*next),
-               [](const auto& each) { return !each.expired(); });
-  if (next->size() >= max_subscribers_) return nullptr;
-  if (closed_) subscription->Close();
-  next->push_back(subscription);
-  subscriptions_ = std::move(next);
-  return subscription;
-}
-
-void SpanHub::Publish(const SpanPtr& span) {
-  published_.fetch_add(1, std::memory_order_relaxed);
-  const std::shared_ptr<const Subscriptions> all = subscriptions();
-  for (const std::weak_ptr<Subscription>& each : *all) {
-    if (const std::shared_ptr<Subscription> subscription = each.lock()) subscription->Push(span);
-  }
-}
-
-void SpanHub::Close() {
-  {
-    const absl::MutexLock lock(&mutex_);
-    closed_ = true;
-  }
-  // A subscription made from here on is closed by Subscribe().
-  for (const std::shared_ptr<Subscription>& subscription : Living()) subscription->Close();
-}
-
-std::shared_ptr<const SpanHub::Subscriptions> SpanHub::subscriptions() const {
-  const absl::MutexLock lock(&mutex_);
-  return subscriptions_;
+SpanHub::Channel& SpanHub::ChannelOf(const SubscriptionOptions& options) {
+  const auto known =
+      std::find_if(channels_.begin(), channels_.end(), [&options](const Channel& each) {
+        return each.filter_text == options.filter_text && !each.filter == !options.filter;
+      });
+  if (known != channels_.end()) return *known;
+  return channels_.emplace_back(Channel{.filter_text = options.filter_text,
+                                        .filter = options.filter,
+                                        .open = nullptr,
+                                        .subscriptions = {}});
 }
 
 std::vector<std::shared_ptr<Subscription>> SpanHub::Living() const {
   std::vector<std::shared_ptr<Subscription>> living;
-  const std::shared_ptr<const Subscriptions> all = subscriptions();
-  for (const std::weak_ptr<Subscription>& each : *all) {
-    if (std::shared_ptr<Subscription> subscription = each.lock()) {
-      living.push_back(std::move(subscription));
+  for (const Channel& channel : channels_) {
+    for (const std::weak_ptr<Subscription>& each : channel.subscriptions) {
+      if (std::shared_ptr<Subscription> subscription = each.lock()) {
+        living.push_back(std::move(subscription));
+      }
     }
   }
   return living;
 }
 
+std::shared_ptr<Subscription> SpanHub::Subscribe(SubscriptionOptions options) {
+  const absl::MutexLock lock(&mutex_);
+  if (Living().size() >= max_subscribers_) return nullptr;
+  Channel& channel = ChannelOf(options);
+  // A subscriber gets what is published from here on.
+  Flush(channel);
+  auto subscription = std::make_shared<Subscription>(std::move(options), counts_);
+  if (closed_) subscription->Close();
+  channel.subscriptions.push_back(subscription);
+  return subscription;
+}
+
+void SpanHub::Publish(const span::Span& span) {
+  published_.fetch_add(1, std::memory_order_relaxed);
+  const absl::MutexLock lock(&mutex_);
+  if (closed_) return;
+  const SpanBatch* encoded = nullptr;  // which ends with the span
+  size_t encoded_at = 0;
+  for (Channel& channel : channels_) {
+    if (channel.filter && !channel.filter(span)) continue;
+    if (channel.open == nullptr) channel.open = pool_.Take();
+    SpanBatch& batch = *channel.open;
+    const size_t begin = batch.bytes.size();
+    if (encoded == nullptr) {
+      encode_(span, batch.bytes);
+      encoded = &batch;
+      encoded_at = begin;
+    } else {
+      batch.bytes += std::string_view(encoded->bytes).substr(encoded_at);
+    }
+    batch.ends.push_back(static_cast<uint32_t>(batch.bytes.size()));
+  }
+  // Not before the span has been copied from one to the others.
+  for (Channel& channel : channels_) {
+    if (channel.open != nullptr && IsFull(*channel.open)) Flush(channel);
+  }
+}
+
+void SpanHub::Flush() {
+  const absl::MutexLock lock(&mutex_);
+  FlushAll();
+}
+
+void SpanHub::FlushAll() {
+  for (Channel& channel : channels_) Flush(channel);
+  DropEmptyChannels();
+}
+
+void SpanHub::Flush(Channel& channel) {
+  if (channel.open == nullptr) return;
+  const std::shared_ptr<const SpanBatch> batch = std::exchange(channel.open, nullptr);
+  for (const std::weak_ptr<Subscription>& each : channel.subscriptions) {
+    if (const std::shared_ptr<Subscription> subscription = each.lock()) subscription->Push(batch);
+  }
+}
+
+void SpanHub::DropEmptyChannels() {
+  for (Channel& channel : channels_) {
+    std::erase_if(channel.subscriptions, [](const auto& each) { return each.expired(); });
+  }
+  std::erase_if(channels_, [](const Channel& each) { return each.subscriptions.empty(); });
+}
+
+void SpanHub::Close() {
+  const absl::MutexLock lock(&mutex_);
+  FlushAll();
+  closed_ = true;
+  for (const std::shared_ptr<Subscription>& subscription : Living()) subscription->Close();
+}
+
 HubStats SpanHub::stats() const {
-  return {.published = published_.load(std::memory_order_relaxed),
-          .delivered = counts_->delivered.load(std::memory_order_relaxed),
-          .dropped = counts_->dropped.load(std::memory_order_relaxed),
-          .subscribers = Living().size()};
+  HubStats stats{.published = published_.load(std::memory_order_relaxed),
+                 .offered = counts_->offered.load(std::memory_order_relaxed),
+                 .delivered = counts_->delivered.load(std::memory_order_relaxed),
+                 .dropped = counts_->dropped.load(std::memory_order_relaxed),
+                 .abandoned = counts_->abandoned.load(std::memory_order_relaxed)};
+  const absl::MutexLock lock(&mutex_);
+  for (const std::shared_ptr<Subscription>& subscription : Living()) {
+    const Subscription::Counts counts = subscription->counts();
+    const uint64_t accounted = counts.delivered + counts.dropped + counts.queued;
+    ++stats.subscribers;
+    stats.queued += counts.queued;
+    stats.imbalance += std::max(counts.offered, accounted) - std::min(counts.offered, accounted);
+  }
+  return stats;
 }
 
 }  // namespace uprobed::stream

@@ -2,102 +2,79 @@
 #define UPROBED_SERVER_STREAM_SPAN_HUB_H_
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <utility>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "server/span/span.h"
+#include "server/stream/span_batch.h"
+#include "server/stream/subscription.h"
 
 namespace uprobed::stream {
 
-using SpanPtr = std::shared_ptr<const span::Span>;
-
-struct SubscriptionOptions {
-  size_t capacity = 65536;                          // spans queued at most
-  std::function<bool(const span::Span&)> filter{};  // empty: every span
-};
-
-// What all subscriptions of a hub count together, so that the counts outlive each of them.
-struct DeliveryCounts {
-  std::atomic<uint64_t> delivered{0};
-  std::atomic<uint64_t> dropped{0};
-};
-
-// One subscriber's bounded queue. A full queue drops the newest span and counts it.
-// Thread-safe: the hub pushes, the subscriber pops.
-class Subscription {
- public:
-  explicit Subscription(SubscriptionOptions options,
-                        std::shared_ptr<DeliveryCounts> counts = std::make_shared<DeliveryCounts>())
-      : options_(std::move(options)), counts_(std::move(counts)) {}
-
-  struct Batch {
-    std::vector<SpanPtr> spans;
-    uint64_t dropped_total = 0;  // spans this subscriber lost since it began
-    bool closed = false;         // the hub is closing: no more will come
-  };
-  // Waits until there is at least one span, a loss not yet told, the end, or `timeout`. Spans that
-  // were queued before the end are still given out; `closed` comes with the last of them.
-  Batch Next(size_t max_spans, std::chrono::milliseconds timeout);
-  uint64_t dropped() const;
-  size_t queued() const;
-
- private:
-  friend class SpanHub;
-  void Push(const SpanPtr& span);
-  void Close();
-  bool HasNews() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
-  const SubscriptionOptions options_;
-  const std::shared_ptr<DeliveryCounts> counts_;
-  mutable absl::Mutex mutex_;
-  std::deque<SpanPtr> queue_ ABSL_GUARDED_BY(mutex_);
-  uint64_t dropped_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t dropped_told_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-};
-
 struct HubStats {
   uint64_t published = 0;
-  uint64_t delivered = 0;  // pushed into some queue
-  uint64_t dropped = 0;    // by full queues, of subscribers present and past
+  // Of all subscribers, present and past: see DeliveryCounts.
+  uint64_t offered = 0;
+  uint64_t delivered = 0;
+  uint64_t dropped = 0;
+  uint64_t abandoned = 0;
+  // Of those present.
   uint64_t subscribers = 0;
+  uint64_t queued = 0;
+  // What is missing in, or too much for, offered = delivered + dropped + queued of any of them.
+  uint64_t imbalance = 0;
 };
 
-// Fans spans out. Publishing never waits for a subscriber.
+// Fans spans out. Each span is encoded once, whatever the number of its subscribers, into one batch
+// for each distinct filter; a batch is shared by all subscribers of that filter. Publishing never
+// waits for a subscriber, and allocates nothing in a steady stream. Outlives its subscriptions.
 // Thread-safe.
 class SpanHub {
  public:
+  // Appends the span to `to`, as subscribers get it.
+  using Encoder = std::function<void(const span::Span& span, std::string& to)>;
+
+  explicit SpanHub(Encoder encode, size_t max_subscribers = 64)
+      : encode_(std::move(encode)), max_subscribers_(max_subscribers) {}
+
   // The subscription ends when the returned pointer is released.
   // RESOURCE_EXHAUSTED is the caller's to make: returns nullptr once `max_subscribers` are there.
-  explicit SpanHub(size_t max_subscribers = 64) : max_subscribers_(max_subscribers) {}
   std::shared_ptr<Subscription> Subscribe(SubscriptionOptions options);
-  void Publish(const SpanPtr& span);
-  // Wakes and ends every subscription; later ones are closed at once.
+  // The span comes to its subscribers with the next Flush(), or when a batch is full.
+  void Publish(const span::Span& span);
+  void Flush();
+  // Flushes and ends every subscription; later ones are closed at once.
   void Close();
   HubStats stats() const;
 
  private:
-  // Replaced, never changed, so that Publish() walks it without the lock.
-  using Subscriptions = std::vector<std::weak_ptr<Subscription>>;
+  // The subscribers of one filter.
+  struct Channel {
+    std::string filter_text;
+    std::function<bool(const span::Span&)> filter;
+    std::shared_ptr<SpanBatch> open;  // what is not yet flushed; null: nothing
+    std::vector<std::weak_ptr<Subscription>> subscriptions;
+  };
 
-  std::shared_ptr<const Subscriptions> subscriptions() const;
-  // The subscriptions that somebody still holds.
-  std::vector<std::shared_ptr<Subscription>> Living() const;
+  Channel& ChannelOf(const SubscriptionOptions& options) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FlushAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Flush(Channel& channel) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void DropEmptyChannels() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<std::shared_ptr<Subscription>> Living() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  const Encoder encode_;
   const size_t max_subscribers_;
   const std::shared_ptr<DeliveryCounts> counts_ = std::make_shared<DeliveryCounts>();
+  BatchPool pool_;
   std::atomic<uint64_t> published_{0};
   mutable absl::Mutex mutex_;
-  std::shared_ptr<const Subscriptions> subscriptions_ ABSL_GUARDED_BY(mutex_) =
-      std::make_shared<const Subscriptions>();
+  std::vector<Channel> channels_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

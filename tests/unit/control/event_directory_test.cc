@@ -25,7 +25,7 @@ EventDirectory::Binding BindingOf(const std::string& probe_id,
 TEST(EventDirectory, KnowsNothingOfASlotThatWasNeverBound) {
   FakeProc proc;
   EventDirectory directory(proc.root());
-  EXPECT_FALSE(directory.Find(0, 1, 0).has_value());
+  EXPECT_EQ(directory.Find(0, 1, 0), nullptr);
 }
 
 TEST(EventDirectory, TellsProbeProcessAndNamespace) {
@@ -37,7 +37,7 @@ TEST(EventDirectory, TellsProbeProcessAndNamespace) {
 
   const auto source = directory.Find(3, 7, kOneSecond);
 
-  ASSERT_TRUE(source.has_value());
+  ASSERT_TRUE(source != nullptr);
   EXPECT_EQ(source->probe, "web");
   EXPECT_EQ(source->service_name, "front");
   EXPECT_EQ(source->binary_path, "/srv/shop");

@@ -56,8 +56,14 @@ inline SelfMetricsSources SampleSources() {
               },
           .hub =
               [] {
-                return stream::HubStats{
-                    .published = 20, .delivered = 21, .dropped = 22, .subscribers = 23};
+                return stream::HubStats{.published = 20,
+                                        .offered = 26,
+                                        .delivered = 21,
+                                        .dropped = 22,
+                                        .abandoned = 24,
+                                        .subscribers = 23,
+                                        .queued = 25,
+                                        .imbalance = 27};
               },
           .store =
               [] {

@@ -81,6 +81,10 @@ TEST_F(SelfMetricsTest, SaysWhatEventLoopAndStreamsDid) {
   EXPECT_EQ(Value("uprobed_stream_spans_delivered_total"), 21);
   EXPECT_EQ(Value("uprobed_stream_spans_dropped_total"), 22);
   EXPECT_EQ(Value("uprobed_stream_subscribers"), 23);
+  EXPECT_EQ(Value("uprobed_stream_spans_abandoned_total"), 24);
+  EXPECT_EQ(Value("uprobed_stream_spans_queued"), 25);
+  EXPECT_EQ(Value("uprobed_stream_spans_offered_total"), 26);
+  EXPECT_EQ(Value("uprobed_stream_ledger_imbalance"), 27);
 }
 
 TEST_F(SelfMetricsTest, SaysWhatStoreAndTopologyDid) {

@@ -17,6 +17,7 @@
 #include "server/base/errors.h"
 #include "server/control/event_directory.h"
 #include "server/control/probe_controller.h"
+#include "server/rpc/encode_span.h"
 #include "server/rpc/server.h"
 #include "tests/support/fake_probe_backend.h"
 #include "tests/support/targets.h"
@@ -65,7 +66,7 @@ class ServerTest : public ::testing::Test {
   std::unique_ptr<control::ProfileCatalog> catalog_;
   std::unique_ptr<control::EventDirectory> directory_;
   std::unique_ptr<control::ProbeController> controller_;
-  stream::SpanHub hub_{2};
+  stream::SpanHub hub_{EncodeSpan, 2};
   span::Topology topology_;
   metrics::Collector collector_ = [] { return std::vector<metrics::FamilySnapshot>(); };
   std::function<control::NodeInfo()> describe_node_ = [] { return control::NodeInfo(); };

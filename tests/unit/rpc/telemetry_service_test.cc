@@ -1,3 +1,5 @@
+#include <grpcpp/generic/generic_stub.h>
+
 #include <atomic>
 #include <limits>
 #include <thread>
@@ -9,18 +11,18 @@ namespace {
 
 using TelemetryStub = v1::TelemetryService::Stub;
 
-stream::SpanPtr MakeSpan(const std::string& path) {
-  span::Span span;
-  span.method = "GET";
-  span.path = path;
-  return std::make_shared<const span::Span>(span);
-}
-
 class StreamSpansTest : public ServerTest {
  protected:
   void Stream(const v1::StreamSpansRequest& request = {}) {
     context_ = std::make_unique<grpc::ClientContext>();
     reader_ = telemetry_->StreamSpans(context_.get(), request);
+  }
+  void Publish(const std::string& path) {
+    span::Span span;
+    span.method = "GET";
+    span.path = path;
+    hub_.Publish(span);
+    hub_.Flush();
   }
   bool Read() { return reader_->Read(&last_); }
   // Once the subscription is in place.
@@ -61,7 +63,7 @@ TEST_F(StreamSpansTest, TellsEachSpanInOrder) {
   std::vector<std::string> expected;
   for (int i = 0; i < 1000; ++i) {
     expected.push_back("/" + std::to_string(i));
-    hub_.Publish(MakeSpan(expected.back()));
+    Publish(expected.back());
   }
   EXPECT_EQ(Paths(1000), expected);
   EXPECT_EQ(last_.dropped_total(), 0U);
@@ -73,8 +75,8 @@ TEST_F(StreamSpansTest, TellsOnlyWhatTheFilterAccepts) {
   request.set_filter("url.path = \"/b\"");
   request.set_limit(1);
   Start(request);
-  hub_.Publish(MakeSpan("/a"));
-  hub_.Publish(MakeSpan("/b"));
+  Publish("/a");
+  Publish("/b");
   EXPECT_EQ(Paths(1), std::vector<std::string>{"/b"});
   EXPECT_FALSE(Read());
   EXPECT_EQ(Summary(reader_->Finish()), "OK");
@@ -84,7 +86,7 @@ TEST_F(StreamSpansTest, EndsAtTheLimit) {
   v1::StreamSpansRequest request;
   request.set_limit(300);
   Start(request);
-  for (int i = 0; i < 500; ++i) hub_.Publish(MakeSpan("/a"));
+  for (int i = 0; i < 500; ++i) Publish("/a");
   EXPECT_EQ(Paths(1000).size(), 300U);
   EXPECT_EQ(Summary(reader_->Finish()), "OK");
 }
@@ -112,11 +114,54 @@ TEST_F(StreamSpansTest, TellsWhatASlowSubscriberLost) {
   // Far more than the connection holds, and nothing is read.
   const std::string path(2000, 'x');
   const auto dropped = [this] { return hub_.stats().dropped; };
-  while (dropped() == 0) hub_.Publish(MakeSpan(path));
+  while (dropped() == 0) Publish(path);
   // No span follows, and the loss is told all the same.
   while (last_.dropped_total() == 0) ASSERT_TRUE(Read());
   EXPECT_LE(last_.dropped_total(), dropped());
   context_->TryCancel();
+}
+
+TEST_F(StreamSpansTest, KeepsALedgerInEachResponse) {
+  v1::StreamSpansRequest request;
+  request.set_queue_capacity(3);
+  Start(request);
+  uint64_t received = 0;
+  const std::string path(2000, 'x');
+  while (hub_.stats().dropped < 10) Publish(path);
+  hub_.Close();
+  while (Read()) {
+    received += static_cast<uint64_t>(last_.spans_size());
+    EXPECT_EQ(last_.delivered_total(), received);
+    EXPECT_EQ(last_.offered_total(),
+              last_.delivered_total() + last_.dropped_total() + last_.queued());
+  }
+  EXPECT_EQ(last_.offered_total(), hub_.stats().published);
+  EXPECT_EQ(last_.dropped_total(), hub_.stats().dropped);
+  EXPECT_EQ(last_.queued(), 0U);
+}
+
+TEST_F(StreamSpansTest, RefusesWhatIsNoMessage) {
+  // A field of the wrong wire type is skipped as unknown; a length without its bytes is not.
+  grpc::ByteBuffer request;
+  const grpc::Slice bytes(std::string("\x0A\x7F", 2));
+  request = grpc::ByteBuffer(&bytes, 1);
+  grpc::GenericStub stub(channel_);
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  const auto call = stub.PrepareCall(&context, "/uprobed.v1.TelemetryService/StreamSpans", &queue);
+  void* tag = nullptr;
+  bool ok = false;
+  call->StartCall(nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  call->WriteLast(request, grpc::WriteOptions(), nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  grpc::Status status;
+  call->Finish(&status, nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  EXPECT_EQ(Summary(status), "INVALID_ARGUMENT REQUEST_MALFORMED");
+  queue.Shutdown();
+  while (queue.Next(&tag, &ok)) {
+  }
 }
 
 TEST_F(StreamSpansTest, RefusesMoreSubscribersThanTheHubTakes) {
@@ -140,7 +185,7 @@ TEST_F(StreamSpansTest, UnsubscribesWhenTheClientGoes) {
 
 TEST_F(StreamSpansTest, EndsWithTheHub) {
   Start();
-  hub_.Publish(MakeSpan("/last"));
+  Publish("/last");
   hub_.Close();
   EXPECT_EQ(Paths(2), std::vector<std::string>{"/last"});
   EXPECT_EQ(Summary(reader_->Finish()), "UNAVAILABLE SHUTTING_DOWN");

@@ -1,6 +1,5 @@
 #include "server/stream/span_hub.h"
 
-#include <atomic>
 #include <string>
 #include <thread>
 #include <vector>
@@ -10,216 +9,260 @@
 namespace uprobed::stream {
 namespace {
 
-constexpr std::chrono::milliseconds kNoWait{0};
-constexpr std::chrono::hours kForever{1};
-
-SpanPtr MakeSpan(const std::string& path) {
+span::Span MakeSpan(const std::string& path) {
   span::Span span;
   span.path = path;
-  return std::make_shared<const span::Span>(std::move(span));
+  return span;
+}
+
+// Spans are encoded as their paths.
+void EncodePath(const span::Span& span, std::string& to) { to += span.path; }
+
+Subscription::Batch Take(Subscription& subscription, size_t max_spans = 10) {
+  Subscription::Batch batch;
+  subscription.Take(max_spans, batch);
+  return batch;
 }
 
 std::vector<std::string> Paths(const Subscription::Batch& batch) {
   std::vector<std::string> paths;
-  for (const SpanPtr& span : batch.spans) paths.push_back(span->path);
+  for (SpanSlice slice : batch.slices) {
+    const size_t end = slice.first + slice.count;
+    for (; slice.first < end; ++slice.first) {
+      slice.count = 1;
+      paths.emplace_back(slice.bytes());
+    }
+  }
   return paths;
 }
 
 using Strings = std::vector<std::string>;
 
-TEST(SpanHub, DeliversToEverySubscriberInOrder) {
-  SpanHub hub;
-  const auto first = hub.Subscribe({});
-  const auto second = hub.Subscribe({});
+class SpanHubTest : public ::testing::Test {
+ protected:
+  void Publish(const Strings& paths) {
+    for (const std::string& path : paths) hub_.Publish(MakeSpan(path));
+    hub_.Flush();
+  }
 
-  hub.Publish(MakeSpan("/a"));
-  hub.Publish(MakeSpan("/b"));
+  int encoded_ = 0;
+  SpanHub hub_{[this](const span::Span& span, std::string& to) {
+    ++encoded_;
+    EncodePath(span, to);
+  }};
+};
 
-  EXPECT_EQ(Paths(first->Next(10, kNoWait)), (Strings{"/a", "/b"}));
-  EXPECT_EQ(Paths(second->Next(10, kNoWait)), (Strings{"/a", "/b"}));
+TEST_F(SpanHubTest, DeliversToEverySubscriberInOrder) {
+  const auto first = hub_.Subscribe({});
+  const auto second = hub_.Subscribe({});
+  Publish({"/a", "/b"});
+  EXPECT_EQ(Paths(Take(*first)), (Strings{"/a", "/b"}));
+  EXPECT_EQ(Paths(Take(*second)), (Strings{"/a", "/b"}));
 }
 
-TEST(SpanHub, DeliversOnlyWhatFilterAccepts) {
-  SpanHub hub;
-  const auto subscription =
-      hub.Subscribe({.filter = [](const span::Span& span) { return span.path == "/b"; }});
-
-  hub.Publish(MakeSpan("/a"));
-  hub.Publish(MakeSpan("/b"));
-
-  EXPECT_EQ(Paths(subscription->Next(10, kNoWait)), Strings{"/b"});
-  EXPECT_EQ(hub.stats().delivered, 1u);
-  EXPECT_EQ(hub.stats().dropped, 0u);
+TEST_F(SpanHubTest, EncodesOnceWhateverTheNumberOfSubscribersAndFilters) {
+  const auto is_b = [](const span::Span& span) { return span.path == "/b"; };
+  const auto all = hub_.Subscribe({});
+  const auto too = hub_.Subscribe({});
+  const auto some = hub_.Subscribe({.filter_text = "b", .filter = is_b});
+  const auto same = hub_.Subscribe({.filter_text = "b", .filter = is_b});
+  Publish({"/a", "/b"});
+  EXPECT_EQ(encoded_, 2);
+  const Subscription::Batch of_all = Take(*all);
+  EXPECT_EQ(of_all.slices[0].bytes().data(), Take(*too).slices[0].bytes().data());
+  const Subscription::Batch of_some = Take(*some);
+  EXPECT_EQ(Paths(of_some), Strings{"/b"});
+  EXPECT_EQ(of_some.slices[0].bytes().data(), Take(*same).slices[0].bytes().data());
 }
 
-TEST(SpanHub, DropsNewestOfStalledSubscriberOnly) {
-  SpanHub hub;
-  const auto stalled = hub.Subscribe({.capacity = 2});
-  const auto quick = hub.Subscribe({});
+TEST_F(SpanHubTest, EncodesNothingForNobody) {
+  const auto never = [](const span::Span&) { return false; };
+  const auto subscription = hub_.Subscribe({.filter_text = "never", .filter = never});
+  Publish({"/a", "/b"});
+  EXPECT_EQ(encoded_, 0);
+  EXPECT_EQ(hub_.stats().published, 2U);
+  EXPECT_EQ(hub_.stats().offered, 0U);
+}
 
-  for (const char* path : {"/a", "/b", "/c", "/d"}) hub.Publish(MakeSpan(path));
+TEST_F(SpanHubTest, GivesASubscriberNothingFromBeforeItCame) {
+  const auto first = hub_.Subscribe({});
+  hub_.Publish(MakeSpan("/before"));
+  const auto second = hub_.Subscribe({});
+  Publish({"/after"});
+  EXPECT_EQ(Paths(Take(*first)), (Strings{"/before", "/after"}));
+  EXPECT_EQ(Paths(Take(*second)), Strings{"/after"});
+}
 
-  EXPECT_EQ(stalled->dropped(), 2u);
-  EXPECT_EQ(stalled->queued(), 2u);
-  const Subscription::Batch batch = stalled->Next(10, kNoWait);
+TEST_F(SpanHubTest, FlushesAFullBatchByItself) {
+  const auto subscription = hub_.Subscribe({});
+  for (int i = 0; i < 256; ++i) hub_.Publish(MakeSpan("/a"));
+  hub_.Publish(MakeSpan("/b"));
+  EXPECT_EQ(subscription->counts().queued, 256U);
+  const std::string large(600'000, 'x');
+  hub_.Publish(MakeSpan(large));
+  EXPECT_EQ(subscription->counts().queued, 258U);
+}
+
+TEST_F(SpanHubTest, DropsNewestOfStalledSubscriberOnly) {
+  const auto stalled = hub_.Subscribe({.capacity = 2});
+  const auto quick = hub_.Subscribe({});
+  Publish({"/a"});
+  Publish({"/b", "/c", "/d"});
+  EXPECT_EQ(stalled->counts().dropped, 2U);
+  EXPECT_EQ(stalled->counts().queued, 2U);
+  const Subscription::Batch batch = Take(*stalled);
   EXPECT_EQ(Paths(batch), (Strings{"/a", "/b"}));
-  EXPECT_EQ(batch.dropped_total, 2u);
-  EXPECT_EQ(quick->queued(), 4u);
-  EXPECT_EQ(quick->dropped(), 0u);
+  EXPECT_EQ(batch.counts.dropped, 2U);
+  EXPECT_EQ(batch.counts.offered, 4U);
+  EXPECT_EQ(batch.counts.delivered, 2U);
+  EXPECT_EQ(batch.counts.queued, 0U);
+  EXPECT_EQ(quick->counts().queued, 4U);
+  EXPECT_EQ(quick->counts().dropped, 0U);
 }
 
-TEST(SpanHub, GivesAtMostWhatWasAskedFor) {
-  SpanHub hub;
-  const auto subscription = hub.Subscribe({});
-  for (const char* path : {"/a", "/b", "/c"}) hub.Publish(MakeSpan(path));
-
-  EXPECT_EQ(Paths(subscription->Next(2, kNoWait)), (Strings{"/a", "/b"}));
-  EXPECT_EQ(Paths(subscription->Next(2, kNoWait)), Strings{"/c"});
-  EXPECT_EQ(Paths(subscription->Next(2, kNoWait)), Strings{});
+TEST_F(SpanHubTest, GivesAtMostWhatWasAskedFor) {
+  const auto subscription = hub_.Subscribe({});
+  Publish({"/a", "/b"});
+  Publish({"/c", "/d"});
+  EXPECT_EQ(Paths(Take(*subscription, 3)), (Strings{"/a", "/b", "/c"}));
+  EXPECT_EQ(Paths(Take(*subscription, 3)), Strings{"/d"});
+  EXPECT_EQ(Paths(Take(*subscription, 3)), Strings{});
 }
 
-TEST(SpanHub, TellsLossWithoutWaitingForSpan) {
-  SpanHub hub;
-  const auto subscription = hub.Subscribe({.capacity = 0});
-  hub.Publish(MakeSpan("/a"));
-
-  const Subscription::Batch batch = subscription->Next(10, kForever);
-
-  EXPECT_TRUE(batch.spans.empty());
-  EXPECT_EQ(batch.dropped_total, 1u);
+TEST_F(SpanHubTest, TellsALossOnceEvenWithoutASpan) {
+  const auto subscription = hub_.Subscribe({.capacity = 0});
+  Publish({"/a"});
+  const Subscription::Batch batch = Take(*subscription);
+  EXPECT_TRUE(batch.has_news);
+  EXPECT_EQ(batch.spans, 0U);
+  EXPECT_EQ(batch.counts.dropped, 1U);
+  EXPECT_FALSE(Take(*subscription).has_news);
 }
 
-TEST(SpanHub, CountsDropsOfPastSubscribers) {
-  SpanHub hub;
-  auto subscription = hub.Subscribe({.capacity = 1});
-  hub.Publish(MakeSpan("/a"));
-  hub.Publish(MakeSpan("/b"));
+TEST_F(SpanHubTest, SignalsNewsOnlyAfterATakeThatFoundNothing) {
+  int news = 0;
+  const auto subscription = hub_.Subscribe({.on_news = [&news] { ++news; }});
+  Publish({"/a"});
+  EXPECT_EQ(news, 0);
+  EXPECT_TRUE(Take(*subscription).has_news);
+  EXPECT_FALSE(Take(*subscription).has_news);
+  Publish({"/b"});
+  Publish({"/c"});
+  EXPECT_EQ(news, 1);
+  EXPECT_EQ(Paths(Take(*subscription)), (Strings{"/b", "/c"}));
+  EXPECT_FALSE(Take(*subscription).has_news);
+  hub_.Close();
+  EXPECT_EQ(news, 2);
+}
+
+TEST_F(SpanHubTest, CountsWhatPastSubscribersDroppedAndLeft) {
+  auto subscription = hub_.Subscribe({.capacity = 1});
+  Publish({"/a", "/b"});
   subscription.reset();
-  hub.Publish(MakeSpan("/c"));
-
-  const HubStats stats = hub.stats();
-
-  EXPECT_EQ(stats.published, 3u);
-  EXPECT_EQ(stats.delivered, 1u);
-  EXPECT_EQ(stats.dropped, 1u);
-  EXPECT_EQ(stats.subscribers, 0u);
+  Publish({"/c"});
+  const HubStats stats = hub_.stats();
+  EXPECT_EQ(stats.published, 3U);
+  EXPECT_EQ(stats.offered, 2U);
+  EXPECT_EQ(stats.delivered, 0U);
+  EXPECT_EQ(stats.dropped, 1U);
+  EXPECT_EQ(stats.abandoned, 1U);
+  EXPECT_EQ(stats.subscribers, 0U);
+  EXPECT_EQ(stats.imbalance, 0U);
 }
 
-TEST(SpanHub, RefusesSubscriberBeyondBoundUntilOneLeaves) {
-  SpanHub hub(2);
+TEST_F(SpanHubTest, RefusesSubscriberBeyondBoundUntilOneLeaves) {
+  SpanHub hub(EncodePath, 2);
   auto first = hub.Subscribe({});
-  const auto second = hub.Subscribe({});
+  const auto second =
+      hub.Subscribe({.filter_text = "x", .filter = [](const span::Span&) { return true; }});
   EXPECT_EQ(hub.Subscribe({}), nullptr);
-  EXPECT_EQ(hub.stats().subscribers, 2u);
-
+  EXPECT_EQ(hub.stats().subscribers, 2U);
   first.reset();
-
   EXPECT_NE(hub.Subscribe({}), nullptr);
 }
 
-TEST(SpanHub, GivesQueuedSpansBeforeItSaysClosed) {
-  SpanHub hub;
-  const auto subscription = hub.Subscribe({});
-  hub.Publish(MakeSpan("/a"));
-  hub.Publish(MakeSpan("/b"));
-  hub.Close();
-  hub.Publish(MakeSpan("/c"));
-
-  const Subscription::Batch first = subscription->Next(1, kForever);
-  const Subscription::Batch last = subscription->Next(1, kForever);
-
+TEST_F(SpanHubTest, GivesQueuedSpansBeforeItSaysClosed) {
+  const auto subscription = hub_.Subscribe({});
+  hub_.Publish(MakeSpan("/a"));
+  hub_.Publish(MakeSpan("/b"));
+  hub_.Close();
+  hub_.Publish(MakeSpan("/c"));
+  hub_.Flush();
+  const Subscription::Batch first = Take(*subscription, 1);
+  const Subscription::Batch last = Take(*subscription, 1);
   EXPECT_EQ(Paths(first), Strings{"/a"});
   EXPECT_FALSE(first.closed);
   EXPECT_EQ(Paths(last), Strings{"/b"});
   EXPECT_TRUE(last.closed);
 }
 
-TEST(SpanHub, ClosesLaterSubscribersAtOnce) {
-  SpanHub hub;
-  hub.Close();
-
-  const auto subscription = hub.Subscribe({});
-
-  EXPECT_TRUE(subscription->Next(1, kForever).closed);
+TEST_F(SpanHubTest, ClosesLaterSubscribersAtOnce) {
+  hub_.Close();
+  EXPECT_TRUE(Take(*hub_.Subscribe({})).closed);
 }
 
-TEST(SpanHub, CloseWakesWaiter) {
-  SpanHub hub;
-  const auto subscription = hub.Subscribe({});
-  bool closed = false;
-  {
-    const std::jthread waiter([&] { closed = subscription->Next(1, kForever).closed; });
-    hub.Close();
-  }
-  EXPECT_TRUE(closed);
+TEST_F(SpanHubTest, UsesABatchAgainWhenAllHaveLetGoOfIt) {
+  const auto subscription = hub_.Subscribe({});
+  Publish({"/a"});
+  Subscription::Batch held = Take(*subscription);
+  const SpanBatch* const first = held.slices[0].batch.get();
+  Publish({"/b"});
+  EXPECT_NE(Take(*subscription).slices[0].batch.get(), first);
+  held.slices.clear();
+  Publish({"/c"});
+  const Subscription::Batch again = Take(*subscription);
+  EXPECT_EQ(again.slices[0].batch.get(), first);
+  EXPECT_EQ(Paths(again), Strings{"/c"});
 }
 
-TEST(SpanHub, PublishWakesWaiter) {
-  SpanHub hub;
-  const auto subscription = hub.Subscribe({});
-  Strings paths;
-  {
-    const std::jthread waiter([&] { paths = Paths(subscription->Next(1, kForever)); });
-    hub.Publish(MakeSpan("/a"));
-  }
-  EXPECT_EQ(paths, Strings{"/a"});
-}
-
-TEST(SpanHub, PublishesWhileSubscriberIsInsideNextOrItsFilter) {
-  SpanHub hub;
-  // A filter that publishes would deadlock if filters ran under the hub's lock.
-  const auto nested = hub.Subscribe({.filter = [&hub](const span::Span& span) {
-    if (span.path == "/outer") hub.Publish(MakeSpan("/inner"));
-    return true;
-  }});
-
-  hub.Publish(MakeSpan("/outer"));
-
-  EXPECT_EQ(Paths(nested->Next(10, kNoWait)), (Strings{"/inner", "/outer"}));
-}
-
-// Every span is delivered or counted as dropped, while subscribers come and go.
-TEST(SpanHub, LosesNothingUncountedWithSeveralThreads) {
-  constexpr uint64_t kPublishers = 3;
-  constexpr uint64_t kSpans = 5000;
-  SpanHub hub;
+// Every span is delivered, dropped or left behind, and counted as that, while subscribers come,
+// stall and go.
+TEST_F(SpanHubTest, LosesNothingUncountedWithSeveralThreads) {
+  constexpr uint64_t kSpans = 20'000;
+  SpanHub hub(EncodePath);
   const auto slow = hub.Subscribe({.capacity = 16});
-  const auto reader = hub.Subscribe({.capacity = kPublishers * kSpans});
-  std::atomic<uint64_t> slow_received{0};
-  std::atomic<uint64_t> received{0};
-  const auto drain = [](Subscription& subscription, std::atomic<uint64_t>& count) {
+  const auto reader = hub.Subscribe({.capacity = kSpans});
+  const auto drain = [](Subscription& subscription, size_t at_once) {
+    uint64_t received = 0;
     bool closed = false;
     while (!closed) {
-      const Subscription::Batch batch = subscription.Next(64, kForever);
-      count += batch.spans.size();
+      const Subscription::Batch batch = Take(subscription, at_once);
+      received += batch.spans;
       closed = batch.closed;
+      EXPECT_EQ(batch.counts.offered,
+                batch.counts.delivered + batch.counts.dropped + batch.counts.queued);
+      if (batch.spans == 0) std::this_thread::yield();
     }
+    return received;
   };
-
-  std::jthread slow_thread([&] { drain(*slow, slow_received); });
-  std::jthread reader_thread([&] { drain(*reader, received); });
-  std::vector<std::jthread> publishers;
-  for (uint64_t i = 0; i < kPublishers; ++i) {
-    publishers.emplace_back([&] {
-      const SpanPtr span = MakeSpan("/a");
-      for (uint64_t k = 0; k < kSpans; ++k) hub.Publish(span);
-    });
-  }
+  uint64_t slow_received = 0;
+  uint64_t received = 0;
+  std::jthread slow_thread([&] { slow_received = drain(*slow, 1); });
+  std::jthread reader_thread([&] { received = drain(*reader, 64); });
+  std::jthread publisher([&] {
+    for (uint64_t i = 0; i < kSpans; ++i) {
+      hub.Publish(MakeSpan("/a"));
+      if (i % 7 == 0) hub.Flush();
+    }
+    hub.Flush();
+  });
   for (int i = 0; i < 100; ++i) {
     const auto passing = hub.Subscribe({.capacity = 1});
     ASSERT_NE(passing, nullptr);
-    passing->Next(1, kNoWait);
-    hub.stats();
+    Take(*passing, 1);
+    EXPECT_EQ(hub.stats().imbalance, 0U);
   }
-  publishers.clear();
+  publisher.join();
   hub.Close();
   slow_thread.join();
   reader_thread.join();
 
-  EXPECT_EQ(received, kPublishers * kSpans);
-  EXPECT_EQ(slow_received + slow->dropped(), kPublishers * kSpans);
-  EXPECT_EQ(hub.stats().published, kPublishers * kSpans);
-  EXPECT_EQ(hub.stats().subscribers, 2u);
+  EXPECT_EQ(received, kSpans);
+  EXPECT_EQ(slow_received + slow->counts().dropped, kSpans);
+  const HubStats stats = hub.stats();
+  EXPECT_EQ(stats.published, kSpans);
+  EXPECT_EQ(stats.subscribers, 2U);
+  EXPECT_EQ(stats.offered, stats.delivered + stats.dropped + stats.abandoned + stats.queued);
 }
 
 }  // namespace

@@ -1,11 +1,11 @@
-#include "server/rpc/convert_span.h"
+#include "server/rpc/encode_span.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <limits>
+#include <string>
 
-#include "server/rpc/convert_metrics.h"
+#include "uprobed/v1/telemetry.pb.h"
 
 namespace uprobed::rpc {
 namespace {
@@ -47,9 +47,20 @@ span::Span SampleSpan() {
   return span;
 }
 
+// What a subscriber reads.
+v1::Span Told(const span::Span& span) {
+  std::string bytes;
+  EncodeSpan(span, bytes);
+  v1::StreamSpansResponse response;
+  EXPECT_TRUE(response.ParseFromString(bytes));
+  EXPECT_EQ(response.spans_size(), 1);
+  // Nothing is there that the message does not know, and nothing in another form than its own.
+  EXPECT_EQ(response.SerializeAsString(), bytes);
+  return response.spans_size() == 1 ? response.spans(0) : v1::Span();
+}
+
 TEST(Span, IsToldWithItsAttributes) {
-  v1::Span told;
-  FillSpan(SampleSpan(), told);
+  const v1::Span told = Told(SampleSpan());
 
   EXPECT_EQ(told.trace_id(), std::string(16, '\xAB'));
   EXPECT_EQ(told.span_id(), std::string(8, '\xCD'));
@@ -67,15 +78,13 @@ TEST(Span, IsToldWithItsAttributes) {
 }
 
 TEST(Span, IsValidUtf8WhateverTheRequestHeld) {
-  v1::Span told;
-  FillSpan(SampleSpan(), told);
+  const v1::Span told = Told(SampleSpan());
   EXPECT_EQ(Text(told.attributes(), "url.path"), "/caf\xEF\xBF\xBD");
 }
 
 TEST(Span, TellsItsParentAndHowItIsKnown) {
   span::Span span = SampleSpan();
-  v1::Span root;
-  FillSpan(span, root);
+  const v1::Span root = Told(span);
   EXPECT_EQ(root.parent_span_id(), "");
   EXPECT_EQ(root.parent_source(), v1::Span::PARENT_SOURCE_UNSPECIFIED);
 
@@ -83,105 +92,69 @@ TEST(Span, TellsItsParentAndHowItIsKnown) {
   span.error_type.clear();
   span.parent_span_id.fill(1);
   span.parent_source = span::ParentSource::kGoroutine;
-  v1::Span child;
-  FillSpan(span, child);
+  const v1::Span child = Told(span);
   EXPECT_EQ(child.parent_span_id(), std::string(8, '\x01'));
   EXPECT_EQ(child.parent_source(), v1::Span::PARENT_SOURCE_GOROUTINE);
   EXPECT_EQ(child.kind(), v1::Span::KIND_CLIENT);
   EXPECT_EQ(child.status(), v1::Span::STATUS_UNSET);
 
   span.parent_source = span::ParentSource::kContext;
-  v1::Span handed_over;
-  FillSpan(span, handed_over);
+  v1::Span handed_over = Told(span);
   EXPECT_EQ(handed_over.parent_source(), v1::Span::PARENT_SOURCE_CONTEXT);
 
   span.parent_source = span::ParentSource::kConnection;
-  v1::Span stitched;
-  FillSpan(span, stitched);
+  const v1::Span stitched = Told(span);
   EXPECT_EQ(stitched.parent_source(), v1::Span::PARENT_SOURCE_CONNECTION);
   span.parent_source = span::ParentSource::kGoroutineStart;
-  FillSpan(span, handed_over);
+  handed_over = Told(span);
   EXPECT_EQ(handed_over.parent_source(), v1::Span::PARENT_SOURCE_GOROUTINE_START);
   span.parent_source = span::ParentSource::kChannel;
-  FillSpan(span, handed_over);
+  handed_over = Told(span);
   EXPECT_EQ(handed_over.parent_source(), v1::Span::PARENT_SOURCE_CHANNEL);
 
   span.parent_source = span::ParentSource::kTraceparent;
-  v1::Span remote;
-  FillSpan(span, remote);
+  const v1::Span remote = Told(span);
   EXPECT_EQ(remote.parent_source(), v1::Span::PARENT_SOURCE_TRACEPARENT);
 }
 
 TEST(Span, TellsTheTraceStateThatItCameWith) {
   span::Span span = SampleSpan();
-  v1::Span without;
-  FillSpan(span, without);
+  const v1::Span without = Told(span);
   EXPECT_EQ(without.trace_state(), "");
 
   span.trace_state = "rojo=1,congo=2";
-  v1::Span with;
-  FillSpan(span, with);
+  const v1::Span with = Told(span);
   EXPECT_EQ(with.trace_state(), "rojo=1,congo=2");
 }
 
-TEST(Edge, TellsTheAverageLatency) {
-  v1::Topology::Edge told;
-  FillEdge({.key = {"shop", "/checkout", "stock", "/reserve"},
-            .count = 4,
-            .errors = 1,
-            .latency_sum_ns = 6'000'000'000,
-            .latency_max_ns = 2'000'000'001,
-            .last_seen_unix_ns = 5'000'000'000},
-           told);
-  EXPECT_EQ(told.caller(), "shop");
-  EXPECT_EQ(told.caller_function(), "/checkout");
-  EXPECT_EQ(told.callee(), "stock");
-  EXPECT_EQ(told.callee_function(), "/reserve");
-  EXPECT_EQ(told.count(), 4U);
-  EXPECT_EQ(told.errors(), 1U);
-  EXPECT_EQ(told.latency_average().seconds(), 1);
-  EXPECT_EQ(told.latency_average().nanos(), 500'000'000);
-  EXPECT_EQ(told.latency_max().nanos(), 1);
-  EXPECT_EQ(told.last_seen_time().seconds(), 5);
-  v1::Topology::Edge empty;
-  FillEdge({}, empty);
-  EXPECT_EQ(empty.latency_average().seconds(), 0);
+TEST(Span, TellsTimesBeforeTheEpochAndTrueOrFalse) {
+  span::Span span = SampleSpan();
+  span.start_unix_ns = -1;
+  span.first_byte_unix_ns = 1'500'000'000;
+  span.hijacked = true;
+  span.response_body_size = 0;
+  const v1::Span told = Told(span);
+  EXPECT_EQ(told.start_time().seconds(), -1);
+  EXPECT_EQ(told.start_time().nanos(), 999'999'999);
+  EXPECT_EQ(told.first_byte_time().nanos(), 500'000'000);
+  bool hijacked = false;
+  for (const v1::KeyValue& value : told.attributes()) {
+    if (value.key() == "uprobed.connection.hijacked") hijacked = value.bool_value();
+  }
+  EXPECT_TRUE(hijacked);
+  EXPECT_EQ(Number(told.attributes(), "http.response.body.size"), 0);
 }
 
-TEST(Family, TellsValues) {
-  metrics::MetricSnapshot metric;
-  metric.labels = {{"path", "\xFF"}};
-  metric.value = 1.5;
-  v1::MetricFamily gauge;
-  FillFamily({.name = "up", .help = "h", .type = metrics::FamilyType::kGauge, .metrics = {metric}},
-             gauge);
-  EXPECT_EQ(gauge.name(), "up");
-  EXPECT_EQ(gauge.help(), "h");
-  EXPECT_EQ(gauge.type(), v1::MetricFamily::TYPE_GAUGE);
-  EXPECT_EQ(gauge.metrics(0).value(), 1.5);
-  EXPECT_EQ(gauge.metrics(0).labels().at("path"), "\xEF\xBF\xBD");
-  EXPECT_FALSE(gauge.metrics(0).has_histogram());
-}
-
-TEST(Family, TellsHistograms) {
-  const double infinity = std::numeric_limits<double>::infinity();
-  metrics::MetricSnapshot metric;
-  metric.count = 3;
-  metric.sum = 2.5;
-  metric.upper_bounds = {0.5, infinity};
-  metric.cumulative_counts = {1, 3};
-  v1::MetricFamily told;
-  FillFamily({.name = "seconds",
-              .help = "h",
-              .type = metrics::FamilyType::kHistogram,
-              .metrics = {metric}},
-             told);
-  EXPECT_EQ(told.type(), v1::MetricFamily::TYPE_HISTOGRAM);
-  const v1::MetricFamily::Histogram& histogram = told.metrics(0).histogram();
-  EXPECT_EQ(histogram.count(), 3U);
-  EXPECT_EQ(histogram.sum(), 2.5);
-  EXPECT_THAT(histogram.upper_bounds(), ElementsAre(0.5, infinity));
-  EXPECT_THAT(histogram.cumulative_counts(), ElementsAre(1, 3));
+TEST(Span, StandsBehindAnother) {
+  span::Span span = SampleSpan();
+  std::string bytes;
+  EncodeSpan(span, bytes);
+  span.path = std::string(20'000, 'x');  // whose length takes three bytes
+  EncodeSpan(span, bytes);
+  v1::StreamSpansResponse response;
+  ASSERT_TRUE(response.ParseFromString(bytes));
+  ASSERT_EQ(response.spans_size(), 2);
+  EXPECT_EQ(Text(response.spans(1).attributes(), "url.path").size(), 20'000U);
 }
 
 }  // namespace

@@ -1,0 +1,144 @@
+#include "server/rpc/encode_span.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <variant>
+
+#include "server/rpc/convert_time.h"
+#include "server/rpc/utf8.h"
+#include "server/rpc/wire_writer.h"
+#include "server/span/attributes.h"
+#include "uprobed/v1/telemetry.pb.h"
+
+namespace uprobed::rpc {
+namespace {
+
+using google::protobuf::Timestamp;
+
+v1::Span::ParentSource ParentSourceToProto(span::ParentSource source) {
+  switch (source) {
+    case span::ParentSource::kNone:
+      return v1::Span::PARENT_SOURCE_UNSPECIFIED;
+    case span::ParentSource::kTraceparent:
+      return v1::Span::PARENT_SOURCE_TRACEPARENT;
+    case span::ParentSource::kGoroutine:
+      return v1::Span::PARENT_SOURCE_GOROUTINE;
+    case span::ParentSource::kContext:
+      return v1::Span::PARENT_SOURCE_CONTEXT;
+    case span::ParentSource::kConnection:
+      return v1::Span::PARENT_SOURCE_CONNECTION;
+    case span::ParentSource::kGoroutineStart:
+      return v1::Span::PARENT_SOURCE_GOROUTINE_START;
+    case span::ParentSource::kChannel:
+      return v1::Span::PARENT_SOURCE_CHANNEL;
+  }
+  return v1::Span::PARENT_SOURCE_UNSPECIFIED;
+}
+
+bool IsAscii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char character) { return static_cast<uint8_t>(character) < 0x80; });
+}
+
+template <size_t kSize>
+std::string_view Bytes(const std::array<uint8_t, kSize>& id) {
+  return {reinterpret_cast<const char*>(id.data()), id.size()};
+}
+
+// The fields of one span.
+class SpanWriter {
+ public:
+  SpanWriter(const span::Span& span, std::string& to) : span_(span), wire_(to), to_(to) {}
+
+  void Write() {
+    wire_.Text(v1::Span::kTraceIdFieldNumber, Bytes(span_.trace_id));
+    wire_.Text(v1::Span::kSpanIdFieldNumber, Bytes(span_.span_id));
+    if (span_.has_parent()) {
+      wire_.Text(v1::Span::kParentSpanIdFieldNumber, Bytes(span_.parent_span_id));
+    }
+    wire_.Varint(v1::Span::kParentSourceFieldNumber, ParentSourceToProto(span_.parent_source));
+    wire_.Varint(v1::Span::kTraceFlagsFieldNumber, span_.trace_flags);
+    WriteName();
+    wire_.Varint(v1::Span::kKindFieldNumber,
+                 span_.kind == span::Kind::kServer ? v1::Span::KIND_SERVER : v1::Span::KIND_CLIENT);
+    Time(v1::Span::kStartTimeFieldNumber, span_.start_unix_ns);
+    Time(v1::Span::kEndTimeFieldNumber, span_.end_unix_ns);
+    span::VisitAttributes(span_, [this](std::string_view key, const span::AttributeValue& value) {
+      Attribute(v1::Span::kAttributesFieldNumber, key, value);
+    });
+    span::VisitResource(span_, [this](std::string_view key, const span::AttributeValue& value) {
+      Attribute(v1::Span::kResourceFieldNumber, key, value);
+    });
+    wire_.Varint(v1::Span::kStatusFieldNumber,
+                 span_.is_error() ? v1::Span::STATUS_ERROR : v1::Span::STATUS_UNSET);
+    Text(v1::Span::kProbeFieldNumber, span_.probe);
+    Truncated(span_.truncated);
+    if (span_.first_byte_unix_ns != 0) {
+      Time(v1::Span::kFirstByteTimeFieldNumber, span_.first_byte_unix_ns);
+    }
+    Text(v1::Span::kTraceStateFieldNumber, span_.trace_state);
+  }
+
+ private:
+  // A proto3 string must be valid UTF-8, or the receiver refuses the whole message.
+  void OneofText(int field, std::string_view text) {
+    if (IsAscii(text)) {
+      wire_.OneofText(field, text);
+    } else {
+      wire_.OneofText(field, ToUtf8(text));
+    }
+  }
+  void Text(int field, std::string_view text) {
+    if (!text.empty()) OneofText(field, text);
+  }
+  void WriteName() {
+    wire_.Message(v1::Span::kNameFieldNumber, [this] {
+      const size_t begin = to_.size();
+      span::AppendSpanName(span_, to_);
+      const std::string_view name = std::string_view(to_).substr(begin);
+      if (!IsAscii(name)) to_.replace(begin, name.size(), ToUtf8(name));
+    });
+  }
+  void Time(int field, int64_t unix_ns) {
+    const Timestamp time = ToTimestamp(unix_ns);
+    wire_.Message(field, [&] {
+      wire_.Varint(Timestamp::kSecondsFieldNumber, static_cast<uint64_t>(time.seconds()));
+      wire_.Varint(Timestamp::kNanosFieldNumber, static_cast<uint64_t>(time.nanos()));
+    });
+  }
+  void Attribute(int field, std::string_view key, const span::AttributeValue& value) {
+    wire_.Message(field, [&] {
+      wire_.Text(v1::KeyValue::kKeyFieldNumber, key);
+      if (const auto* text = std::get_if<std::string_view>(&value)) {
+        OneofText(v1::KeyValue::kStringValueFieldNumber, *text);
+      } else if (const auto* number = std::get_if<int64_t>(&value)) {
+        wire_.OneofVarint(v1::KeyValue::kIntValueFieldNumber, static_cast<uint64_t>(*number));
+      } else {
+        wire_.OneofVarint(v1::KeyValue::kBoolValueFieldNumber, std::get<bool>(value) ? 1 : 0);
+      }
+    });
+  }
+  void Truncated(std::string_view names) {
+    while (!names.empty()) {
+      const size_t comma = names.find(',');
+      Text(v1::Span::kTruncatedAttributesFieldNumber, names.substr(0, comma));
+      names = comma == std::string_view::npos ? std::string_view() : names.substr(comma + 1);
+    }
+  }
+
+  const span::Span& span_;
+  WireWriter wire_;
+  std::string& to_;
+};
+
+}  // namespace
+
+void EncodeSpan(const span::Span& span, std::string& to) {
+  WireWriter(to).Message(v1::StreamSpansResponse::kSpansFieldNumber,
+                         [&] { SpanWriter(span, to).Write(); });
+}
+
+}  // namespace uprobed::rpc

@@ -1,0 +1,18 @@
+#ifndef UPROBED_SERVER_RPC_ENCODE_SPAN_H_
+#define UPROBED_SERVER_RPC_ENCODE_SPAN_H_
+
+#include <string>
+
+#include "server/span/span.h"
+
+namespace uprobed::rpc {
+
+// Appends the span to `to` as one element of StreamSpansResponse.spans, field number and length
+// included: elements stand one behind the other, and a response may be put together of them and of
+// its other fields in any order. Written straight to the wire, because messages of generated code
+// allocate for each of a span's attributes.
+void EncodeSpan(const span::Span& span, std::string& to);
+
+}  // namespace uprobed::rpc
+
+#endif  // UPROBED_SERVER_RPC_ENCODE_SPAN_H_

@@ -1,0 +1,171 @@
+// Prints what a record of the ring buffer costs in the daemon: through decoding, assembly, metrics,
+// topology and fan-out to 1, 8 and 64 subscribers, one of them stalled, and over gRPC on a unix
+// socket to subscribers in a process of their own. Costs are CPU time, so that others who use the
+// machine are not in them.
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/bench/allocations.h"
+#include "tests/bench/measurement.h"
+#include "tests/bench/pipeline.h"
+#include "tests/bench/pipeline_server.h"
+#include "tests/bench/report.h"
+
+namespace uprobed::bench {
+namespace {
+
+constexpr size_t kSubscriberCounts[] = {1, 8, 64};
+
+double CpuNsOf(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
+}
+
+class PipelineBench {
+ public:
+  explicit PipelineBench(const Arguments& arguments)
+      : rounds_(arguments.quick ? 3 : 9), records_(arguments.quick ? 50'000 : 200'000) {}
+
+  void Run() {
+    fmt::print("{:<52} {:>12} {:>12} {:>12}\n", "", "ns/record", "records/s", "alloc/record");
+    Stage("ring to metrics", Pipeline::Stages::kMetrics);
+    Stage("ring to metrics and topology", Pipeline::Stages::kTopology);
+    for (const size_t subscribers : kSubscriberCounts) InProcess(subscribers, false);
+    InProcess(8, true);
+    for (const size_t subscribers : kSubscriberCounts) OverGrpc(subscribers);
+    Targets();
+  }
+  Report& report() { return report_; }
+
+ private:
+  struct Cost {
+    Spread ns;
+    double allocations = 0;  // per record
+  };
+
+  // The cost of a record in the thread (or, with `clock`, the process) that `feed` runs in.
+  Cost Measure(const std::string& name, clockid_t clock,
+               const std::function<void(size_t)>& feed) {
+    feed(records_);  // strings, maps and pools grow
+    std::vector<double> costs;
+    const uint64_t allocations_before = Allocations();
+    for (int round = 0; round < rounds_; ++round) {
+      const double before = CpuNsOf(clock);
+      feed(records_);
+      costs.push_back((CpuNsOf(clock) - before) / static_cast<double>(records_));
+    }
+    const Cost cost{.ns = SpreadOf(costs),
+                    .allocations = static_cast<double>(Allocations() - allocations_before) /
+                                   static_cast<double>(records_ * rounds_)};
+    fmt::print("{:<52} {:>12.0f} {:>12.0f} {:>12.4f}\n", name, cost.ns.median, 1e9 / cost.ns.median,
+               cost.allocations);
+    Report::Row row = report_.Add(name);
+    row.Set("ns_per_record", cost.ns);
+    row.Set("allocations_per_record", cost.allocations);
+    return cost;
+  }
+
+  void Stage(const std::string& name, Pipeline::Stages stages) {
+    Pipeline pipeline(stages);
+    const Cost cost = Measure(name, CLOCK_THREAD_CPUTIME_ID,
+                              [&](size_t records) { pipeline.Feed(records); });
+    if (stages == Pipeline::Stages::kMetrics) {
+      to_metrics_ = cost;
+      fmt::print("  a record has {:.0f} bytes\n", pipeline.bytes_per_record());
+    }
+  }
+
+  // What the subscribers take is thrown away, in the same thread.
+  void InProcess(size_t count, bool one_stalled) {
+    Pipeline pipeline(Pipeline::Stages::kHub);
+    std::vector<std::shared_ptr<stream::Subscription>> subscriptions;
+    for (size_t i = 0; i < count; ++i) subscriptions.push_back(pipeline.hub().Subscribe({}));
+    const size_t first = one_stalled ? 1 : 0;
+    stream::Subscription::Batch batch;
+    uint64_t bytes = 0;
+    uint64_t taken = 0;
+    pipeline.SetOnBatch([&] {
+      for (size_t i = first; i < count; ++i) {
+        do {
+          subscriptions[i]->Take(kSpansAtOnce, batch);
+          taken += batch.spans;
+          for (const stream::SpanSlice& slice : batch.slices) bytes += slice.bytes().size();
+        } while (batch.spans > 0);
+      }
+    });
+    const std::string name = fmt::format("ring to {} subscriber{} in the process{}", count,
+                                         count == 1 ? "" : "s", one_stalled ? ", one stalled" : "");
+    const Cost cost = Measure(name, CLOCK_THREAD_CPUTIME_ID,
+                              [&](size_t records) { pipeline.Feed(records); });
+    if (count == 1) {
+      fmt::print("  a span has {:.0f} bytes on the wire\n",
+                 static_cast<double>(bytes) / static_cast<double>(taken));
+      fan_out_[0] = cost;
+    }
+    if (count == 64) fan_out_[1] = cost;
+    if (one_stalled) {
+      fmt::print("  the stalled one lost {} of {} spans, the others none: {}\n",
+                 subscriptions[0]->counts().dropped, subscriptions[0]->counts().offered,
+                 subscriptions[1]->counts().dropped == 0 ? "yes" : "NO");
+    }
+  }
+
+  void OverGrpc(size_t count) {
+    Pipeline pipeline(Pipeline::Stages::kHub);
+    PipelineServer server(pipeline, count);
+    if (!server.Start()) {
+      fmt::print("over gRPC to {}: the server or its subscribers did not start\n", count);
+      return;
+    }
+    const std::string name =
+        fmt::format("ring to {} subscriber{} over gRPC", count, count == 1 ? "" : "s");
+    const Cost cost = Measure(name, CLOCK_PROCESS_CPUTIME_ID,
+                              [&](size_t records) { server.FeedAndDeliver(records); });
+    if (count == 1) grpc_[0] = cost;
+    if (count == 64) grpc_[1] = cost;
+    if (server.dropped() > 0) fmt::print("  {} spans were dropped\n", server.dropped());
+  }
+
+  void Targets() {
+    report_.AddTargetAtLeast("records a second and core, ring to metrics",
+                             1e9 / to_metrics_.ns.median, 1e6);
+    report_.AddTargetAtLeast("spans a second and core to one gRPC subscriber",
+                             1e9 / grpc_[0].ns.median, 3e5);
+    report_.AddTargetAtMost("CPU of 64 gRPC subscribers, of that of one",
+                            grpc_[1].ns.median / grpc_[0].ns.median, 2);
+    report_.AddTargetAtMost("allocations per record, ring to metrics", to_metrics_.allocations, 0);
+    report_.AddTargetAtMost("allocations per record, ring to 64 subscribers' queues",
+                            fan_out_[1].allocations, 0);
+  }
+
+  const int rounds_;
+  const size_t records_;
+  Report report_;
+  Cost to_metrics_;
+  Cost fan_out_[2];
+  Cost grpc_[2];
+};
+
+}  // namespace
+}  // namespace uprobed::bench
+
+int main(int count, char** values) {
+  const uprobed::bench::Arguments arguments = uprobed::bench::ParseArguments(count, values);
+  if (arguments.words.size() == 3 && arguments.words[0] == "subscribe") {
+    return uprobed::bench::RunSubscribers(arguments.words[1], std::stoul(arguments.words[2]));
+  }
+  uprobed::bench::PipelineBench bench(arguments);
+  bench.Run();
+  if (const absl::Status status = bench.report().Write(arguments.json_path); !status.ok()) {
+    fmt::print(stderr, "{}\n", status.ToString());
+    return 1;
+  }
+  return 0;
+}
