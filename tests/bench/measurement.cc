@@ -17,11 +17,14 @@ namespace uprobed::bench {
 Spread SpreadOf(std::vector<double> values) {
   if (values.empty()) return {};
   std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  const bool odd = values.size() % 2 == 1;
-  return {.median = odd ? values[middle] : (values[middle - 1] + values[middle]) / 2,
-          .low = values.front(),
-          .high = values.back()};
+  // Between two values where it falls between them.
+  const auto quantile = [&values](double of_one) {
+    const double at = of_one * static_cast<double>(values.size() - 1);
+    const auto below = static_cast<size_t>(at);
+    const size_t above = std::min(below + 1, values.size() - 1);
+    return values[below] + (values[above] - values[below]) * (at - static_cast<double>(below));
+  };
+  return {.median = quantile(0.5), .low = quantile(0.25), .high = quantile(0.75)};
 }
 
 absl::StatusOr<double> CpuNanoseconds(pid_t pid) {

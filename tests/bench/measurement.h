@@ -11,7 +11,7 @@
 
 namespace uprobed::bench {
 
-// Of several measurements of the same.
+// Of several measurements of the same: the middle half lies between low and high.
 struct Spread {
   double median = 0;
   double low = 0;

@@ -13,12 +13,11 @@
 namespace uprobed::bench {
 namespace {
 
-struct Effort {
-  int rounds;
-  double seconds;
-};
-constexpr Effort kFull{.rounds = 7, .seconds = 1.0};
-constexpr Effort kQuick{.rounds = 3, .seconds = 0.4};
+// Many short rounds rather than few long ones: what else the machine does changes within seconds.
+constexpr double kSeconds = 0.3;
+constexpr int kRounds = 9;
+constexpr int kRoundsForCpuTime = 25;
+constexpr int kQuickRounds = 3;
 
 struct Sample {
   Load load;
@@ -37,8 +36,8 @@ struct Pair {
 
 class ScenarioRun {
  public:
-  ScenarioRun(const Scenario& scenario, DaemonUnderTest& daemon, Effort effort)
-      : scenario_(scenario), daemon_(daemon), effort_(effort) {}
+  ScenarioRun(const Scenario& scenario, DaemonUnderTest& daemon)
+      : scenario_(scenario), daemon_(daemon) {}
 
   absl::Status Start() {
     server_ = testing::ChildProcess::Start(scenario_.server);
@@ -96,12 +95,12 @@ class ScenarioRun {
     Result result;
     result.throughput = spread(
         [](const Pair& pair) { return pair.state.load.per_second() / pair.bare_per_second; });
-    result.added_us = spread([](const Pair& pair) { return pair.added_us(); });
+    result.added_us = Added(state);
     result.p50_us = spread([](const Pair& pair) { return pair.state.load.p50_us; });
     result.p99_us = spread([](const Pair& pair) { return pair.state.load.p99_us; });
     result.daemon_us = spread([](const Pair& pair) { return pair.state.daemon_cpu_us; });
-    result.added_of_empty = Compared(pairs, pairs_.at(kEmptyState));
-    result.added_of_peers = Compared(pairs, pairs_.at(kPeersState));
+    result.added_of_empty = Compared(state, kEmptyState);
+    result.added_of_peers = Compared(state, kPeersState);
     return result;
   }
 
@@ -116,7 +115,7 @@ class ScenarioRun {
     ASSIGN_OR_RETURN(const double server_before, CpuNanoseconds(server_->pid()));
     ASSIGN_OR_RETURN(const double daemon_before, CpuNanoseconds(daemon_.pid()));
     Sample sample;
-    ASSIGN_OR_RETURN(sample.load, RunLoad(scenario_.load(address_, effort_.seconds)));
+    ASSIGN_OR_RETURN(sample.load, RunLoad(scenario_.load(address_, kSeconds)));
     ASSIGN_OR_RETURN(const double server_after, CpuNanoseconds(server_->pid()));
     ASSIGN_OR_RETURN(const double daemon_after, CpuNanoseconds(daemon_.pid()));
     const double nanoseconds_to_us = 1 / (1e3 * std::max(1.0, sample.load.requests));
@@ -125,18 +124,19 @@ class ScenarioRun {
     return sample;
   }
 
-  // Round by round, for rounds differ in what else the machine did.
-  static Spread Compared(const std::vector<Pair>& pairs, const std::vector<Pair>& others) {
-    std::vector<double> ratios;
-    for (size_t round = 0; round < pairs.size(); ++round) {
-      ratios.push_back(pairs[round].added_us() / others[round].added_us());
-    }
-    return SpreadOf(std::move(ratios));
+  // Each median for itself: the little that empty hits add is less than what some rounds differ by.
+  double Compared(const std::string& state, const std::string& other) const {
+    return Added(state).median / Added(other).median;
+  }
+
+  Spread Added(const std::string& state) const {
+    std::vector<double> values;
+    for (const Pair& pair : pairs_.at(state)) values.push_back(pair.added_us());
+    return SpreadOf(std::move(values));
   }
 
   const Scenario& scenario_;
   DaemonUnderTest& daemon_;
-  const Effort effort_;
   std::optional<testing::ChildProcess> server_;
   std::string address_;
   std::vector<Sample> bare_;
@@ -174,7 +174,7 @@ void PrintRow(const Scenario& scenario, const std::string& state, const Result& 
                   kPercent * result.throughput.high),
       result.p50_us.median, result.p99_us.median, result.added_us.median,
       fmt::format("({:.1f}..{:.1f})", result.added_us.low, result.added_us.high),
-      result.added_of_empty.median, 1 / result.added_of_peers.median, result.hits_per_request,
+      result.added_of_empty, 1 / result.added_of_peers, result.hits_per_request,
       result.nanoseconds_per_hit, result.daemon_us.median);
   Report::Row row = report.Add(scenario.name + "/" + state);
   row.Set("throughput_of_bare", result.throughput);
@@ -192,11 +192,13 @@ void PrintRow(const Scenario& scenario, const std::string& state, const Result& 
 
 absl::StatusOr<Results> MeasureScenario(const Scenario& scenario, DaemonUnderTest& daemon,
                                         bool quick, Report& report) {
-  const Effort effort = quick ? kQuick : kFull;
+  // The target for a request's CPU time is this one's.
+  const int full = scenario.name == kHello ? kRoundsForCpuTime : kRounds;
+  const int rounds = quick ? kQuickRounds : full;
   const std::vector<State> states = States(scenario.grpc);
-  ScenarioRun run(scenario, daemon, effort);
+  ScenarioRun run(scenario, daemon);
   RETURN_IF_ERROR(run.Start());
-  for (int round = 0; round < effort.rounds; ++round) RETURN_IF_ERROR(run.Round(states));
+  for (int round = 0; round < rounds; ++round) RETURN_IF_ERROR(run.Round(states));
   PrintHead(scenario, run, report);
   Results results;
   for (const State& state : states) {

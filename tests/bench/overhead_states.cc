@@ -1,6 +1,5 @@
 #include "tests/bench/overhead_states.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -68,16 +67,27 @@ absl::StatusOr<std::unique_ptr<AppliedState>> AppliedState::Apply(const State& s
   }
   v1::ProbeSpec spec = state.spec;
   spec.set_binary_path(path);
-  ASSIGN_OR_RETURN(const v1::Probe probe, daemon.Create(kProbeId, std::move(spec)));
-  applied->probed_ = true;
-  // An option that this program has no use for makes the probe DEGRADED and is no obstacle.
-  if (probe.status().state() != v1::Probe::STATE_ACTIVE &&
-      probe.status().state() != v1::Probe::STATE_DEGRADED) {
-    return MakeError(absl::StatusCode::kInternal, "BENCH_FAILED",
-                     fmt::format("{} is not attached: {}", path, probe.status().error().message()));
-  }
+  RETURN_IF_ERROR(applied->Probe(std::move(spec)));
   if (state.subscriber) applied->subscriber_ = std::make_unique<SpanSubscriber>(daemon);
   return applied;
+}
+
+absl::Status AppliedState::Probe(v1::ProbeSpec spec) {
+  ASSIGN_OR_RETURN(const v1::Probe probe, daemon_.Create(kProbeId, spec));
+  probed_ = true;
+  const v1::ProbeStatus& status = probe.status();
+  // An option that this program has no use for makes the probe DEGRADED and is no obstacle.
+  if (status.state() == v1::Probe::STATE_ACTIVE || status.state() == v1::Probe::STATE_DEGRADED) {
+    return absl::OkStatus();
+  }
+  // A kernel that is locked down lets nobody have it.
+  if (status.error().reason() == "INJECTION_UNAVAILABLE" && spec.inject_traceparent()) {
+    spec.set_inject_traceparent(false);
+    RETURN_IF_ERROR(daemon_.Delete(kProbeId));
+    return Probe(std::move(spec));
+  }
+  return MakeError(absl::StatusCode::kInternal, "BENCH_FAILED",
+                   spec.binary_path() + " is not attached: " + status.error().message());
 }
 
 AppliedState::~AppliedState() {

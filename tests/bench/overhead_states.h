@@ -43,6 +43,7 @@ class AppliedState {
 
  private:
   explicit AppliedState(DaemonUnderTest& daemon) : daemon_(daemon) {}
+  absl::Status Probe(v1::ProbeSpec spec);
 
   DaemonUnderTest& daemon_;
   bool probed_ = false;
