@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <system_error>
 
@@ -103,6 +104,27 @@ std::vector<std::string> Authorities(std::string_view local_address) {
   return {};
 }
 
+std::string_view StateOf(std::string_view line) {
+  std::string_view column;
+  for (size_t i = 0; i <= kStateColumn; ++i) column = TakeColumn(line);
+  return column;
+}
+
+// The lines of sockets that listen. The kernel lists them before all others (net/ipv4/tcp_ipv4.c,
+// tcp_get_idx), of which a busy machine has very many.
+std::string ReadListening(const std::string& path) {
+  std::ifstream table(path);
+  std::string line;
+  std::getline(table, line);  // the names of the columns
+  std::string listening;
+  while (listening.size() < kMaxTableBytes && std::getline(table, line) &&
+         StateOf(line) == kListenState) {
+    listening += line;
+    listening += '\n';
+  }
+  return listening;
+}
+
 // Inodes of the sockets that a process has open: links "socket:[4711]".
 std::vector<uint64_t> SocketInodes(const std::string& proc_root, uint32_t pid) {
   constexpr std::string_view kPrefix = "socket:[";
@@ -141,8 +163,7 @@ const ListeningSockets::Listeners& ListeningSockets::ListenersOf(uint64_t networ
   const auto [found, is_new] = by_namespace_.try_emplace(network_namespace);
   if (is_new) {
     for (const std::string_view name : {"net/tcp", "net/tcp6"}) {
-      const auto table = ReadSmallFile(ProcPath(proc_root_, pid, name), kMaxTableBytes);
-      if (table.has_value()) found->second.merge(ParseListeners(*table));
+      found->second.merge(ParseListeners(ReadListening(ProcPath(proc_root_, pid, name))));
     }
   }
   return found->second;

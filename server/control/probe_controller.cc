@@ -27,6 +27,13 @@ bool Differs(const ProbeStatus& a, const ProbeStatus& b) {
          a.attached_binaries != b.attached_binaries;
 }
 
+void AppendProcesses(const store::ProbeSpec& spec, const ProbeStatus& status,
+                     std::vector<ServiceDirectory::Process>& to) {
+  for (const uint32_t pid : status.pids) {
+    to.push_back({.pid = pid, .service_name = spec.service_name, .binary_path = spec.binary_path});
+  }
+}
+
 }  // namespace
 
 ProbeController::ProbeController(store::Store& store, ProfileCatalog& catalog,
@@ -124,11 +131,7 @@ void ProbeController::AnnounceServices() {
   {
     const absl::MutexLock lock(&mutex_);
     for (const auto& [id, entry] : entries_) {
-      for (const uint32_t pid : entry.status.pids) {
-        listening.push_back({.pid = pid,
-                             .service_name = entry.record.spec.service_name,
-                             .binary_path = entry.record.spec.binary_path});
-      }
+      AppendProcesses(entry.record.spec, entry.status, listening);
     }
   }
   services_.Update(listening);
@@ -188,7 +191,10 @@ absl::StatusOr<Probe> ProbeController::Create(store::ProbeRecord record,
   entry.status = ReconcileOne(record, {}, ProcessTable::Scan(options_.proc_root));
   entry.record = std::move(record);
   Probe probe = Commit(ProbeEvent::Type::kAdded, std::move(entry));
-  AnnounceServices();
+  // Those of all other probes are as they were, and there may be hundreds.
+  std::vector<ServiceDirectory::Process> listening;
+  AppendProcesses(probe.record.spec, probe.status, listening);
+  services_.Add(listening);
   return probe;
 }
 

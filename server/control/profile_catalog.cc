@@ -16,6 +16,7 @@ namespace uprobed::control {
 namespace {
 
 constexpr size_t kMaxIdentities = 4096;
+constexpr size_t kMaxVerified = 128;
 // A file that was written to this lately may be written to again within the same tick of its
 // timestamp, and look unchanged.
 constexpr int64_t kSettledNs = 2'000'000'000;
@@ -45,6 +46,7 @@ absl::StatusOr<ResolvedProfile> ProfileCatalog::Resolve(const elf::ElfFile& file
     spdlog::warn("cannot keep profile={} path={}, resolved anew next time: {}", identity.Id(),
                  file.name(), MessageOf(put));
   }
+  NoteVerified(fresh);
   return ResolvedProfile{.profile = std::move(fresh), .from_store = false};
 }
 
@@ -61,13 +63,27 @@ std::optional<profile::Profile> ProfileCatalog::FindStored(
   if (stored->resolver_revision != profile::kResolverRevision || stored->identity != identity) {
     return std::nullopt;
   }
+  if (IsVerified(*stored)) return *std::move(stored);
   // It may come from elsewhere, imported before its binary was here.
   if (const absl::Status verified = profile::Verify(*stored, file); !verified.ok()) {
     spdlog::warn("stored profile={} does not fit path={}, resolving it anew: {}", identity.Id(),
                  file.name(), MessageOf(verified));
     return std::nullopt;
   }
+  NoteVerified(*stored);
   return *std::move(stored);
+}
+
+bool ProfileCatalog::IsVerified(const profile::Profile& profile) {
+  const absl::MutexLock lock(&mutex_);
+  const auto known = verified_.find(profile.identity.Id());
+  return known != verified_.end() && known->second == profile;
+}
+
+void ProfileCatalog::NoteVerified(const profile::Profile& profile) {
+  const absl::MutexLock lock(&mutex_);
+  if (verified_.size() >= kMaxVerified) verified_.clear();
+  verified_.insert_or_assign(profile.identity.Id(), profile);
 }
 
 absl::StatusOr<profile::BinaryIdentity> ProfileCatalog::Identify(const elf::ElfFile& file) {

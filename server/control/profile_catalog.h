@@ -71,12 +71,17 @@ class ProfileCatalog {
   // What the store has and still holds for the binary; nullopt where it must be resolved.
   std::optional<profile::Profile> FindStored(const elf::ElfFile& file,
                                              const profile::BinaryIdentity& identity);
+  bool IsVerified(const profile::Profile& profile);
+  void NoteVerified(const profile::Profile& profile);
 
   store::Store& store_;
   const std::string proc_root_;
   absl::Mutex mutex_;
   // The content hash of a file that has not changed since it was read.
   std::map<FileVersion, profile::BinaryIdentity> identities_ ABSL_GUARDED_BY(mutex_);
+  // Profiles that were compared with the content that they name, by id, as they were then: to do so
+  // takes as long as all else of an attach, which asks for the profile twice.
+  std::map<std::string, profile::Profile> verified_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace uprobed::control

@@ -13,8 +13,25 @@ ServiceDirectory::ServiceDirectory(std::string proc_root, Listener on_service)
 
 void ServiceDirectory::Update(const std::vector<Process>& processes) {
   if (!on_service_) return;
+  Services present = Read(processes);
+  AnnounceNew(present);
+  // The port may be another program's next time: what is not known is told as an address.
+  for (const auto& [address, name] : announced_) {
+    if (present.count(address) == 0) on_service_(address.first, address.second, "");
+  }
+  announced_ = std::move(present);
+}
+
+void ServiceDirectory::Add(const std::vector<Process>& processes) {
+  if (!on_service_ || processes.empty()) return;
+  const Services added = Read(processes);
+  AnnounceNew(added);
+  for (const auto& [address, name] : added) announced_.insert_or_assign(address, name);
+}
+
+ServiceDirectory::Services ServiceDirectory::Read(const std::vector<Process>& processes) const {
   ListeningSockets sockets(proc_root_);
-  std::map<std::pair<uint64_t, std::string>, std::string> present;
+  Services present;
   for (const Process& process : processes) {
     const std::vector<ListeningAddress> addresses = sockets.Of(process.pid);
     if (addresses.empty()) continue;
@@ -27,16 +44,15 @@ void ServiceDirectory::Update(const std::vector<Process>& processes) {
       present.emplace(std::pair(address.network_namespace, address.authority), name);
     }
   }
+  return present;
+}
+
+void ServiceDirectory::AnnounceNew(const Services& present) const {
   for (const auto& [address, name] : present) {
     const auto known = announced_.find(address);
     if (known != announced_.end() && known->second == name) continue;
     on_service_(address.first, address.second, name);
   }
-  // The port may be another program's next time: what is not known is told as an address.
-  for (const auto& [address, name] : announced_) {
-    if (present.count(address) == 0) on_service_(address.first, address.second, "");
-  }
-  announced_ = std::move(present);
 }
 
 }  // namespace uprobed::control

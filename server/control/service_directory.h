@@ -30,11 +30,19 @@ class ServiceDirectory {
   // Reads the sockets of `processes` and announces each address whose service is new, another or
   // gone.
   void Update(const std::vector<Process>& processes);
+  // The same for processes that are new, without a look at those that were there before.
+  void Add(const std::vector<Process>& processes);
 
  private:
+  // The service at each {network namespace, address}.
+  using Services = std::map<std::pair<uint64_t, std::string>, std::string>;
+
+  Services Read(const std::vector<Process>& processes) const;
+  void AnnounceNew(const Services& present) const;
+
   const std::string proc_root_;
   const Listener on_service_;
-  std::map<std::pair<uint64_t, std::string>, std::string> announced_;
+  Services announced_;
 };
 
 }  // namespace uprobed::control

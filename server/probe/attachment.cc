@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <map>
 #include <string>
+#include <system_error>
+#include <thread>
 
 #include "bpf/abi/counters.h"
 #include "bpf/abi/profile_slot.h"
@@ -70,6 +72,28 @@ int AttachOrder(SiteKind kind) {
                      kind == SiteKind::kClientStart || kind == SiteKind::kGrpcServerStart ||
                      kind == SiteKind::kGrpcClientStart;
   return start ? 1 : 0;
+}
+
+// The kernel takes the breakpoints out at once and then waits for a grace period of RCU before a
+// link is closed, tens of milliseconds. Links that are closed at the same time wait for the same
+// one.
+template <typename Link>
+void CloseTogether(std::vector<Link>& links) {
+  constexpr size_t kMaxThreads = 16;
+  const size_t count = std::min(links.size(), kMaxThreads);
+  const auto close = [&links, count](size_t first) {
+    for (size_t i = first; i < links.size(); i += count) links[i].reset();
+  };
+  std::vector<std::jthread> threads;
+  for (size_t i = 0; i < count; ++i) {
+    try {
+      threads.emplace_back(close, i);
+    } catch (const std::system_error&) {
+      close(i);  // no more threads may be had
+    }
+  }
+  threads.clear();
+  links.clear();
 }
 
 }  // namespace
@@ -209,8 +233,10 @@ absl::Status LibbpfAttachment::AttachProgram(bpf_program* program, int fd,
 }
 
 void LibbpfAttachment::Detach() {
-  // Starts first (they were attached last), so that no request begins that cannot end.
-  while (!links_.empty()) links_.pop_back();
+  // Starts first (they were attached last), so that few requests begin that cannot end; what does
+  // is removed with the slot.
+  std::reverse(links_.begin(), links_.end());
+  CloseTogether(links_);
 }
 
 LibbpfAttachment::~LibbpfAttachment() {

@@ -1,4 +1,5 @@
-// How long a binary takes to be analysed, and how much memory: resolver_bench BINARY...
+// How long a binary takes to be analysed, and how much memory:
+// resolver_bench [--json FILE] BINARY...
 // Each run is a process of its own, so that its peak is that of this one binary.
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -9,13 +10,16 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "server/base/errors.h"
 #include "server/elf/elf_file.h"
 #include "server/profile/resolver.h"
+#include "tests/bench/report.h"
 
 namespace uprobed {
 namespace {
@@ -80,7 +84,7 @@ Run RunInChild(const std::string& path) {
   return run;
 }
 
-void Report(const std::string& path) {
+void Measure(const std::string& path, bench::Report& report) {
   std::array<Run, kRuns> runs;
   for (Run& run : runs) run = RunInChild(path);
   std::sort(runs.begin(), runs.end(),
@@ -93,14 +97,30 @@ void Report(const std::string& path) {
       std::filesystem::path(path).filename().string(), static_cast<double>(error ? 0 : bytes) / 1e6,
       static_cast<double>(median.identity_us) / 1e3, static_cast<double>(median.resolve_us) / 1e3,
       static_cast<double>(median.peak_kib) / 1024.0, median.sites, median.outcome.data());
+  bench::Report::Row row = report.Add(std::filesystem::path(path).filename().string());
+  const auto spread = [&runs](auto figure) {
+    std::vector<double> values;
+    for (const Run& run : runs) values.push_back(static_cast<double>(run.*figure));
+    return bench::SpreadOf(std::move(values));
+  };
+  row.Set("identity_us", spread(&Run::identity_us));
+  row.Set("resolve_us", spread(&Run::resolve_us));
+  row.Set("peak_kib", spread(&Run::peak_kib));
+  row.Set("sites", static_cast<double>(median.sites));
 }
 
 }  // namespace
 }  // namespace uprobed
 
-int main(int count, char** arguments) {
+int main(int count, char** values) {
+  const uprobed::bench::Arguments arguments = uprobed::bench::ParseArguments(count, values);
   fmt::print("medians of {} runs, the file in the page cache\n", uprobed::kRuns);
   fmt::print("{:<28} {:>7} {:>9} {:>9} {:>8} {:>6}\n", "binary", "MB", "hash ms", "rest ms",
              "peak MiB", "sites");
-  for (int i = 1; i < count; ++i) uprobed::Report(arguments[i]);
+  uprobed::bench::Report report;
+  for (const std::string& path : arguments.words) uprobed::Measure(path, report);
+  if (const absl::Status written = report.Write(arguments.json_path); !written.ok()) {
+    std::fprintf(stderr, "resolver_bench: %s\n", uprobed::MessageOf(written).c_str());
+    return 1;
+  }
 }

@@ -12,6 +12,8 @@
 //	                       makes CALLS calls of each kind and prints "METHOD CODE COUNT" lines
 //	grpc load ADDRESS CALLS WORKERS answered
 //	                       the same, of those kinds only that end with OK
+//	grpc bench ADDRESS SECONDS WORKERS
+//	                       makes unary calls for so long and prints how many and how long they took
 package main
 
 import (
@@ -66,7 +68,13 @@ func main() {
 		workers, err := strconv.Atoi(os.Args[4])
 		check(err)
 		load(os.Args[2], count, workers, len(os.Args) == 6 && os.Args[5] == "answered")
+	} else if len(os.Args) == 5 && os.Args[1] == "bench" {
+		seconds, err := strconv.ParseFloat(os.Args[3], 64)
+		check(err)
+		workers, err := strconv.Atoi(os.Args[4])
+		check(err)
+		bench(os.Args[2], seconds, workers)
 	} else {
-		check(fmt.Errorf("usage: grpc serve [tagged|handler|unix] | grpc gateway ADDRESS | grpc call ADDRESS METHOD [KEY VALUE]... | grpc load ADDRESS CALLS WORKERS [answered]"))
+		check(fmt.Errorf("usage: grpc serve [tagged|handler|unix] | grpc gateway ADDRESS | grpc call ADDRESS METHOD [KEY VALUE]... | grpc load ADDRESS CALLS WORKERS [answered] | grpc bench ADDRESS SECONDS WORKERS"))
 	}
 }

@@ -27,6 +27,7 @@ func main() {
 	}
 	mux := http.NewServeMux()
 	addServedRoutes(mux)
+	addWorkingRoutes(mux)
 	addEndingRoutes(mux)
 	addItemRoutes(mux)
 	addCallingRoutes(mux, reachable(listener.Addr().(*net.TCPAddr)))

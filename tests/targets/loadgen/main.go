@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sort"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,7 +25,23 @@ type report struct {
 	Statuses map[int]int64    `json:"statuses"` // answers by status
 	Paths    map[string]int64 `json:"paths"`    // requests sent by path
 	Seconds  float64          `json:"seconds"`
+	P50      float64          `json:"p50_us"` // half of the answers took no longer, in microseconds
+	P99      float64          `json:"p99_us"`
 	Error    string           `json:"error,omitempty"` // the last failure
+
+	durations []time.Duration // of each answer, where the load ends by itself
+}
+
+func (r *report) fail(err error) {
+	r.Failed++
+	r.Error = err.Error()
+}
+
+func (r *report) answer(status int) {
+	r.Statuses[status]++
+	if status < 400 {
+		r.OK++
+	}
 }
 
 func (r *report) add(other *report) {
@@ -37,9 +54,21 @@ func (r *report) add(other *report) {
 	for path, count := range other.Paths {
 		r.Paths[path] += count
 	}
+	r.durations = append(r.durations, other.durations...)
 	if other.Error != "" {
 		r.Error = other.Error
 	}
+}
+
+func (r *report) countQuantiles() {
+	if len(r.durations) == 0 {
+		return
+	}
+	sort.Slice(r.durations, func(i, j int) bool { return r.durations[i] < r.durations[j] })
+	quantile := func(percent int) float64 {
+		return float64(r.durations[(len(r.durations)-1)*percent/100].Nanoseconds()) / 1000
+	}
+	r.P50, r.P99 = quantile(50), quantile(99)
 }
 
 func newReport() *report {
@@ -54,8 +83,15 @@ type load struct {
 	paths     int64
 	bodyBytes int
 	interval  time.Duration
+	duration  time.Duration
+	raw       bool
 	headers   headers
 	client    *http.Client
+}
+
+// wants tells whether request number n is to be sent, now that the load has been going on so long.
+func (l *load) wants(n int64, so time.Duration) bool {
+	return (l.total == 0 || n < l.total) && (l.duration == 0 || so < l.duration)
 }
 
 // headers are those of each request, each given as "Name: value"; a name may come more than once.
@@ -101,16 +137,12 @@ func (l *load) send(n int64, into *report) {
 	into.Paths[request.URL.Path]++
 	response, err := l.client.Do(request)
 	if err != nil {
-		into.Failed++
-		into.Error = err.Error()
+		into.fail(err)
 		return
 	}
 	io.Copy(io.Discard, response.Body)
 	response.Body.Close()
-	into.Statuses[response.StatusCode]++
-	if response.StatusCode < 400 {
-		into.OK++
-	}
+	into.answer(response.StatusCode)
 }
 
 // run sends all requests over the given number of connections.
@@ -124,11 +156,26 @@ func (l *load) run(connections int) *report {
 		workers.Add(1)
 		go func(own *report) {
 			defer workers.Done()
-			for n := atomic.AddInt64(&next, 1) - 1; l.total == 0 || n < l.total; n = atomic.AddInt64(&next, 1) - 1 {
-				l.send(n, own)
+			var client *rawClient
+			for before := time.Since(started); ; {
+				n := atomic.AddInt64(&next, 1) - 1
+				if !l.wants(n, before) {
+					return
+				}
+				if l.raw {
+					l.sendRaw(&client, own)
+				} else {
+					l.send(n, own)
+				}
+				after := time.Since(started)
+				if l.total > 0 || l.duration > 0 {
+					own.durations = append(own.durations, after-before)
+				}
 				if l.interval > 0 {
 					time.Sleep(l.interval)
+					after = time.Since(started)
 				}
+				before = after
 			}
 		}(reports[i])
 	}
@@ -139,12 +186,15 @@ func (l *load) run(connections int) *report {
 	for _, own := range reports {
 		sum.add(own)
 	}
+	sum.countQuantiles()
 	return sum
 }
 
 func main() {
 	url := flag.String("url", "", "where to send the requests, for example http://127.0.0.1:8080/hello")
-	total := flag.Int64("n", 1000, "requests to send; 0 goes on until killed")
+	total := flag.Int64("n", 1000, "requests to send; 0 goes on until killed, or for -duration")
+	duration := flag.Duration("duration", 0, "begin no request after this long; 0 goes on until -n are sent")
+	raw := flag.Bool("raw", false, "GET over HTTP/1 with little CPU time of its own; knows neither headers nor chunks")
 	connections := flag.Int("c", 4, "connections, each with one request at a time")
 	method := flag.String("method", http.MethodGet, "method of each request")
 	paths := flag.Int64("paths", 0, "append /0 to /PATHS-1 to the URL in turn; 0 appends nothing")
@@ -165,7 +215,7 @@ func main() {
 
 	asked := load{
 		url: strings.TrimSuffix(*url, "/"), method: *method, total: *total, paths: *paths,
-		bodyBytes: *bodyBytes, interval: *interval, headers: lines,
+		bodyBytes: *bodyBytes, interval: *interval, headers: lines, duration: *duration, raw: *raw,
 		client: &http.Client{
 			Timeout: *timeout,
 			Transport: &http.Transport{

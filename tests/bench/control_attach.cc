@@ -1,0 +1,158 @@
+#include "tests/bench/control_attach.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "server/base/errors.h"
+#include "tests/bench/bpf_runs.h"
+#include "tests/bench/measurement.h"
+#include "tests/bench/span_subscriber.h"
+
+namespace uprobed::bench {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr double kMaxAttachMs = 50;
+constexpr double kMaxDetachMs = 50;
+constexpr double kMaxFleetSeconds = 5;
+constexpr double kMillisecondsPerSecond = 1000;
+
+struct Latencies {
+  std::vector<double> active_ms;  // to the reply, which tells the state
+  std::vector<double> first_span_ms;
+  std::vector<double> deleted_ms;
+  std::vector<double> gone_ms;  // to when the kernel has no link of it any more
+};
+
+v1::ProbeSpec Probing(const std::string& path) {
+  v1::ProbeSpec spec;
+  spec.set_binary_path(path);
+  return spec;
+}
+
+absl::Status AttachActive(DaemonUnderTest& daemon, const std::string& id, const std::string& path) {
+  ASSIGN_OR_RETURN(const v1::Probe probe, daemon.Create(id, Probing(path)));
+  if (probe.status().state() == v1::Probe::STATE_ACTIVE) return absl::OkStatus();
+  return MakeError(absl::StatusCode::kInternal, "BENCH_FAILED",
+                   path + " is not attached: " + probe.status().error().message());
+}
+
+class AttachRun {
+ public:
+  AttachRun(const Fleet& fleet, DaemonUnderTest& daemon)
+      : fleet_(fleet), daemon_(daemon), subscriber_(daemon) {}
+
+  absl::Status Measure(size_t program, Latencies& latencies) {
+    const std::string id = fmt::format("attach-{}", ++count_);
+    // Requests come often enough for the first span not to wait for one.
+    ASSIGN_OR_RETURN(const auto load, StartLoad(fleet_.UrlOf(program), 1, "500us"));
+    subscriber_.Expect(id);
+    const steady_clock::time_point create = steady_clock::now();
+    RETURN_IF_ERROR(AttachActive(daemon_, id, fleet_.paths()[program]));
+    latencies.active_ms.push_back(MillisecondsSince(create));
+    const std::optional<steady_clock::time_point> first = subscriber_.AwaitFirst();
+    if (!first.has_value()) {
+      return MakeError(absl::StatusCode::kInternal, "BENCH_FAILED", "no span of " + id);
+    }
+    latencies.first_span_ms.push_back(
+        std::chrono::duration<double, std::milli>(*first - create).count());
+
+    const steady_clock::time_point remove = steady_clock::now();
+    RETURN_IF_ERROR(daemon_.Delete(id));
+    latencies.deleted_ms.push_back(MillisecondsSince(remove));
+    while (CountBpfLinks(daemon_.pid()) > 0) std::this_thread::yield();
+    latencies.gone_ms.push_back(MillisecondsSince(remove));
+    return absl::OkStatus();
+  }
+
+ private:
+  const Fleet& fleet_;
+  DaemonUnderTest& daemon_;
+  SpanSubscriber subscriber_;
+  int count_ = 0;
+};
+
+std::string Text(const Spread& spread) {
+  return fmt::format("{:.1f} ({:.1f}..{:.1f})", spread.median, spread.low, spread.high);
+}
+
+void PrintRow(const std::string& name, const Latencies& latencies, Report& report) {
+  const Spread active = SpreadOf(latencies.active_ms);
+  const Spread first_span = SpreadOf(latencies.first_span_ms);
+  const Spread deleted = SpreadOf(latencies.deleted_ms);
+  const Spread gone = SpreadOf(latencies.gone_ms);
+  fmt::print("{:<36} {:>20} {:>20} {:>20} {:>20}\n", name, Text(active), Text(first_span),
+             Text(deleted), Text(gone));
+  Report::Row row = report.Add(name);
+  row.Set("active_ms", active);
+  row.Set("first_span_ms", first_span);
+  row.Set("deleted_ms", deleted);
+  row.Set("links_gone_ms", gone);
+}
+
+}  // namespace
+
+absl::Status MeasureAttach(const Fleet& fleet, const std::string& folder, bool quick,
+                           std::unique_ptr<DaemonUnderTest>& daemon, Report& report) {
+  const size_t runs = quick ? 5 : 15;
+  Latencies unknown;
+  Latencies known;
+  {
+    AttachRun run(fleet, *daemon);
+    for (size_t i = 0; i < runs; ++i) RETURN_IF_ERROR(run.Measure(i, unknown));
+    for (size_t i = 0; i < runs; ++i) RETURN_IF_ERROR(run.Measure(i, known));
+  }
+  daemon.reset();
+  ASSIGN_OR_RETURN(daemon, DaemonUnderTest::Start(folder));
+  Latencies stored;
+  {
+    AttachRun run(fleet, *daemon);
+    for (size_t i = 0; i < runs; ++i) RETURN_IF_ERROR(run.Measure(i, stored));
+  }
+  fmt::print("\n{:<36} {:>20} {:>20} {:>20} {:>20}\n", "ms from the call", "attach: ACTIVE",
+             "first span", "detach: reply", "links gone");
+  PrintRow("a program not seen before", unknown, report);
+  PrintRow("one that was probed before", known, report);
+  PrintRow("the same, after the daemon's restart", stored, report);
+  report.AddTargetAtMost("control: attach of a known program to its first span, ms",
+                         SpreadOf(known.first_span_ms).median, kMaxAttachMs);
+  report.AddTargetAtMost("control: detach until the links are gone, ms",
+                         SpreadOf(known.gone_ms).median, kMaxDetachMs);
+  return absl::OkStatus();
+}
+
+absl::Status MeasureFleet(const Fleet& fleet, DaemonUnderTest& daemon, Report& report) {
+  const auto measure = [&](const std::string& name) -> absl::StatusOr<double> {
+    steady_clock::time_point begin = steady_clock::now();
+    for (size_t i = 0; i < fleet.paths().size(); ++i) {
+      RETURN_IF_ERROR(AttachActive(daemon, fmt::format("fleet-{}", i), fleet.paths()[i]));
+    }
+    const double attach_s = MillisecondsSince(begin) / kMillisecondsPerSecond;
+    begin = steady_clock::now();
+    for (size_t i = 0; i < fleet.paths().size(); ++i) {
+      RETURN_IF_ERROR(daemon.Delete(fmt::format("fleet-{}", i)));
+    }
+    while (CountBpfLinks(daemon.pid()) > 0) std::this_thread::yield();
+    const double detach_s = MillisecondsSince(begin) / kMillisecondsPerSecond;
+    fmt::print("{:<36} {:>18.2f} s {:>41.2f} s\n", name, attach_s, detach_s);
+    Report::Row row = report.Add(name);
+    row.Set("attach_s", attach_s);
+    row.Set("detach_s", detach_s);
+    return attach_s + detach_s;
+  };
+  const size_t size = fleet.paths().size();
+  ASSIGN_OR_RETURN(const double unknown,
+                   measure(fmt::format("{} programs, most not seen before", size)));
+  ASSIGN_OR_RETURN(const double known, measure(fmt::format("{} programs, known", size)));
+  const std::string target = fmt::format("control: {} programs attached and detached, ", size);
+  report.AddTargetAtMost(target + "most of them unknown, s", unknown, kMaxFleetSeconds);
+  report.AddTargetAtMost(target + "all known, s", known, kMaxFleetSeconds);
+  return absl::OkStatus();
+}
+
+}  // namespace uprobed::bench

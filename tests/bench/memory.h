@@ -1,0 +1,19 @@
+#ifndef UPROBED_TESTS_BENCH_MEMORY_H_
+#define UPROBED_TESTS_BENCH_MEMORY_H_
+
+#include <sys/types.h>
+
+namespace uprobed::bench {
+
+// Resident memory of a process in MiB, and what it is made of.
+struct Memory {
+  double rss = 0;
+  double anonymous = 0;
+  double file = 0;  // of files that are mapped: the program itself for the most part
+  double shared = 0;
+};
+Memory ReadMemory(pid_t pid);
+
+}  // namespace uprobed::bench
+
+#endif  // UPROBED_TESTS_BENCH_MEMORY_H_
