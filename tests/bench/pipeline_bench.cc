@@ -51,8 +51,7 @@ class PipelineBench {
   };
 
   // The cost of a record in the thread (or, with `clock`, the process) that `feed` runs in.
-  Cost Measure(const std::string& name, clockid_t clock,
-               const std::function<void(size_t)>& feed) {
+  Cost Measure(const std::string& name, clockid_t clock, const std::function<void(size_t)>& feed) {
     feed(records_);  // strings, maps and pools grow
     std::vector<double> costs;
     const uint64_t allocations_before = Allocations();
@@ -74,8 +73,8 @@ class PipelineBench {
 
   void Stage(const std::string& name, Pipeline::Stages stages) {
     Pipeline pipeline(stages);
-    const Cost cost = Measure(name, CLOCK_THREAD_CPUTIME_ID,
-                              [&](size_t records) { pipeline.Feed(records); });
+    const Cost cost =
+        Measure(name, CLOCK_THREAD_CPUTIME_ID, [&](size_t records) { pipeline.Feed(records); });
     if (stages == Pipeline::Stages::kMetrics) {
       to_metrics_ = cost;
       fmt::print("  a record has {:.0f} bytes\n", pipeline.bytes_per_record());
@@ -102,8 +101,8 @@ class PipelineBench {
     });
     const std::string name = fmt::format("ring to {} subscriber{} in the process{}", count,
                                          count == 1 ? "" : "s", one_stalled ? ", one stalled" : "");
-    const Cost cost = Measure(name, CLOCK_THREAD_CPUTIME_ID,
-                              [&](size_t records) { pipeline.Feed(records); });
+    const Cost cost =
+        Measure(name, CLOCK_THREAD_CPUTIME_ID, [&](size_t records) { pipeline.Feed(records); });
     if (count == 1) {
       fmt::print("  a span has {:.0f} bytes on the wire\n",
                  static_cast<double>(bytes) / static_cast<double>(taken));

@@ -45,9 +45,9 @@ inline std::string OwnCopy(const std::filesystem::path& program) {
 // Collects what the event loop delivers.
 class SpanCollector {
  public:
-  void Add(const std::shared_ptr<const span::Span>& span) {
+  void Add(const span::Span& span) {
     absl::MutexLock lock(&mutex_);
-    spans_.push_back(*span);
+    spans_.push_back(span);
   }
 
   // Waits until `count` spans that `wanted` accepts are there, at most ten seconds; all those.
@@ -87,7 +87,7 @@ class KernelTest : public ::testing::Test {
   explicit KernelTest(const probe::BpfObjectOptions& options = {})
       : backend_(options),
         loop_(backend_, directory_,
-              [this](const std::shared_ptr<const span::Span>& span) { spans_.Add(span); }) {}
+              [this](const span::Span& span) { spans_.Add(span); }) {}
 
   void SetUp() override {
     if (const absl::Status available = backend_.Available(); !available.ok()) {
