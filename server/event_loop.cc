@@ -60,6 +60,7 @@ void EventLoop::OnRecord(std::span<const std::byte> record) {
   absl::StatusOr<up_http_event> event = span::DecodeHttpEvent(record);
   if (!event.ok()) {
     decode_errors_.fetch_add(1, std::memory_order_relaxed);
+    directory_.CountMalformed(record);
     return;
   }
   const std::optional<span::EventSource> source =

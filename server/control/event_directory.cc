@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -22,6 +23,7 @@ constexpr uint64_t kForgetNs = 60'000'000'000;
 void EventDirectory::Bind(uint32_t slot, Binding binding,
                           const std::set<std::string, std::less<>>& corroborated) {
   const absl::MutexLock lock(&mutex_);
+  slot_deliveries_[slot] = std::make_shared<Deliveries>();
   checks_.insert_or_assign(slot, span::LiveCheck(corroborated));
   bindings_[slot] = std::move(binding);
   released_.erase(slot);
@@ -103,22 +105,44 @@ EventDirectory::Process EventDirectory::ReadProcess(uint32_t pid, uint64_t now_m
   return process;
 }
 
-void EventDirectory::CountSpan(uint32_t slot) {
+void EventDirectory::Admit(uint32_t slot) {
   const absl::MutexLock lock(&mutex_);
-  if (const auto bound = bindings_.find(slot); bound != bindings_.end()) {
-    ++spans_[bound->second.probe_id];
-  }
+  const auto bound = bindings_.find(slot);
+  if (bound == bindings_.end()) return;
+  std::shared_ptr<Deliveries>& of_probe = deliveries_[bound->second.probe_id];
+  if (of_probe == nullptr) of_probe = std::make_shared<Deliveries>();
+  std::shared_ptr<Deliveries>& of_slot = slot_deliveries_[slot];
+  if (of_slot == of_probe) return;
+  of_probe->spans += of_slot->spans;
+  of_probe->malformed += of_slot->malformed;
+  of_slot = of_probe;
 }
 
-uint64_t EventDirectory::Spans(const std::string& probe_id) const {
+void EventDirectory::CountSpan(uint32_t slot) {
   const absl::MutexLock lock(&mutex_);
-  const auto found = spans_.find(probe_id);
-  return found == spans_.end() ? 0 : found->second;
+  const auto found = slot_deliveries_.find(slot);
+  if (found != slot_deliveries_.end()) ++found->second->spans;
+}
+
+void EventDirectory::CountMalformed(std::span<const std::byte> record) {
+  uint32_t slot = 0;
+  constexpr size_t kSlotOffset = offsetof(up_http_event, slot);
+  if (record.size() < kSlotOffset + sizeof(slot)) return;
+  std::memcpy(&slot, record.data() + kSlotOffset, sizeof(slot));
+  const absl::MutexLock lock(&mutex_);
+  const auto found = slot_deliveries_.find(slot);
+  if (found != slot_deliveries_.end()) ++found->second->malformed;
+}
+
+EventDirectory::Deliveries EventDirectory::DeliveriesOf(const std::string& probe_id) const {
+  const absl::MutexLock lock(&mutex_);
+  const auto found = deliveries_.find(probe_id);
+  return found == deliveries_.end() ? Deliveries{} : *found->second;
 }
 
 void EventDirectory::ForgetSpans(const std::string& probe_id) {
   const absl::MutexLock lock(&mutex_);
-  spans_.erase(probe_id);
+  deliveries_.erase(probe_id);
 }
 
 }  // namespace uprobed::control
