@@ -85,7 +85,8 @@ static __always_inline void end_body(const struct hit* hit, const struct up_addr
   body->event.end_ns = bpf_ktime_get_ns();
   body->event.flags |= flag;
   submit_kept(hit, body);
-  bpf_map_delete_elem(&client_bodies, key);
+  /* Gone where another goroutine has ended it meanwhile. */
+  if (bpf_map_delete_elem(&client_bodies, key)) count(hit->counters, UP_COUNTER_REPEATED_BODY_END);
 }
 
 /* Writes an error into the record, unless it is the end of the body. */

@@ -161,6 +161,7 @@ static __always_inline void on_http2_refused(struct hit* hit, uint64_t cookie, u
     count(hit->counters, UP_COUNTER_LOST_NO_START);
     return;
   }
+  count(hit->counters, UP_COUNTER_HTTP2_REFUSED);
   request.start_ns = bpf_ktime_get_ns();
   request.flags = UP_FLAG_REFUSED;
   new_trace_id(&request);

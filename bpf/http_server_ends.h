@@ -54,6 +54,7 @@ static __always_inline void on_server_recover(struct pt_regs* regs) {
   uint64_t response = request->response;
   if (is_preface(hit.profile, address)) {
     count(hit.counters, UP_COUNTER_OUT_OF_SCOPE);
+    count(hit.counters, UP_COUNTER_HTTP2_PREFACE);
     forget_request(&hit, &server_requests, request);
     return;
   }

@@ -74,6 +74,7 @@ Daemon::Daemon(Config config, UniqueFd lock, std::unique_ptr<store::Store> store
                               const std::string& service) {
                          topology_.SetService(network_namespace, authority, service);
                        }}),
+      ledger_(backend_, controller_, event_loop_, hub_),
       self_metrics_(std::make_shared<metrics::SelfMetrics>(MakeMetricsSources())) {}
 
 absl::Status Daemon::Start() {
@@ -141,6 +142,7 @@ void Daemon::OnSpan(const span::Span& span) {
 }
 
 void Daemon::OnTick(uint64_t now_ns) {
+  ledger_.CountDrain();
   hub_.Flush();
   topology_.Advance(static_cast<int64_t>(now_ns));
   edge_metrics_->Advance(static_cast<int64_t>(now_ns));
@@ -167,6 +169,7 @@ metrics::SelfMetricsSources Daemon::MakeMetricsSources() {
           .store = [this] { return store_->stats(); },
           .topology = [this] { return topology_.stats(); },
           .event_loop = [this] { return event_loop_.stats(); },
+          .ledger = [this] { return ledger_.Read(MonotonicNanosNow()); },
           .requests_in_flight = [this] { return backend_.InFlight(); },
           .contexts_in_flight = [this] { return backend_.ContextsInFlight(); },
           .routes_in_flight = [this] { return backend_.RoutesInFlight(); },

@@ -16,6 +16,7 @@
 #include "server/control/profile_catalog.h"
 #include "server/event_loop.h"
 #include "server/eventless_requests.h"
+#include "server/ledger_reader.h"
 #include "server/metrics/edge_metrics.h"
 #include "server/metrics/exporter.h"
 #include "server/metrics/http_metrics.h"
@@ -72,6 +73,7 @@ class Daemon {
   uint64_t eventless_read_ns_ = 0;  // of the event loop's thread
   EventLoop event_loop_;
   control::ProbeController controller_;
+  LedgerReader ledger_;
   const std::shared_ptr<metrics::SelfMetrics> self_metrics_;
   std::unique_ptr<metrics::Exporter> exporter_;
   std::unique_ptr<rpc::Server> server_;

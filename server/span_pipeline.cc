@@ -21,6 +21,7 @@ void SpanPipeline::OnRecord(std::span<const std::byte> record) {
   absl::StatusOr<up_http_event> event = span::DecodeHttpEvent(record);
   if (!event.ok()) {
     Increment(decode_errors_);
+    directory_.CountMalformed(record);
     return;
   }
   const std::shared_ptr<const span::EventSource> source =

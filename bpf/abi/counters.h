@@ -67,7 +67,15 @@ enum up_counter {
   UP_COUNTER_NOT_INJECTED_NO_REQUEST = 49,
   UP_COUNTER_NOT_INJECTED_FAULT = 50, /* the buffer is not as it should be, or not to be written */
   UP_COUNTER_HITS_SERVER_HANDLER = 51,
-  UP_COUNTER_COUNT = 52,
+  /* What follows makes the account of all requests even (server/control/ledger.h). */
+  UP_COUNTER_HTTP2_PREFACE = 52, /* of what is out of scope that which has begun as a request */
+  UP_COUNTER_HTTP2_REFUSED = 53, /* requests of HTTP/2 that were refused, and had no start */
+  /* A body was read to its end and closed at the same time, and gave two spans. */
+  UP_COUNTER_REPEATED_BODY_END = 54,
+  /* Counted by the daemon, which forgets the requests: */
+  UP_COUNTER_LOST_PROCESS_EXITED = 55, /* of a process that ended */
+  UP_COUNTER_LOST_DETACHED = 56,       /* under way when the sites were detached */
+  UP_COUNTER_COUNT = 57,
 };
 
 struct up_counters {

@@ -74,6 +74,14 @@ std::vector<FileVersion> AttachmentSet::Versions() const {
   return versions;
 }
 
+std::vector<uint32_t> AttachmentSet::Slots() const {
+  const absl::MutexLock lock(&mutex_);
+  std::vector<uint32_t> slots;
+  slots.reserve(binaries_.size());
+  for (const AttachedBinary& binary : binaries_) slots.push_back(binary.attachment->slot());
+  return slots;
+}
+
 std::map<uint32_t, std::string> AttachmentSet::ProfileIds() const {
   const absl::MutexLock lock(&mutex_);
   std::map<uint32_t, std::string> ids;

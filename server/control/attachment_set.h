@@ -64,6 +64,7 @@ class AttachmentSet {
   void SetVersion(const FileVersion& version);
 
   std::vector<FileVersion> Versions() const;
+  std::vector<uint32_t> Slots() const;
   std::map<uint32_t, std::string> ProfileIds() const;  // by slot
   // Content attached under this file; empty where none is.
   std::string ProfileIdOf(const FileId& file) const;

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -24,10 +25,9 @@ uint64_t KeyOf(uint32_t slot, uint32_t pid) { return uint64_t{slot} << 32U | pid
 void EventDirectory::Bind(uint32_t slot, Binding binding,
                           const std::set<std::string, std::less<>>& corroborated) {
   const absl::MutexLock lock(&mutex_);
+  slot_deliveries_[slot] = std::make_shared<Deliveries>();
   checks_.insert_or_assign(slot, span::LiveCheck(corroborated));
-  std::shared_ptr<uint64_t>& spans = spans_[binding.probe_id];
-  if (spans == nullptr) spans = std::make_shared<uint64_t>(0);
-  bindings_.insert_or_assign(slot, Bound{.binding = std::move(binding), .spans = spans});
+  bindings_.insert_or_assign(slot, std::move(binding));
   released_.erase(slot);
   ForgetAnswers();
 }
@@ -40,18 +40,17 @@ void EventDirectory::ForgetAnswers() {
 void EventDirectory::SetServiceName(uint32_t slot, const std::string& service_name) {
   const absl::MutexLock lock(&mutex_);
   const auto bound = bindings_.find(slot);
-  if (bound != bindings_.end()) bound->second.binding.service_name = service_name;
+  if (bound != bindings_.end()) bound->second.service_name = service_name;
   ForgetAnswers();
 }
 
 void EventDirectory::ForgetFunctions() {
   const absl::MutexLock lock(&mutex_);
   ForgetAnswers();  // which hold the names, too
-  for (auto& [slot, bound] : bindings_) {
-    std::shared_ptr<const span::FunctionNames>& names = bound.binding.function_names;
-    const bool is_released = names.use_count() == 1;
+  for (auto& [slot, binding] : bindings_) {
+    const bool is_released = binding.function_names.use_count() == 1;
     if (is_released && !released_.insert(slot).second) {
-      names.reset();
+      binding.function_names.reset();
       released_.erase(slot);
     }
   }
@@ -84,7 +83,7 @@ std::shared_ptr<const span::EventSource> EventDirectory::Find(uint32_t slot, uin
     }
     const auto bound = bindings_.find(slot);
     if (bound == bindings_.end()) return nullptr;
-    binding = bound->second.binding;
+    binding = bound->second;
     changes = changes_;
     if (const auto found = processes_.find(pid); found != processes_.end()) known = found->second;
   }
@@ -132,22 +131,44 @@ EventDirectory::Process EventDirectory::ReadProcess(uint32_t pid, uint64_t now_m
   return process;
 }
 
-void EventDirectory::CountSpan(uint32_t slot) {
+void EventDirectory::Admit(uint32_t slot) {
   const absl::MutexLock lock(&mutex_);
-  if (const auto bound = bindings_.find(slot); bound != bindings_.end()) {
-    ++*bound->second.spans;
-  }
+  const auto bound = bindings_.find(slot);
+  if (bound == bindings_.end()) return;
+  std::shared_ptr<Deliveries>& of_probe = deliveries_[bound->second.probe_id];
+  if (of_probe == nullptr) of_probe = std::make_shared<Deliveries>();
+  std::shared_ptr<Deliveries>& of_slot = slot_deliveries_[slot];
+  if (of_slot == of_probe) return;
+  of_probe->spans += of_slot->spans;
+  of_probe->malformed += of_slot->malformed;
+  of_slot = of_probe;
 }
 
-uint64_t EventDirectory::Spans(const std::string& probe_id) const {
+void EventDirectory::CountSpan(uint32_t slot) {
   const absl::MutexLock lock(&mutex_);
-  const auto found = spans_.find(probe_id);
-  return found == spans_.end() ? 0 : *found->second;
+  const auto found = slot_deliveries_.find(slot);
+  if (found != slot_deliveries_.end()) ++found->second->spans;
+}
+
+void EventDirectory::CountMalformed(std::span<const std::byte> record) {
+  uint32_t slot = 0;
+  constexpr size_t kSlotOffset = offsetof(up_http_event, slot);
+  if (record.size() < kSlotOffset + sizeof(slot)) return;
+  std::memcpy(&slot, record.data() + kSlotOffset, sizeof(slot));
+  const absl::MutexLock lock(&mutex_);
+  const auto found = slot_deliveries_.find(slot);
+  if (found != slot_deliveries_.end()) ++found->second->malformed;
+}
+
+EventDirectory::Deliveries EventDirectory::DeliveriesOf(const std::string& probe_id) const {
+  const absl::MutexLock lock(&mutex_);
+  const auto found = deliveries_.find(probe_id);
+  return found == deliveries_.end() ? Deliveries{} : *found->second;
 }
 
 void EventDirectory::ForgetSpans(const std::string& probe_id) {
   const absl::MutexLock lock(&mutex_);
-  spans_.erase(probe_id);
+  deliveries_.erase(probe_id);
 }
 
 }  // namespace uprobed::control

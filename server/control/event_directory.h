@@ -1,12 +1,14 @@
 #ifndef UPROBED_SERVER_CONTROL_EVENT_DIRECTORY_H_
 #define UPROBED_SERVER_CONTROL_EVENT_DIRECTORY_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,10 +61,23 @@ class EventDirectory {
   // Thread: the one that calls Find().
   void ForgetFunctions();
 
-  // Counts a delivered span for its probe; Spans() reads the count.
+  // The slot's sites are all attached, and its counters are those of its probe: what was delivered
+  // of it since it was bound counts for the probe, too, and all that follows.
+  void Admit(uint32_t slot);
+
+  // What came out of the ring buffer of a probe's requests.
+  struct Deliveries {
+    uint64_t spans = 0;      // delivered
+    uint64_t malformed = 0;  // refused by the decoder
+  };
+  // Counts a delivered span for the probe of its slot.
   void CountSpan(uint32_t slot);
-  uint64_t Spans(const std::string& probe_id) const;
-  // For a probe that is deleted, so that one of the same name begins at 0.
+  // Counts a record that was refused, for the probe whose slot it names, if it does.
+  void CountMalformed(std::span<const std::byte> record);
+  Deliveries DeliveriesOf(const std::string& probe_id) const;
+  uint64_t Spans(const std::string& probe_id) const { return DeliveriesOf(probe_id).spans; }
+  // For a probe that is deleted, so that one of the same name begins at 0: what is still in the
+  // ring buffer counts for nobody.
   void ForgetSpans(const std::string& probe_id);
 
  private:
@@ -76,10 +91,6 @@ class EventDirectory {
     std::shared_ptr<const span::EventSource> source;
     uint64_t read_monotonic_ns = 0;  // when the process was read
   };
-  struct Bound {
-    Binding binding;
-    std::shared_ptr<uint64_t> spans;  // of its probe
-  };
   void ForgetAnswers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // `known` is what was read before; it stands where the process is gone.
   Process ReadProcess(uint32_t pid, uint64_t now_monotonic_ns,
@@ -87,13 +98,14 @@ class EventDirectory {
 
   const std::string proc_root_;
   mutable absl::Mutex mutex_;
-  std::map<uint32_t, Bound> bindings_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint32_t, Binding> bindings_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<uint64_t, Answer> answers_ ABSL_GUARDED_BY(mutex_);  // by slot and pid
   uint64_t changes_ ABSL_GUARDED_BY(mutex_) = 0;  // of what answers are made of
   std::map<uint32_t, span::LiveCheck> checks_ ABSL_GUARDED_BY(mutex_);  // by slot
   std::set<uint32_t> released_ ABSL_GUARDED_BY(mutex_);                 // slots
   std::map<uint32_t, Process> processes_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, std::shared_ptr<uint64_t>> spans_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint32_t, std::shared_ptr<Deliveries>> slot_deliveries_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<Deliveries>> deliveries_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace uprobed::control

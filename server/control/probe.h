@@ -33,6 +33,8 @@ struct ProbeStatus {
   std::vector<uint32_t> pids;      // processes that run the attached binaries
   up_counters counters{};          // since the probe was attached first in this run of the daemon
   uint64_t spans = 0;              // delivered to the hub
+  uint64_t malformed = 0;          // records refused by the decoder
+  std::vector<uint32_t> slots;     // of what is attached now
   int64_t transition_time_unix_ns = 0;  // of `state`
 };
 

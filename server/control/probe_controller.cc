@@ -317,7 +317,10 @@ std::vector<store::ProbeRecord> ProbeController::Records() const {
 Probe ProbeController::MakeProbe(Entry entry) const {
   Probe probe{.record = std::move(entry.record), .status = std::move(entry.status)};
   probe.status.counters = entry.attachments->counters();
-  probe.status.spans = directory_.Spans(probe.record.id);
+  probe.status.slots = entry.attachments->Slots();
+  const EventDirectory::Deliveries deliveries = directory_.DeliveriesOf(probe.record.id);
+  probe.status.spans = deliveries.spans;
+  probe.status.malformed = deliveries.malformed;
   return probe;
 }
 

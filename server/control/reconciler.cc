@@ -192,7 +192,9 @@ absl::Status Reconciler::Attach(const store::ProbeRecord& record, AttachedBinary
                record.spec.binary_path, binary.profile.identity.Id(), binary.attachment->slot(),
                binary.attachment->site_count());
   runtime.service_name = record.spec.service_name;
+  const uint32_t slot = binary.attachment->slot();
   runtime.attachments->Add(std::move(binary));
+  directory_.Admit(slot);
   return absl::OkStatus();
 }
 

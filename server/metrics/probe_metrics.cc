@@ -52,10 +52,14 @@ constexpr CounterLabel kSites[] = {
 constexpr CounterLabel kHandoffCauses[] = {{"map_full", UP_COUNTER_HANDOFF_MAP_FULL},
                                            {"expired", UP_COUNTER_HANDOFF_EXPIRED},
                                            {"ambiguous", UP_COUNTER_HANDOFF_AMBIGUOUS}};
-constexpr CounterLabel kLossCauses[] = {
-    {"ring_full", UP_COUNTER_LOST_RING_FULL},   {"map_full", UP_COUNTER_LOST_MAP_FULL},
-    {"no_start", UP_COUNTER_LOST_NO_START},     {"abandoned", UP_COUNTER_LOST_ABANDONED},
-    {"read_fault", UP_COUNTER_LOST_READ_FAULT}, {"preempted", UP_COUNTER_LOST_PREEMPTED}};
+constexpr CounterLabel kLossCauses[] = {{"ring_full", UP_COUNTER_LOST_RING_FULL},
+                                        {"map_full", UP_COUNTER_LOST_MAP_FULL},
+                                        {"no_start", UP_COUNTER_LOST_NO_START},
+                                        {"abandoned", UP_COUNTER_LOST_ABANDONED},
+                                        {"read_fault", UP_COUNTER_LOST_READ_FAULT},
+                                        {"preempted", UP_COUNTER_LOST_PREEMPTED},
+                                        {"process_exited", UP_COUNTER_LOST_PROCESS_EXITED},
+                                        {"detached", UP_COUNTER_LOST_DETACHED}};
 constexpr CounterLabel kSuppressionCauses[] = {
     {"filtered", UP_COUNTER_SUPPRESSED_FILTERED},
     {"sampled", UP_COUNTER_SUPPRESSED_SAMPLED},

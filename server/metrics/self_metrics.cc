@@ -41,6 +41,25 @@ void AddEventLoop(Families& families, const EventLoopStats& stats) {
              "Events of a slot that no probe was bound to.", stats.unknown_slots);
 }
 
+void AddLedger(Families& families, const std::vector<control::LedgerBalance>& balances) {
+  MetricFamily imbalance =
+      MakeGauge("uprobed_ledger_imbalance",
+                "Requests that entered a stage and are neither inside nor accounted for as they "
+                "left it; anything but 0 is a fault of the daemon.");
+  MetricFamily uncertainty =
+      MakeGauge("uprobed_ledger_uncertainty",
+                "How far from the imbalance shown the true one may be, because requests flow; 0 at "
+                "rest.");
+  for (const control::LedgerBalance& balance : balances) {
+    Labels labels = {{"stage", balance.stage}};
+    if (!balance.probe.empty()) labels.push_back({"probe", balance.probe});
+    AddMetric(imbalance, static_cast<double>(balance.imbalance), labels);
+    AddMetric(uncertainty, static_cast<double>(balance.uncertainty), labels);
+  }
+  families.push_back(std::move(imbalance));
+  families.push_back(std::move(uncertainty));
+}
+
 void AddStream(Families& families, const stream::HubStats& stats) {
   AddGauge(families, "uprobed_stream_subscribers", "Subscribers to the span stream.",
            stats.subscribers);
@@ -100,6 +119,7 @@ Families SelfMetrics::Collect() const {
   Families probes = CollectProbes(sources_.probes());
   std::move(probes.begin(), probes.end(), std::back_inserter(families));
   AddEventLoop(families, sources_.event_loop());
+  AddLedger(families, sources_.ledger());
   AddGauge(families, "uprobed_requests_in_flight",
            "Requests that have begun and not ended, as the kernel side remembers them.",
            sources_.requests_in_flight());

@@ -8,6 +8,7 @@
 
 #include "prometheus/collectable.h"
 #include "prometheus/metric_family.h"
+#include "server/control/ledger.h"
 #include "server/control/probe.h"
 #include "server/metrics/event_loop_stats.h"
 #include "server/span/topology.h"
@@ -26,6 +27,7 @@ struct SelfMetricsSources {
   std::function<store::StoreStats()> store;
   std::function<span::TopologyStats()> topology;
   std::function<EventLoopStats()> event_loop;
+  std::function<std::vector<control::LedgerBalance>()> ledger;
   std::function<size_t()> requests_in_flight;
   std::function<size_t()> contexts_in_flight;
   std::function<size_t()> routes_in_flight;

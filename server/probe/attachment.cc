@@ -15,7 +15,6 @@
 #include "bpf/abi/counters.h"
 #include "bpf/abi/profile_slot.h"
 #include "server/base/errors.h"
-#include "server/probe/in_flight.h"
 #include "server/probe/profile_slot.h"
 #include "server/probe/site_cookie.h"
 #include "server/probe/span_limits.h"
@@ -82,6 +81,7 @@ void CloseTogether(std::vector<Link>& links) {
   constexpr size_t kMaxThreads = 16;
   const size_t count = std::min(links.size(), kMaxThreads);
   const auto close = [&links, count](size_t first) {
+    pthread_setname_np(pthread_self(), "detach");
     for (size_t i = first; i < links.size(); i += count) links[i].reset();
   };
   std::vector<std::jthread> threads;
@@ -104,7 +104,8 @@ void LibbpfAttachment::LinkDeleter::operator()(bpf_link* link) const noexcept {
 
 absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
     const BpfObject& object, SlotAllocator& slots, int fd, const profile::Profile& profile,
-    const AttachOptions& options, RequestMetrics& metrics, BpfPrograms& programs) {
+    const AttachOptions& options, RequestMetrics& metrics, ForgottenRequests& forgotten,
+    BpfPrograms& programs) {
   if (options.stitch_traces && !object.reads_kernel()) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "STITCHING_UNAVAILABLE",
                      "the kernel is locked down for confidentiality and lets no program look at "
@@ -121,7 +122,8 @@ absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
         fmt::format("{} binaries are attached, which is the limit: delete a probe first",
                     UP_MAX_SLOTS));
   }
-  std::unique_ptr<LibbpfAttachment> attachment(new LibbpfAttachment(object, slots, metrics, *slot));
+  std::unique_ptr<LibbpfAttachment> attachment(
+      new LibbpfAttachment(object, slots, metrics, forgotten, *slot));
   RETURN_IF_ERROR(attachment->FillSlot(profile, options));
   if (options.on_slot) options.on_slot(*slot);
 
@@ -152,6 +154,7 @@ absl::Status LibbpfAttachment::FillSlot(const profile::Profile& profile,
   if (bpf_map_update_elem(maps.counters, &slot_, zeros.data(), BPF_ANY) != 0) {
     return MapError(errno);
   }
+  forgotten_.Reset(slot_);
   for (const uint32_t pid : options.scoped_pids) {
     const up_scope_key key{.slot = slot_, .tgid = pid};
     const uint8_t present = 1;
@@ -237,12 +240,12 @@ void LibbpfAttachment::Detach() {
   // is removed with the slot.
   std::reverse(links_.begin(), links_.end());
   CloseTogether(links_);
+  forgotten_.ForgetSlot(slot_);
 }
 
 LibbpfAttachment::~LibbpfAttachment() {
   Detach();
   const BpfMaps& maps = object_.maps();
-  InFlightRequests(maps).RemoveSlot(slot_);
   metrics_.RemoveSlot(slot_);
   if (const absl::Status removed = SetSpanLimits({}); !removed.ok()) {
     spdlog::warn("cannot remove the limits of a slot slot={}: {}", slot_, MessageOf(removed));
@@ -266,6 +269,7 @@ up_counters LibbpfAttachment::counters() const {
   for (const up_counters& cpu : per_cpu) {
     for (size_t i = 0; i < UP_COUNTER_COUNT; ++i) sum.value[i] += cpu.value[i];
   }
+  forgotten_.AddTo(slot_, sum);
   return sum;
 }
 

@@ -10,6 +10,7 @@
 #include "bpf/abi/profile_slot.h"
 #include "server/probe/bpf_object.h"
 #include "server/probe/bpf_programs.h"
+#include "server/probe/forgotten_requests.h"
 #include "server/probe/probe_backend.h"
 #include "server/probe/request_metrics.h"
 #include "server/probe/slot_allocator.h"
@@ -23,7 +24,8 @@ class LibbpfAttachment : public Attachment {
  public:
   static absl::StatusOr<std::unique_ptr<LibbpfAttachment>> Make(
       const BpfObject& object, SlotAllocator& slots, int fd, const profile::Profile& profile,
-      const AttachOptions& options, RequestMetrics& metrics, BpfPrograms& programs);
+      const AttachOptions& options, RequestMetrics& metrics, ForgottenRequests& forgotten,
+      BpfPrograms& programs);
   ~LibbpfAttachment() override;
 
   void Detach() override;
@@ -39,8 +41,8 @@ class LibbpfAttachment : public Attachment {
   };
 
   LibbpfAttachment(const BpfObject& object, SlotAllocator& slots, RequestMetrics& metrics,
-                   uint32_t slot)
-      : object_(object), slots_(slots), metrics_(metrics), slot_(slot) {}
+                   ForgottenRequests& forgotten, uint32_t slot)
+      : object_(object), slots_(slots), metrics_(metrics), forgotten_(forgotten), slot_(slot) {}
   absl::Status WriteSlot();
   absl::Status FillSlot(const profile::Profile& profile, const AttachOptions& options);
   absl::Status AttachSites(int fd, const std::vector<profile::Site>& sites, BpfPrograms& programs);
@@ -51,6 +53,7 @@ class LibbpfAttachment : public Attachment {
   const BpfObject& object_;
   SlotAllocator& slots_;
   RequestMetrics& metrics_;
+  ForgottenRequests& forgotten_;
   const uint32_t slot_;
   size_t site_count_ = 0;
   size_t single_stepped_site_count_ = 0;

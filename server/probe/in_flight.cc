@@ -63,9 +63,28 @@ size_t RemoveHandoffs(const BpfMaps& maps, const Predicate& wanted) {
          RemoveFrom<up_in_flight_key, up_select_receive>(maps.select_receives, wanted);
 }
 
-// The number of requests removed. `wanted` takes a key and a value of each kind.
+uint32_t SlotOf(const up_in_flight_request& request) { return request.slot; }
+uint32_t SlotOf(const up_client_body& body) { return body.event.slot; }
+
+// What is gone already when its turn comes has ended, or was removed and counted by another.
+template <typename Key, typename Value, typename Predicate>
+void RemoveRequests(int map, const Predicate& wanted,
+                    const InFlightRequests::OnRequest& on_request) {
+  std::vector<uint32_t> slots;
+  const std::vector<Key> keys = Collect<Key, Value>(map, [&](const Key& key, const Value& value) {
+    const bool is_wanted = wanted(key, value);
+    if (is_wanted) slots.push_back(SlotOf(value));
+    return is_wanted;
+  });
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (bpf_map_delete_elem(map, &keys[i]) == 0) on_request(slots[i]);
+  }
+}
+
+// `wanted` takes a key and a value of each kind.
 template <typename Predicate>
-size_t Remove(const BpfMaps& maps, const Predicate& wanted) {
+void Remove(const BpfMaps& maps, const Predicate& wanted,
+            const InFlightRequests::OnRequest& on_request) {
   RemoveFrom<up_context_key, up_context_owner>(maps.server_contexts, wanted);
   RemoveFrom<up_in_flight_key, up_route>(maps.server_routes, wanted);
   RemoveFrom<up_in_flight_key, up_trace_state>(maps.trace_states, wanted);
@@ -74,12 +93,13 @@ size_t Remove(const BpfMaps& maps, const Predicate& wanted) {
   RemoveFrom<up_address_key, up_outgoing_headers>(maps.outgoing_headers, wanted);
   RemoveHandoffs(
       maps, [&wanted](const auto& key, const auto& value) { return wanted(key, OriginOf(value)); });
-  return RemoveFrom<up_address_key, up_client_body>(
-             maps.client_bodies,
-             [&wanted](const auto& key, const auto& value) { return wanted(key, value.event); }) +
-         RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.server_requests, wanted) +
-         RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.client_requests, wanted) +
-         RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.grpc_client_requests, wanted);
+  RemoveRequests<up_address_key, up_client_body>(
+      maps.client_bodies,
+      [&wanted](const auto& key, const auto& value) { return wanted(key, value.event); },
+      on_request);
+  for (const int map : {maps.server_requests, maps.client_requests, maps.grpc_client_requests}) {
+    RemoveRequests<up_in_flight_key, up_in_flight_request>(map, wanted, on_request);
+  }
 }
 
 constexpr auto kAny = [](const auto&, const auto&) { return true; };
@@ -136,15 +156,18 @@ size_t InFlightRequests::RemoveOldHandoffs(uint64_t now_ns) const {
          RemoveFrom<up_address_key, up_origin>(maps_.sent_elements, is_old);
 }
 
-size_t InFlightRequests::RemoveSlot(uint32_t slot) const {
-  return Remove(maps_, [slot](const auto&, const auto& value) { return value.slot == slot; });
+void InFlightRequests::RemoveSlot(uint32_t slot, const OnRequest& on_request) const {
+  Remove(
+      maps_, [slot](const auto&, const auto& value) { return value.slot == slot; }, on_request);
 }
 
-size_t InFlightRequests::RemoveExited(const std::function<bool(uint32_t tgid)>& exited) const {
+void InFlightRequests::RemoveExited(const std::function<bool(uint32_t tgid)>& exited,
+                                    const OnRequest& on_request) const {
   RemoveFrom<up_in_flight_key, up_address_key>(
       maps_.failed_bodies, [&exited](const auto& key, const auto&) { return exited(key.tgid); });
-  return Remove(
-      maps_, [&exited](const auto& key, const auto& value) { return exited(TgidOf(key, value)); });
+  Remove(
+      maps_, [&exited](const auto& key, const auto& value) { return exited(TgidOf(key, value)); },
+      on_request);
 }
 
 }  // namespace uprobed::probe

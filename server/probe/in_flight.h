@@ -31,10 +31,13 @@ class InFlightRequests {
   size_t CountHandoffs() const;
   // Of those, what has been there for so long that nobody goes by it. Returns their number.
   size_t RemoveOldHandoffs(uint64_t now_ns) const;
-  // Entries of a slot whose sites are detached. Both return the number of requests.
-  size_t RemoveSlot(uint32_t slot) const;
+  // Called for each request that is removed, at once.
+  using OnRequest = std::function<void(uint32_t slot)>;
+  // Entries of a slot whose sites are detached.
+  void RemoveSlot(uint32_t slot, const OnRequest& on_request) const;
   // Entries of processes that have exited.
-  size_t RemoveExited(const std::function<bool(uint32_t tgid)>& exited) const;
+  void RemoveExited(const std::function<bool(uint32_t tgid)>& exited,
+                    const OnRequest& on_request) const;
 
  private:
   const BpfMaps& maps_;

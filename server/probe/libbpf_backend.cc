@@ -11,6 +11,7 @@
 #include "bpf/abi/profile_slot.h"
 #include "server/base/errors.h"
 #include "server/probe/attachment.h"
+#include "server/probe/in_flight_slots.h"
 #include "server/probe/kernel_features.h"
 
 namespace uprobed::probe {
@@ -61,6 +62,7 @@ LibbpfBackend::LibbpfBackend(const BpfObjectOptions& options)
       programs_(object_.ok() ? std::make_unique<BpfPrograms>(**object_) : nullptr),
       request_metrics_(object_.ok() ? std::make_unique<RequestMetrics>((*object_)->maps())
                                     : nullptr),
+      forgotten_(object_.ok() ? std::make_unique<ForgottenRequests>((*object_)->maps()) : nullptr),
       slots_(UP_MAX_SLOTS) {}
 
 absl::Status LibbpfBackend::Available() const { return object_.status(); }
@@ -72,7 +74,7 @@ absl::StatusOr<std::unique_ptr<Attachment>> LibbpfBackend::Attach(int fd,
   RETURN_IF_ERROR(CheckSiteBytes(fd, profile));
   ASSIGN_OR_RETURN(std::unique_ptr<Attachment> attachment,
                    LibbpfAttachment::Make(**object_, slots_, fd, profile, options,
-                                          *request_metrics_, *programs_));
+                                          *request_metrics_, *forgotten_, *programs_));
   return attachment;
 }
 
@@ -84,6 +86,11 @@ absl::StatusOr<std::unique_ptr<EventReader>> LibbpfBackend::OpenEvents(
 
 size_t LibbpfBackend::InFlight() const {
   return object_.ok() ? InFlightRequests((*object_)->maps()).Count() : 0;
+}
+
+absl::StatusOr<std::vector<uint64_t>> LibbpfBackend::InFlightBySlot() const {
+  if (!object_.ok()) return std::vector<uint64_t>();
+  return CountInFlightBySlot((*object_)->maps());
 }
 
 size_t LibbpfBackend::ContextsInFlight() const {
@@ -120,7 +127,7 @@ size_t LibbpfBackend::ForgetExitedProcesses() const {
     return kill(static_cast<pid_t>(tgid), 0) != 0 && errno == ESRCH;
   };
   request_metrics_->RemoveExited(has_exited);
-  return InFlightRequests((*object_)->maps()).RemoveExited(has_exited);
+  return forgotten_->ForgetExited(has_exited);
 }
 
 std::vector<RequestSums> LibbpfBackend::TakeRequestSums() const {

@@ -9,6 +9,7 @@
 #include "server/probe/bpf_object.h"
 #include "server/probe/bpf_programs.h"
 #include "server/probe/event_reader.h"
+#include "server/probe/forgotten_requests.h"
 #include "server/probe/in_flight.h"
 #include "server/probe/probe_backend.h"
 #include "server/probe/request_metrics.h"
@@ -45,7 +46,9 @@ class LibbpfBackend : public ProbeBackend {
   size_t HandoffsInFlight() const;
   // Forgets what was handed over long ago, by the monotonic clock; returns the number.
   size_t ForgetOldHandoffs(uint64_t now_ns) const;
-  // Forgets requests of processes that no longer exist.
+  // The requests that InFlight() counts, by slot; empty where nothing is available.
+  absl::StatusOr<std::vector<uint64_t>> InFlightBySlot() const;
+  // Forgets requests of processes that no longer exist; they count as lost.
   size_t ForgetExitedProcesses() const;
   // Requests that have become no event since the last call; each is given out once.
   std::vector<RequestSums> TakeRequestSums() const;
@@ -59,6 +62,7 @@ class LibbpfBackend : public ProbeBackend {
   // Null where nothing is available.
   const std::unique_ptr<BpfPrograms> programs_;
   const std::unique_ptr<RequestMetrics> request_metrics_;
+  const std::unique_ptr<ForgottenRequests> forgotten_;
   SlotAllocator slots_;
 };
 

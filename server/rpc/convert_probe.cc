@@ -70,13 +70,15 @@ constexpr std::array<std::pair<up_counter, const char*>, 27> kHits{{
     {UP_COUNTER_HITS_SERVER_FIRST_BYTE, "server_first_byte"},
     {UP_COUNTER_HITS_CLIENT_BODY, "client_body"},
 }};
-constexpr std::array<std::pair<up_counter, const char*>, 6> kLosses{{
+constexpr std::array<std::pair<up_counter, const char*>, 8> kLosses{{
     {UP_COUNTER_LOST_RING_FULL, "ring_full"},
     {UP_COUNTER_LOST_MAP_FULL, "map_full"},
     {UP_COUNTER_LOST_NO_START, "no_start"},
     {UP_COUNTER_LOST_ABANDONED, "abandoned"},
     {UP_COUNTER_LOST_READ_FAULT, "read_fault"},
     {UP_COUNTER_LOST_PREEMPTED, "preempted"},
+    {UP_COUNTER_LOST_PROCESS_EXITED, "process_exited"},
+    {UP_COUNTER_LOST_DETACHED, "detached"},
 }};
 constexpr std::array<std::pair<up_counter, const char*>, 3> kSuppressed{{
     {UP_COUNTER_SUPPRESSED_FILTERED, "filtered"},

@@ -137,6 +137,10 @@ class RequestUnderWay : public AttachTest {
 };
 
 TEST_F(RequestUnderWay, IsForgottenWithItsContextOnDetach) {
+  attachment_->Detach();
+
+  EXPECT_EQ(attachment_->counters().value[UP_COUNTER_LOST_DETACHED], 1U);
+  ExpectBalance(attachment_.get());
   attachment_.reset();
 
   EXPECT_EQ(backend_.InFlight(), 0U);
@@ -151,6 +155,8 @@ TEST_F(RequestUnderWay, IsForgottenWithItsContextWhenItsProcessHasExited) {
   EXPECT_EQ(backend_.ForgetExitedProcesses(), 1U);
   EXPECT_EQ(backend_.InFlight(), 0U);
   EXPECT_EQ(backend_.ContextsInFlight(), 0U);
+  EXPECT_EQ(attachment_->counters().value[UP_COUNTER_LOST_PROCESS_EXITED], 1U);
+  ExpectBalance(attachment_.get());
 }
 
 TEST_F(AttachTest, EndWithoutItsStartIsCounted) {

@@ -23,6 +23,8 @@ class GoVersions : public KernelTest, public ::testing::WithParamInterface<Targe
     ASSERT_TRUE(target_.has_value());
   }
 
+  void TearDown() override { ExpectBalance(attachment_.get()); }
+
   std::string Url(const std::string& path) const { return "http://" + target_->address + path; }
   uint64_t Counter(up_counter counter) const { return attachment_->counters().value[counter]; }
 

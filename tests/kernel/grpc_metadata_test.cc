@@ -44,6 +44,8 @@ class GrpcMetadata : public KernelTest,
     ASSERT_NE(attachment_, nullptr);
   }
 
+  void TearDown() override { ExpectBalance(attachment_.get()); }
+
   void Serve(const std::string& how = "") {
     std::vector<std::string> command = {OwnCopy(GetParam()), "serve"};
     if (!how.empty()) command.push_back(how);

@@ -49,6 +49,8 @@ class Grpc : public KernelTest, public ::testing::WithParamInterface<std::filesy
     ASSERT_NE(address_, "");
   }
 
+  void TearDown() override { ExpectBalance(attachment_.get()); }
+
   // Makes `rounds` calls of each kind; what the client counted.
   MethodCounts Call(int rounds, int workers, const std::string& which = "") {
     std::vector<std::string> command = {OwnCopy(GetParam()), "load", address_,

@@ -38,6 +38,8 @@ const std::map<std::string, std::string>& Expected() {
 class HandlerFunctions : public KernelTest,
                          public ::testing::WithParamInterface<std::filesystem::path> {
  protected:
+  void TearDown() override { ExpectBalance(attachment_.get()); }
+
   void Start(const std::vector<std::string>& options, bool asked = true) {
     const std::string path = OwnCopy(GetParam());
     handler_function_ = asked;

@@ -31,6 +31,8 @@ class HandoffTest : public KernelTest {
     ASSERT_TRUE(target_.has_value());
   }
 
+  void TearDown() override { ExpectBalance(attachment_.get()); }
+
   uint64_t Counter(up_counter counter) const { return attachment_->counters().value[counter]; }
 
   // Sends requests whose work is done by long-lived workers; the number of calls with a parent,

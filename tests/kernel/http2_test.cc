@@ -21,6 +21,8 @@ class Http2 : public KernelTest, public ::testing::WithParamInterface<TargetProg
     ASSERT_TRUE(target_.has_value());
   }
 
+  void TearDown() override { ExpectBalance(attachment_.get()); }
+
   // Sends `total` requests for `path` over HTTP/2; 0 where each was answered.
   int Load(const std::string& path, int total, int connections = 1,
            std::vector<std::string> options = {}) {
@@ -210,6 +212,7 @@ TEST_P(H2c, OneServerSpanAndTwoHitsForEachRequest) {
   EXPECT_EQ(counters.value[UP_COUNTER_LOST_NO_START], 0U);
   EXPECT_EQ(counters.value[UP_COUNTER_LOST_ABANDONED], 0U);
   EXPECT_EQ(counters.value[UP_COUNTER_LOST_READ_FAULT], 0U);
+  ExpectBalance(attachment.get());
 }
 
 INSTANTIATE_TEST_SUITE_P(Module, H2c, ::testing::ValuesIn(AvailableTargets("h2c")), Http2TestName);

@@ -19,6 +19,8 @@ namespace {
 
 class InjectedRequests : public KernelTest, public ::testing::WithParamInterface<TargetProgram> {
  protected:
+  void TearDown() override { ExpectBalance(attachment_.get()); }
+
   void Start(bool inject) {
     inject_traceparent_ = inject;
     attachment_ = Attach(OwnCopy(GetParam().path));

@@ -20,6 +20,7 @@
 #include "server/base/errors.h"
 #include "server/control/event_directory.h"
 #include "server/control/function_table.h"
+#include "server/control/ledger.h"
 #include "server/elf/elf_file.h"
 #include "server/event_loop.h"
 #include "server/probe/libbpf_backend.h"
@@ -143,7 +144,34 @@ class KernelTest : public ::testing::Test {
       return nullptr;
     }
     EXPECT_TRUE(attachment.ok()) << attachment.status();
+    if (attachment.ok()) directory_.Admit((*attachment)->slot());
+    ++attached_;
     return attachment.ok() ? *std::move(attachment) : nullptr;
+  }
+
+  // That every request which the attachment saw is accounted for, within ten seconds: the last ones
+  // may not have ended. Also that of the ring buffer, where the attachment is the test's only one.
+  void ExpectBalance(const probe::Attachment* attachment) {
+    if (attachment == nullptr) return;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    int64_t kernel = 0;
+    int64_t ring = 0;
+    do {
+      control::ProbeStatus status;
+      status.counters = attachment->counters();
+      const control::EventDirectory::Deliveries deliveries = directory_.DeliveriesOf("test");
+      status.spans = deliveries.spans;
+      status.malformed = deliveries.malformed;
+      const absl::StatusOr<std::vector<uint64_t>> in_flight = backend_.InFlightBySlot();
+      ASSERT_TRUE(in_flight.ok()) << in_flight.status();
+      const control::Account of_kernel = control::KernelAccount(status.counters);
+      const control::Account of_ring = control::RingAccount(status);
+      kernel = of_kernel.entered - of_kernel.left -
+               static_cast<int64_t>(in_flight->at(attachment->slot()));
+      ring = attached_ == 1 ? of_ring.entered - of_ring.left : 0;
+    } while ((kernel != 0 || ring != 0) && std::chrono::steady_clock::now() < deadline);
+    EXPECT_EQ(kernel, 0) << "requests that began and are not accounted for";
+    EXPECT_EQ(ring, 0) << "records that were written and have become no spans";
   }
 
   // Sends `total` requests to `url` and waits for the answers; 0 is the load generator's success.
@@ -164,6 +192,7 @@ class KernelTest : public ::testing::Test {
   bool inject_traceparent_ = false;
   absl::Status refusal_;  // of a kernel that lets nobody inject
   bool handler_function_ = false;
+  int attached_ = 0;
   probe::LibbpfBackend backend_;
   control::EventDirectory directory_;
   SpanCollector spans_;

@@ -51,6 +51,8 @@ class LimitsTest : public KernelTest, public ::testing::WithParamInterface<Targe
     ASSERT_TRUE(target_.has_value());
   }
 
+  void TearDown() override { ExpectBalance(attachment_.get()); }
+
   void AttachWith(const SpanLimits& limits) {
     span_limits_ = limits;
     attachment_ = Attach(OwnCopy(GetParam().path));

@@ -36,6 +36,8 @@ const std::map<std::string, Templates>& AllTemplates() {
 
 class Routes : public KernelTest, public ::testing::WithParamInterface<std::filesystem::path> {
  protected:
+  void TearDown() override { ExpectBalance(attachment_.get()); }
+
   void Start(const std::vector<std::string>& options, bool framework_routes = true) {
     attachment_ = Attach(OwnCopy(GetParam()), {}, {}, framework_routes);
     ASSERT_NE(attachment_, nullptr);

@@ -78,6 +78,8 @@ class TraceStateOfHttp : public TraceState,
     if (IsSkipped()) return;
     ASSERT_NO_FATAL_FAILURE(Start(GetParam().program.path, GetParam().http2));
   }
+
+  void TearDown() override { ExpectBalance(attachment_.get()); }
 };
 
 TEST_P(TraceStateOfHttp, IsThatBesideTheTraceparent) {

@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <utility>
 
+#include "bpf/abi/http_event.h"
 #include "tests/unit/control/fake_proc.h"
 
 namespace uprobed::control {
@@ -141,8 +144,10 @@ TEST(EventDirectory, ForgetsProcessesWithoutEvents) {
 TEST(EventDirectory, ASlotBoundAnewBelongsToItsNewProbe) {
   EventDirectory directory("/nonexistent");
   directory.Bind(1, BindingOf("first"));
+  directory.Admit(1);
   directory.CountSpan(1);
   directory.Bind(1, BindingOf("second"));
+  directory.Admit(1);
   directory.CountSpan(1);
   directory.CountSpan(1);
 
@@ -154,10 +159,58 @@ TEST(EventDirectory, ASlotBoundAnewBelongsToItsNewProbe) {
 TEST(EventDirectory, CountsNothingForAnUnboundSlotAndForgetsOnDemand) {
   EventDirectory directory("/nonexistent");
   directory.CountSpan(9);
+  directory.Admit(9);
   directory.Bind(1, BindingOf("web"));
+  directory.Admit(1);
   directory.CountSpan(1);
   directory.ForgetSpans("web");
   EXPECT_EQ(directory.Spans("web"), 0u);
+}
+
+TEST(EventDirectory, WhatIsDeliveredWhileSitesAreAttachedCountsOnceTheyAre) {
+  EventDirectory directory("/nonexistent");
+  directory.Bind(1, BindingOf("web"));
+  directory.CountSpan(1);
+  EXPECT_EQ(directory.Spans("web"), 0u);
+
+  directory.Admit(1);
+  directory.Admit(1);
+  directory.CountSpan(1);
+  directory.Bind(2, BindingOf("web"));
+  directory.Admit(2);
+  directory.CountSpan(2);
+
+  EXPECT_EQ(directory.Spans("web"), 3u);
+}
+
+TEST(EventDirectory, WhatIsLateOfADeletedProbeIsNotOfTheNextOfItsName) {
+  EventDirectory directory("/nonexistent");
+  directory.Bind(1, BindingOf("web"));
+  directory.Admit(1);
+  directory.ForgetSpans("web");
+  directory.Bind(2, BindingOf("web"));
+  directory.Admit(2);
+
+  directory.CountSpan(1);
+
+  EXPECT_EQ(directory.Spans("web"), 0u);
+}
+
+TEST(EventDirectory, CountsARefusedRecordForTheProbeWhoseSlotItNames) {
+  EventDirectory directory("/nonexistent");
+  directory.Bind(5, BindingOf("web"));
+  directory.Admit(5);
+  up_http_event event{};
+  event.slot = 5;
+  const auto record = std::as_bytes(std::span(&event, 1));
+  constexpr size_t kBehindSlot = offsetof(up_http_event, slot) + sizeof(event.slot);
+
+  directory.CountMalformed(record.first(kBehindSlot));
+  directory.CountMalformed(record.first(kBehindSlot - 1));
+  event.slot = 6;
+  directory.CountMalformed(record);
+
+  EXPECT_EQ(directory.DeliveriesOf("web").malformed, 1u);
 }
 
 }  // namespace

@@ -86,6 +86,12 @@ inline SelfMetricsSources SampleSources() {
               },
           .event_loop =
               [] { return EventLoopStats{.events = 50, .decode_errors = 51, .unknown_slots = 52}; },
+          .ledger =
+              [] {
+                return std::vector<control::LedgerBalance>{
+                    {.probe = "shop", .stage = "kernel", .imbalance = -61, .uncertainty = 62},
+                    {.probe = {}, .stage = "daemon", .imbalance = 63, .uncertainty = 64}};
+              },
           .requests_in_flight = [] { return size_t{53}; },
           .contexts_in_flight = [] { return size_t{54}; },
           .routes_in_flight = [] { return size_t{57}; },

@@ -34,6 +34,13 @@ TEST_F(SelfMetricsTest, CountsRequestsInFlight) {
   EXPECT_EQ(Value("uprobed_handoffs_in_flight"), 56);
 }
 
+TEST_F(SelfMetricsTest, SaysWhatTheLedgerFinds) {
+  EXPECT_EQ(OfProbe("uprobed_ledger_imbalance", {{"stage", "kernel"}}), -61);
+  EXPECT_EQ(OfProbe("uprobed_ledger_uncertainty", {{"stage", "kernel"}}), 62);
+  EXPECT_EQ(Value("uprobed_ledger_imbalance", {{"stage", "daemon"}}), 63);
+  EXPECT_EQ(Value("uprobed_ledger_uncertainty", {{"stage", "daemon"}}), 64);
+}
+
 TEST_F(SelfMetricsTest, SaysStateOfEachProbe) {
   EXPECT_EQ(OfProbe("uprobed_probe_state", {{"state", "degraded"}}), 1);
   for (const char* state : {"pending", "active", "waiting", "disabled", "failed"}) {
@@ -68,6 +75,8 @@ TEST_F(SelfMetricsTest, CountsSpansAndLossesByCause) {
   EXPECT_EQ(OfProbe(name, {{"cause", "abandoned"}}), 100 + UP_COUNTER_LOST_ABANDONED);
   EXPECT_EQ(OfProbe(name, {{"cause", "read_fault"}}), 100 + UP_COUNTER_LOST_READ_FAULT);
   EXPECT_EQ(OfProbe(name, {{"cause", "preempted"}}), 100 + UP_COUNTER_LOST_PREEMPTED);
+  EXPECT_EQ(OfProbe(name, {{"cause", "process_exited"}}), 100 + UP_COUNTER_LOST_PROCESS_EXITED);
+  EXPECT_EQ(OfProbe(name, {{"cause", "detached"}}), 100 + UP_COUNTER_LOST_DETACHED);
   EXPECT_EQ(OfProbe("uprobed_probe_repeated_starts_total"), 100 + UP_COUNTER_REPEATED_START);
   EXPECT_EQ(OfProbe("uprobed_probe_out_of_scope_hits_total"), 100 + UP_COUNTER_OUT_OF_SCOPE);
   EXPECT_EQ(OfProbe("uprobed_fields_unread_total"), 100 + UP_COUNTER_FIELD_UNREAD);

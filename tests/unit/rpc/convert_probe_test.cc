@@ -145,10 +145,11 @@ TEST(ProbeToProto, TellsCountersByName) {
           Pair("http2_client_attempt", 141), Pair("http2_client_stream", 142),
           Pair("http2_client_headers", 143), Pair("client_headers", 144),
           Pair("server_handler", 151)));
-  EXPECT_THAT(counters.losses(),
-              UnorderedElementsAre(Pair("ring_full", 105), Pair("map_full", 106),
-                                   Pair("no_start", 107), Pair("abandoned", 108),
-                                   Pair("read_fault", 109), Pair("preempted", 139)));
+  EXPECT_THAT(
+      counters.losses(),
+      UnorderedElementsAre(Pair("ring_full", 105), Pair("map_full", 106), Pair("no_start", 107),
+                           Pair("abandoned", 108), Pair("read_fault", 109), Pair("preempted", 139),
+                           Pair("process_exited", 155), Pair("detached", 156)));
   EXPECT_THAT(
       counters.suppressed(),
       UnorderedElementsAre(Pair("filtered", 136), Pair("sampled", 137), Pair("rate_limited", 138)));
