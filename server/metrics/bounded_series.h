@@ -5,11 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "server/metrics/families.h"
 
 namespace uprobed::metrics {
@@ -17,46 +18,49 @@ namespace uprobed::metrics {
 // Values of type `Series` by the values of their labels: at most `max_series` of them, and one
 // more, whose labels are all "_other", that takes the rest. A series that was not used for a while
 // is forgotten, as its edge is. Thread: the owner's only.
-template <typename Series>
+//
+// A `Key` is what a series is of: it is hashed and compared, and its values() are those of the
+// labels.
+template <typename Key, typename Series>
 class BoundedSeries {
  public:
-  using LabelValues = std::vector<std::string>;
-
   BoundedSeries(std::vector<std::string> label_names, size_t max_series, int64_t window_ns)
       : label_names_(std::move(label_names)), max_series_(max_series), window_ns_(window_ns) {}
 
-  Series& Of(LabelValues values, int64_t now_ns) {
-    auto found = series_.find(values);
+  Series& Of(const Key& key, int64_t now_ns) {
+    auto found = series_.find(key);
     if (found == series_.end()) {
       if (series_.size() >= max_series_) {
         ++overflowed_;
         return overflow_;
       }
-      found = series_.try_emplace(std::move(values)).first;
+      found = series_.try_emplace(key, std::make_unique<Entry>()).first;
     }
-    found->second.used_ns = now_ns;
-    return found->second.series;
+    found->second->used_ns = now_ns;
+    return found->second->series;
   }
 
   void Expire(int64_t now_ns) {
     if (now_ns < next_expiry_ns_) return;
     int64_t oldest_ns = now_ns;
     for (auto entry = series_.begin(); entry != series_.end();) {
-      if (now_ns - entry->second.used_ns > window_ns_) {
-        entry = series_.erase(entry);
+      const auto each = entry++;
+      if (now_ns - each->second->used_ns > window_ns_) {
+        series_.erase(each);
       } else {
-        oldest_ns = std::min(oldest_ns, entry->second.used_ns);
-        ++entry;
+        oldest_ns = std::min(oldest_ns, each->second->used_ns);
       }
     }
     next_expiry_ns_ = oldest_ns + window_ns_ + 1;
   }
 
-  // Calls `visit(labels, series)` for each, the overflow series last and only if it was used.
+  // Calls `visit(labels, series)` for each, in no order, the overflow series last and only if it
+  // was used.
   template <typename Visitor>
   void Visit(const Visitor& visit) const {
-    for (const auto& [values, entry] : series_) visit(LabelsOf(values), entry.series);
-    if (overflowed_ > 0) visit(LabelsOf(LabelValues(label_names_.size(), "_other")), overflow_);
+    for (const auto& [key, entry] : series_) visit(LabelsOf(key.values()), entry->series);
+    if (overflowed_ == 0) return;
+    visit(LabelsOf(std::vector<std::string>(label_names_.size(), "_other")), overflow_);
   }
 
   size_t size() const { return series_.size(); }
@@ -68,16 +72,19 @@ class BoundedSeries {
     int64_t used_ns = 0;
   };
 
-  Labels LabelsOf(const LabelValues& values) const {
+  template <typename Values>
+  Labels LabelsOf(const Values& values) const {
     Labels labels;
-    for (size_t i = 0; i < values.size(); ++i) labels.push_back({label_names_[i], values[i]});
+    for (size_t i = 0; i < label_names_.size(); ++i) {
+      labels.push_back({label_names_[i], std::string(values[i])});
+    }
     return labels;
   }
 
   const std::vector<std::string> label_names_;
   const size_t max_series_;
   const int64_t window_ns_;
-  std::map<LabelValues, Entry> series_;
+  absl::flat_hash_map<Key, std::unique_ptr<Entry>> series_;
   Series overflow_{};
   uint64_t overflowed_ = 0;
   int64_t next_expiry_ns_ = std::numeric_limits<int64_t>::min();

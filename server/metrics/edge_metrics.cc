@@ -19,9 +19,7 @@ EdgeMetrics::EdgeMetrics(size_t max_series, int64_t window_ns)
 
 void EdgeMetrics::Record(const span::Call& call, int64_t now_ns) {
   const absl::MutexLock lock(&mutex_);
-  const span::EdgeKey& key = call.key;
-  Edge& edge =
-      edges_.Of({key.caller, key.caller_function, key.callee, key.callee_function}, now_ns);
+  Edge& edge = edges_.Of(call.key, now_ns);
   if (call.is_error) ++edge.errors;
   edge.duration.Observe(static_cast<double>(call.latency_ns) / kNanosecondsPerSecond);
   service_graph_.Record(call, now_ns);

@@ -40,7 +40,7 @@ class EdgeMetrics : public prometheus::Collectable {
   };
 
   mutable absl::Mutex mutex_;
-  BoundedSeries<Edge> edges_ ABSL_GUARDED_BY(mutex_);
+  BoundedSeries<span::EdgeKey, Edge> edges_ ABSL_GUARDED_BY(mutex_);
   ServiceGraph service_graph_ ABSL_GUARDED_BY(mutex_);
 };
 

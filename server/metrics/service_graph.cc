@@ -13,9 +13,6 @@ constexpr const char* kFailed = "traces_service_graph_request_failed_total";
 constexpr const char* kClient = "traces_service_graph_request_client_seconds";
 constexpr const char* kServer = "traces_service_graph_request_server_seconds";
 
-constexpr const char* kUser = "user";
-constexpr const char* kVirtualNode = "virtual_node";
-
 double Seconds(int64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e9; }
 
 }  // namespace
@@ -24,12 +21,14 @@ ServiceGraph::ServiceGraph(size_t max_series, int64_t window_ns)
     : connections_({"client", "server", "connection_type"}, max_series, window_ns) {}
 
 void ServiceGraph::Record(const span::Call& call, int64_t now_ns) {
-  if (call.key.callee == span::kNobody) return;  // no request from one service to another
-  const bool from_outside = call.key.caller == span::kOutside;
+  if (call.key.callee.text() == span::kNobody) return;  // no request from one service to another
+  const bool from_outside = call.key.caller.text() == span::kOutside;
   const bool one_end_unseen = from_outside || call.unresolved_in.has_value();
-  Connection& connection = connections_.Of(
-      {from_outside ? kUser : call.key.caller, call.key.callee, one_end_unseen ? kVirtualNode : ""},
-      now_ns);
+  Connection& connection =
+      connections_.Of({.client = from_outside ? user_ : call.key.caller,
+                       .server = call.key.callee,
+                       .connection_type = one_end_unseen ? virtual_node_ : span::Name()},
+                      now_ns);
   ++connection.requests;
   if (call.is_error || call.served_is_error) ++connection.failed;
   if (!from_outside) connection.client.Observe(Seconds(call.latency_ns));

@@ -1,8 +1,11 @@
 #ifndef UPROBED_SERVER_METRICS_SERVICE_GRAPH_H_
 #define UPROBED_SERVER_METRICS_SERVICE_GRAPH_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "prometheus/metric_family.h"
@@ -37,7 +40,22 @@ class ServiceGraph {
     Histogram server{kDurationBounds};
   };
 
-  BoundedSeries<Connection> connections_;
+  struct Ends {
+    span::Name client;
+    span::Name server;
+    span::Name connection_type;
+
+    std::array<std::string_view, 3> values() const { return {client, server, connection_type}; }
+    bool operator==(const Ends&) const = default;
+    template <typename Hash>
+    friend Hash AbslHashValue(Hash state, const Ends& ends) {
+      return Hash::combine(std::move(state), ends.client, ends.server, ends.connection_type);
+    }
+  };
+
+  const span::Name user_{"user"};
+  const span::Name virtual_node_{"virtual_node"};
+  BoundedSeries<Ends, Connection> connections_;
 };
 
 }  // namespace uprobed::metrics

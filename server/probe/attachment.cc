@@ -81,13 +81,15 @@ void CloseTogether(std::vector<Link>& links) {
   constexpr size_t kMaxThreads = 16;
   const size_t count = std::min(links.size(), kMaxThreads);
   const auto close = [&links, count](size_t first) {
-    pthread_setname_np(pthread_self(), "detach");
     for (size_t i = first; i < links.size(); i += count) links[i].reset();
   };
   std::vector<std::jthread> threads;
   for (size_t i = 0; i < count; ++i) {
     try {
-      threads.emplace_back(close, i);
+      threads.emplace_back([&close, i] {
+        pthread_setname_np(pthread_self(), "detach");
+        close(i);
+      });
     } catch (const std::system_error&) {
       close(i);  // no more threads may be had
     }

@@ -1,7 +1,8 @@
 #include "server/span/call_matcher.h"
 
-#include <functional>
 #include <string_view>
+
+#include "absl/hash/hash.h"
 
 namespace uprobed::span {
 namespace {
@@ -18,15 +19,10 @@ int HexDigit(char c) {
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-uint64_t HashOf(const std::string& service, const std::string& target) {
-  constexpr uint64_t kOddFactor = 0x9e3779b97f4a7c15;  // spreads the first over the second
-  const std::hash<std::string> hash;
-  return hash(service) * kOddFactor ^ hash(target);
-}
-
 template <typename Call>
 uint64_t HashOf(const Call& call) {
-  return HashOf(call.service, call.target);
+  constexpr uint64_t kOddFactor = 0x9e3779b97f4a7c15;  // spreads the first over the second
+  return call.service.hash() * kOddFactor ^ call.target.bits[0];
 }
 
 bool IsSame(const OutgoingCall& call, const ServedRequest& served) {
@@ -37,23 +33,29 @@ bool IsSet(const SpanId& id) { return id != SpanId{}; }
 
 }  // namespace
 
-std::string TargetOf(const Span& span) {
-  if (span.is_rpc()) return span.rpc_full_method();
-  std::string target = span.method;
-  target += ' ';
-  const size_t limit = target.size() + kComparedPathBytes;
+Target::Target(std::string_view text)
+    : bits{absl::HashOf(uint64_t{1}, text), absl::HashOf(uint64_t{2}, text)} {}
+
+Target TargetOf(const Span& span, std::string& text) {
+  text.clear();
+  if (span.is_rpc()) {
+    span.AppendRpcFullMethod(text);
+    return {text};
+  }
+  text.append(span.method).append(" ");
+  const size_t limit = text.size() + kComparedPathBytes;
   const std::string_view path = span.path;
-  for (size_t i = 0; i < path.size() && target.size() < limit; ++i) {
+  for (size_t i = 0; i < path.size() && text.size() < limit; ++i) {
     const int high = path[i] == '%' && i + 2 < path.size() ? HexDigit(path[i + 1]) : -1;
     const int low = high >= 0 ? HexDigit(path[i + 2]) : -1;
     if (low < 0) {
-      target += path[i];
+      text += path[i];
       continue;
     }
-    target += static_cast<char>(high * 16 + low);
+    text += static_cast<char>(high * 16 + low);
     i += 2;
   }
-  return target;
+  return {text};
 }
 
 CallMatcher::Served::iterator CallMatcher::FindServed(const OutgoingCall& call) {
@@ -120,8 +122,9 @@ std::optional<uint64_t> CallMatcher::AddServed(ServedRequest served, int64_t now
   return std::nullopt;
 }
 
-std::vector<std::pair<uint64_t, ServedRequest>> CallMatcher::NameService(
-    uint64_t network_namespace, const std::string& authority, const std::string& service) {
+std::vector<std::pair<uint64_t, ServedRequest>> CallMatcher::NameService(uint64_t network_namespace,
+                                                                         const Name& authority,
+                                                                         const Name& service) {
   std::vector<std::pair<uint64_t, ServedRequest>> answered;
   for (auto each = calls_.begin(); each != calls_.end();) {
     const auto waiting = each++;
@@ -140,17 +143,16 @@ std::vector<std::pair<uint64_t, ServedRequest>> CallMatcher::NameService(
   return answered;
 }
 
-std::vector<ServedRequest> CallMatcher::TakeUnclaimed(int64_t now_ns) {
+std::optional<ServedRequest> CallMatcher::TakeUnclaimed(int64_t now_ns) {
   while (!calls_.empty() && (calls_.size() > limits_.max_waiting ||
                              now_ns - calls_.front().arrival_ns > limits_.call_timeout_ns)) {
     Erase(calls_.begin());
   }
-  std::vector<ServedRequest> unclaimed;
-  while (!served_.empty() && (served_.size() > limits_.max_waiting ||
-                              now_ns - served_.front().arrival_ns > limits_.served_timeout_ns)) {
-    unclaimed.push_back(Take(served_.begin()));
-  }
-  return unclaimed;
+  const bool is_due =
+      !served_.empty() && (served_.size() > limits_.max_waiting ||
+                           now_ns - served_.front().arrival_ns > limits_.served_timeout_ns);
+  if (!is_due) return std::nullopt;
+  return Take(served_.begin());
 }
 
 ServedRequest CallMatcher::Take(Served::iterator served) {

@@ -1,16 +1,21 @@
 #ifndef UPROBED_SERVER_SPAN_CALL_MATCHER_H_
 #define UPROBED_SERVER_SPAN_CALL_MATCHER_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <list>
-#include <map>
+#include <memory_resource>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
+#include "server/span/name.h"
 #include "server/span/span.h"
 
 namespace uprobed::span {
@@ -23,14 +28,29 @@ struct CallMatcherLimits {
   int64_t call_timeout_ns = 300'000'000'000;
 };
 
+// What the client span and the server span of one request have in common: method and path, or an
+// RPC's full method. The path is compared without its escapes, which a client may choose, and up to
+// what both sides read. Of the text no more is kept than 128 bits that no two texts can be expected
+// to share.
+struct Target {
+  Target() = default;
+  Target(std::string_view text);
+  Target(const char* text) : Target(std::string_view(text)) {}
+  bool operator==(const Target&) const = default;
+
+  std::array<uint64_t, 2> bits{};
+};
+// `text` is used for it, and keeps its memory.
+Target TargetOf(const Span& span, std::string& text);
+
 // A request that a probed program made.
 struct OutgoingCall {
   uint64_t id = 0;  // the owner's
   SpanId span_id{};
-  std::string service{};  // that is called; empty: not known
+  Name service{};  // that is called; empty: not known
   uint64_t network_namespace = 0;
-  std::string authority{};
-  std::string target{};  // TargetOf(span)
+  Name authority{};
+  Target target{};
   int64_t start_unix_ns = 0;
   int64_t end_unix_ns = 0;
 };
@@ -38,20 +58,15 @@ struct OutgoingCall {
 // A request that a probed program served.
 struct ServedRequest {
   SpanId parent_span_id{};  // of its traceparent; all zero: none
-  std::string service{};
-  std::string target{};
+  Name service{};
+  Target target{};
   int64_t start_unix_ns = 0;
   int64_t end_unix_ns = 0;
   int64_t latency_ns = 0;
   bool is_error = false;
-  std::string function{};
+  Name function{};
   bool function_derived = false;
 };
-
-// What the client span and the server span of one request have in common: method and path, or an
-// RPC's full method. The path is compared without its escapes, which a client may choose, and up to
-// what both sides read.
-std::string TargetOf(const Span& span);
 
 // Tells which served request is which call of a probed program: the one whose traceparent names the
 // call; else one of the same service, method and path that began while the call was under way. Each
@@ -70,10 +85,11 @@ class CallMatcher {
   // Names the service of calls to an address that was not known to be one. Returns those that were
   // answered by a request that waits, by id.
   std::vector<std::pair<uint64_t, ServedRequest>> NameService(uint64_t network_namespace,
-                                                              const std::string& authority,
-                                                              const std::string& service);
-  // Requests for which no caller came in time, or which are too many. Forgets calls likewise.
-  std::vector<ServedRequest> TakeUnclaimed(int64_t now_ns);
+                                                              const Name& authority,
+                                                              const Name& service);
+  // A request for which no caller came in time, or which is one too many; nothing where there is
+  // none, or no more. Forgets calls likewise.
+  std::optional<ServedRequest> TakeUnclaimed(int64_t now_ns);
   size_t waiting() const { return served_.size(); }
 
  private:
@@ -87,12 +103,15 @@ class CallMatcher {
     uint64_t sequence = 0;
     int64_t arrival_ns = 0;
   };
-  using Calls = std::list<WaitingCall>;
-  using Served = std::list<WaitingServed>;
+  using Calls = std::pmr::list<WaitingCall>;
+  using Served = std::pmr::list<WaitingServed>;
   // Hash of service and target, time, and a number that makes it unique. Whoever finds something by
-  // its hash compares the texts, too.
+  // its hash compares what it is made of, too.
   using Key = std::tuple<uint64_t, int64_t, uint64_t>;
   using IdKey = std::pair<SpanId, uint64_t>;
+  template <typename Of, typename To>
+  using Index = absl::btree_map<Of, To, std::less<Of>,
+                                std::pmr::polymorphic_allocator<std::pair<const Of, To>>>;
 
   Served::iterator FindServed(const OutgoingCall& call);
   Calls::iterator FindCall(const ServedRequest& served);
@@ -101,12 +120,14 @@ class CallMatcher {
 
   const CallMatcherLimits limits_;
   uint64_t sequence_ = 0;
-  Calls calls_;  // oldest first
-  std::map<Key, Calls::iterator> calls_by_end_;
-  std::map<IdKey, Calls::iterator> calls_by_span_;
-  Served served_;  // oldest first
-  std::map<Key, Served::iterator> served_by_start_;
-  std::map<IdKey, Served::iterator> served_by_parent_;
+  // What waits comes and goes with each request.
+  std::pmr::unsynchronized_pool_resource memory_;
+  Calls calls_{&memory_};  // oldest first
+  Index<Key, Calls::iterator> calls_by_end_{&memory_};
+  Index<IdKey, Calls::iterator> calls_by_span_{&memory_};
+  Served served_{&memory_};  // oldest first
+  Index<Key, Served::iterator> served_by_start_{&memory_};
+  Index<IdKey, Served::iterator> served_by_parent_{&memory_};
 };
 
 }  // namespace uprobed::span

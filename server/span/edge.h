@@ -1,10 +1,14 @@
 #ifndef UPROBED_SERVER_SPAN_EDGE_H_
 #define UPROBED_SERVER_SPAN_EDGE_H_
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <optional>
-#include <string>
+#include <string_view>
+#include <utility>
+
+#include "server/span/name.h"
 
 namespace uprobed::span {
 
@@ -18,14 +22,22 @@ inline constexpr const char* kUnknown = "unknown";  // a function or callee that
 // probe asks for it and it is known; else the route of the request being served, or its path
 // without identifiers (PathTemplate) where no route is known.
 struct EdgeKey {
-  std::string caller;  // service.name, or "outside"
+  Name caller;  // service.name, or "outside"
   // What is being served; "none" outside of any request, "unknown" where the server span that
   // would tell it never came.
-  std::string caller_function;
-  std::string callee;           // service.name where it is a probed service, else host:port
-  std::string callee_function;  // of the callee's own span where it was seen, else the path called
+  Name caller_function;
+  Name callee;           // service.name where it is a probed service, else host:port
+  Name callee_function;  // of the callee's own span where it was seen, else the path called
   // clang-tidy 14 takes the comparison with 0 that the compiler writes for a null pointer.
   auto operator<=>(const EdgeKey&) const = default;
+  std::array<std::string_view, 4> values() const {
+    return {caller, caller_function, callee, callee_function};
+  }
+  template <typename Hash>
+  friend Hash AbslHashValue(Hash state, const EdgeKey& key) {
+    return Hash::combine(std::move(state), key.caller, key.caller_function, key.callee,
+                         key.callee_function);
+  }
 };
 
 struct Edge {

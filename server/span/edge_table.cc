@@ -39,6 +39,7 @@ EdgeTable::Entry& EdgeTable::EntryOf(const Key& key) {
   const auto same_edge = FirstOf(key.edge);
   const uint64_t created = same_edge == edges_.end() ? ++revision_ : same_edge->second.created;
   Entry& entry = edges_[key];
+  index_.emplace(key, &entry);
   entry.edge.key = key.edge;
   entry.created = created;
   return entry;
@@ -47,6 +48,7 @@ EdgeTable::Entry& EdgeTable::EntryOf(const Key& key) {
 EdgeTable::Entries::iterator EdgeTable::Remove(Entries::iterator entry) {
   const EdgeKey key = entry->first.edge;
   const uint64_t created = entry->second.created;
+  index_.erase(entry->first);
   const auto next = edges_.erase(entry);
   const auto same_edge = FirstOf(key);
   ++revision_;
@@ -62,16 +64,19 @@ EdgeTable::Entries::iterator EdgeTable::Remove(Entries::iterator entry) {
   return next;
 }
 
+EdgeTable::Entry& EdgeTable::EntryToCountOn(const Call& call, bool& overflowed) {
+  const auto known = index_.find(KeyView{call.key, call.unresolved_in});
+  if (known != index_.end()) return *known->second;
+  const Key overflow{.edge = {kOverflow, kOverflow, kOverflow, kOverflow},
+                     .unresolved_in = std::nullopt};
+  overflowed = edges_.size() - edges_.count(overflow) >= max_edges_;
+  return EntryOf(overflowed ? overflow
+                            : Key{.edge = call.key, .unresolved_in = call.unresolved_in});
+}
+
 bool EdgeTable::Count(const Call& call, int64_t now_ns) {
-  Key key{.edge = call.key, .unresolved_in = call.unresolved_in};
   bool overflowed = false;
-  if (edges_.find(key) == edges_.end()) {
-    const Key overflow{.edge = {kOverflow, kOverflow, kOverflow, kOverflow},
-                       .unresolved_in = std::nullopt};
-    overflowed = edges_.size() - edges_.count(overflow) >= max_edges_;
-    if (overflowed) key = overflow;
-  }
-  Entry& entry = EntryOf(key);
+  Entry& entry = EntryToCountOn(call, overflowed);
   AddTo(entry.edge, {.key = {},
                      .count = 1,
                      .errors = call.is_error ? 1U : 0U,

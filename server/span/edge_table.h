@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
 #include "server/span/edge.h"
 
 namespace uprobed::span {
@@ -53,6 +55,25 @@ class EdgeTable {
     std::optional<uint64_t> unresolved_in;
     auto operator<=>(const Key&) const = default;
   };
+  // The same, of a key that stands elsewhere.
+  struct KeyView {
+    const EdgeKey& edge;
+    const std::optional<uint64_t>& unresolved_in;
+  };
+  struct KeyHash {
+    using is_transparent = void;
+    size_t operator()(const Key& key) const { return (*this)(KeyView{key.edge, key.unresolved_in}); }
+    size_t operator()(const KeyView& key) const {
+      return absl::HashOf(key.edge, key.unresolved_in);
+    }
+  };
+  struct KeyEqual {
+    using is_transparent = void;
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return a.edge == b.edge && a.unresolved_in == b.unresolved_in;
+    }
+  };
   struct Entry {
     Edge edge;
     int64_t touched_ns = 0;
@@ -67,6 +88,7 @@ class EdgeTable {
   using Entries = std::map<Key, Entry>;
 
   static void AddTo(Edge& sum, const Edge& edge);
+  Entry& EntryToCountOn(const Call& call, bool& overflowed);
   Entry& EntryOf(const Key& key);
   Entries::iterator Remove(Entries::iterator entry);
   // The first entry of the same edge, in whatever namespace; end() where there is none.
@@ -75,6 +97,7 @@ class EdgeTable {
   const size_t max_edges_;
   const int64_t window_ns_;
   Entries edges_;
+  absl::flat_hash_map<Key, Entry*, KeyHash, KeyEqual> index_;
   uint64_t revision_ = 1;  // 0 is what a new follower knows
   std::deque<Removal> removals_;
   uint64_t forgotten_removal_ = 0;  // revision of the newest removal that is no longer listed

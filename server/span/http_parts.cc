@@ -71,10 +71,17 @@ Authority ParseAuthority(std::string_view text) {
   return WithPort(text.substr(0, colon), text.substr(colon));
 }
 
-std::string JoinAuthority(std::string_view host, uint32_t port) {
+void AppendAuthority(std::string_view host, uint32_t port, std::string& to) {
   const bool is_ipv6 = host.find(':') != std::string_view::npos;
-  std::string authority = is_ipv6 ? fmt::format("[{}]", host) : std::string(host);
-  if (port != 0) authority += fmt::format(":{}", port);
+  if (is_ipv6) to += '[';
+  to += host;
+  if (is_ipv6) to += ']';
+  if (port != 0) fmt::format_to(std::back_inserter(to), ":{}", port);
+}
+
+std::string JoinAuthority(std::string_view host, uint32_t port) {
+  std::string authority;
+  AppendAuthority(host, port, authority);
   return authority;
 }
 

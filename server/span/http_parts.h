@@ -20,6 +20,8 @@ Authority ParseAuthority(std::string_view text);
 
 // "host:port", with brackets around an IPv6 address; only the host where `port` is 0.
 std::string JoinAuthority(std::string_view host, uint32_t port);
+// The same, appended to `to`.
+void AppendAuthority(std::string_view host, uint32_t port, std::string& to);
 
 // The request target of RFC 9112 section 3.2 (Request.RequestURI).
 struct RequestTarget {

@@ -3,18 +3,18 @@
 
 #include <cstddef>
 #include <cstring>
-#include <deque>
-#include <string>
-#include <unordered_map>
 #include <utility>
+#include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "server/span/name.h"
 #include "server/span/span.h"
 
 namespace uprobed::span {
 
 // A function as edges name it, and whether it was made of a path.
 struct FunctionName {
-  std::string name;
+  Name name;
   bool derived = false;
 };
 
@@ -25,16 +25,23 @@ class RecentFunctions {
   explicit RecentFunctions(size_t capacity) : capacity_(capacity) {}
 
   void Remember(const SpanId& span_id, FunctionName function) {
-    if (!functions_.insert_or_assign(span_id, std::move(function)).second) return;
-    order_.push_back(span_id);
-    if (order_.size() <= capacity_) return;
-    functions_.erase(order_.front());
-    order_.pop_front();
+    const auto [known, is_new] = places_.try_emplace(span_id, next_);
+    if (!is_new) {
+      served_[known->second].function = std::move(function);
+      return;
+    }
+    if (served_.size() < capacity_) {
+      served_.push_back({span_id, std::move(function)});
+    } else {
+      places_.erase(served_[next_].span_id);
+      served_[next_] = {span_id, std::move(function)};
+    }
+    next_ = (next_ + 1) % capacity_;
   }
   // nullptr: not remembered.
   const FunctionName* Find(const SpanId& span_id) const {
-    const auto found = functions_.find(span_id);
-    return found == functions_.end() ? nullptr : &found->second;
+    const auto found = places_.find(span_id);
+    return found == places_.end() ? nullptr : &served_[found->second].function;
   }
 
  private:
@@ -48,9 +55,15 @@ class RecentFunctions {
     }
   };
 
+  struct Served {
+    SpanId span_id{};
+    FunctionName function{};
+  };
+
   const size_t capacity_;
-  std::unordered_map<SpanId, FunctionName, SpanIdHash> functions_;
-  std::deque<SpanId> order_;
+  std::vector<Served> served_;  // once it is full, the oldest is at next_
+  size_t next_ = 0;
+  absl::flat_hash_map<SpanId, size_t, SpanIdHash> places_;
 };
 
 }  // namespace uprobed::span

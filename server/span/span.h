@@ -88,7 +88,14 @@ struct Span {
   bool is_error() const { return !error_type.empty(); }
   bool is_rpc() const { return !rpc_system.empty(); }
   // "/shop.v1.Stock/Reserve"
-  std::string rpc_full_method() const { return '/' + rpc_service + '/' + rpc_method; }
+  std::string rpc_full_method() const {
+    std::string full_method;
+    AppendRpcFullMethod(full_method);
+    return full_method;
+  }
+  void AppendRpcFullMethod(std::string& to) const {
+    to.append("/").append(rpc_service).append("/").append(rpc_method);
+  }
 };
 
 }  // namespace uprobed::span

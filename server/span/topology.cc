@@ -9,46 +9,6 @@
 namespace uprobed::span {
 namespace {
 
-FunctionName FunctionOfPath(const std::string& path) {
-  if (path.empty()) return {.name = kUnknown};
-  return {.name = PathTemplate(path), .derived = true};
-}
-
-FunctionName FunctionOf(const Span& server) {
-  if (server.is_rpc()) return {.name = server.rpc_full_method()};
-  // That of the server may be a router, which says less than a route.
-  const bool tells_function = !server.function.empty() && !server.function_of_server;
-  if (tells_function) return {.name = server.function};
-  if (!server.route.empty()) return {.name = server.route};
-  if (!server.function.empty()) return {.name = server.function};
-  return FunctionOfPath(server.path);
-}
-
-FunctionName CalledBy(const Span& client) {
-  if (client.is_rpc()) return {.name = client.rpc_full_method()};
-  return FunctionOfPath(client.path);
-}
-
-std::string AuthorityOf(const Span& client) {
-  if (client.server_address.empty()) return kUnknown;
-  return JoinAuthority(client.server_address, client.server_port);
-}
-
-ServedRequest ServedOf(const Span& server, FunctionName function) {
-  ServedRequest served{.service = server.service_name,
-                       .target = TargetOf(server),
-                       .start_unix_ns = server.start_unix_ns,
-                       .end_unix_ns = server.end_unix_ns,
-                       .latency_ns = server.duration_ns(),
-                       .is_error = server.is_error(),
-                       .function = std::move(function.name),
-                       .function_derived = function.derived};
-  if (server.parent_source == ParentSource::kTraceparent) {
-    served.parent_span_id = server.parent_span_id;
-  }
-  return served;
-}
-
 void SetServed(Call& call, const ServedRequest& served) {
   call.key.callee = served.service;
   call.key.callee_function = served.function;
@@ -58,16 +18,66 @@ void SetServed(Call& call, const ServedRequest& served) {
   call.served_is_error = served.is_error;
 }
 
-Call CallFromOutside(const ServedRequest& served) {
-  Call call{.key = {kOutside, kNobody, "", ""},
+}  // namespace
+
+FunctionName Topology::FunctionOfPath(const std::string& path) {
+  if (path.empty()) return {.name = unknown_};
+  text_.clear();
+  AppendPathTemplate(path, text_);
+  return {.name = names_.Intern(text_), .derived = true};
+}
+
+FunctionName Topology::FunctionOfMethod(const Span& rpc) {
+  text_.clear();
+  rpc.AppendRpcFullMethod(text_);
+  return {.name = names_.Intern(text_)};
+}
+
+FunctionName Topology::FunctionOf(const Span& server) {
+  if (server.is_rpc()) return FunctionOfMethod(server);
+  // That of the server may be a router, which says less than a route.
+  const bool tells_function = !server.function.empty() && !server.function_of_server;
+  if (tells_function) return {.name = names_.Intern(server.function)};
+  if (!server.route.empty()) return {.name = names_.Intern(server.route)};
+  if (!server.function.empty()) return {.name = names_.Intern(server.function)};
+  return FunctionOfPath(server.path);
+}
+
+FunctionName Topology::CalledBy(const Span& client) {
+  return client.is_rpc() ? FunctionOfMethod(client) : FunctionOfPath(client.path);
+}
+
+Name Topology::AuthorityOf(const Span& client) {
+  if (client.server_address.empty()) return unknown_;
+  text_.clear();
+  AppendAuthority(client.server_address, client.server_port, text_);
+  return names_.Intern(text_);
+}
+
+ServedRequest Topology::ServedOf(const Span& server, const Name& service,
+                                 const FunctionName& function) {
+  ServedRequest served{.service = service,
+                       .target = TargetOf(server, text_),
+                       .start_unix_ns = server.start_unix_ns,
+                       .end_unix_ns = server.end_unix_ns,
+                       .latency_ns = server.duration_ns(),
+                       .is_error = server.is_error(),
+                       .function = function.name,
+                       .function_derived = function.derived};
+  if (server.parent_source == ParentSource::kTraceparent) {
+    served.parent_span_id = server.parent_span_id;
+  }
+  return served;
+}
+
+Call Topology::CallFromOutside(const ServedRequest& served) const {
+  Call call{.key = {outside_, nobody_, {}, {}},
             .is_error = served.is_error,
             .latency_ns = served.latency_ns,
             .end_unix_ns = served.end_unix_ns};
   SetServed(call, served);
   return call;
 }
-
-}  // namespace
 
 Topology::Topology(TopologyLimits limits, Observer observer)
     : limits_(limits),
@@ -78,60 +88,42 @@ Topology::Topology(TopologyLimits limits, Observer observer)
 
 void Topology::Add(const Span& span, int64_t now_ns) {
   if (span.refused) return;  // nobody called any function
-  std::vector<Call> counted;
-  {
-    const absl::MutexLock lock(&mutex_);
-    now_ns_ = std::max(now_ns_, now_ns);
-    if (span.kind == Kind::kServer) {
-      AddServer(span);
-    } else {
-      AddClient(span);
-    }
-    EndWaits();
-    counted.swap(counted_);
+  const absl::MutexLock lock(&mutex_);
+  now_ns_ = std::max(now_ns_, now_ns);
+  if (span.kind == Kind::kServer) {
+    AddServer(span);
+  } else {
+    AddClient(span);
   }
-  Tell(counted, now_ns);
+  EndWaits();
 }
 
 void Topology::Advance(int64_t now_ns) {
-  std::vector<Call> counted;
-  {
-    const absl::MutexLock lock(&mutex_);
-    now_ns_ = std::max(now_ns_, now_ns);
-    EndWaits();
-    edges_.Expire(now_ns_);
-    counted.swap(counted_);
-  }
-  Tell(counted, now_ns);
+  const absl::MutexLock lock(&mutex_);
+  now_ns_ = std::max(now_ns_, now_ns);
+  EndWaits();
+  edges_.Expire(now_ns_);
 }
 
 void Topology::SetService(uint64_t network_namespace, const std::string& authority,
                           const std::string& service) {
-  std::vector<Call> counted;
-  int64_t now_ns = 0;
-  {
-    const absl::MutexLock lock(&mutex_);
-    if (service.empty()) {
-      services_.erase({network_namespace, authority});
-      return;
-    }
-    services_[{network_namespace, authority}] = service;
-    edges_.NameService(network_namespace, authority, service);
-    for (const auto& [id, served] : matcher_.NameService(network_namespace, authority, service)) {
-      Answered(id, served);
-    }
-    now_ns = now_ns_;
-    counted.swap(counted_);
+  const absl::MutexLock lock(&mutex_);
+  const Name address = names_.Intern(authority);
+  if (service.empty()) {
+    services_.erase({network_namespace, address});
+    return;
   }
-  Tell(counted, now_ns);
-}
-
-void Topology::Tell(const std::vector<Call>& counted, int64_t now_ns) const {
-  for (const Call& call : counted) observer_(call, now_ns);
+  const Name name = names_.Intern(service);
+  services_[{network_namespace, address}] = name;
+  edges_.NameService(network_namespace, authority, service);
+  for (const auto& [id, served] : matcher_.NameService(network_namespace, address, name)) {
+    Answered(id, served);
+  }
 }
 
 void Topology::AddServer(const Span& span) {
   const FunctionName function = FunctionOf(span);
+  const Name service = names_.Intern(span.service_name);
   auto each = pending_by_server_.lower_bound({span.span_id, 0});
   const bool calls_somebody = each != pending_by_server_.end() && each->first == span.span_id;
   while (each != pending_by_server_.end() && each->first == span.span_id) {
@@ -143,20 +135,20 @@ void Topology::AddServer(const Span& span) {
     CountIfComplete(pending);
   }
   if (!calls_somebody) {
-    Count({.key = {span.service_name, function.name, kNobody, kNobody},
+    Count({.key = {service, function.name, nobody_, nobody_},
            .caller_function_derived = function.derived,
            .is_error = span.is_error(),
            .latency_ns = span.duration_ns(),
            .end_unix_ns = span.end_unix_ns});
   }
   recent_.Remember(span.span_id, function);
-  ServedRequest served = ServedOf(span, function);
+  const ServedRequest served = ServedOf(span, service, function);
   if (const auto id = matcher_.AddServed(served, now_ns_); id.has_value()) Answered(*id, served);
 }
 
 void Topology::AddClient(const Span& span) {
   const uint64_t id = ++next_id_;
-  Pending pending{.call = {.key = {span.service_name, kNobody, "", ""},
+  Pending pending{.call = {.key = {names_.Intern(span.service_name), nobody_, {}, {}},
                            .is_error = span.is_error(),
                            .latency_ns = span.duration_ns(),
                            .end_unix_ns = span.end_unix_ns},
@@ -195,7 +187,7 @@ void Topology::SetCallee(Pending& pending, const Span& client, uint64_t id) {
                     .span_id = client.span_id,
                     .network_namespace = client.network_namespace,
                     .authority = pending.call.key.callee,
-                    .target = TargetOf(client),
+                    .target = TargetOf(client, text_),
                     .start_unix_ns = client.start_unix_ns,
                     .end_unix_ns = client.end_unix_ns};
   const auto service = services_.find({call.network_namespace, call.authority});
@@ -244,8 +236,8 @@ void Topology::EndWaits() {
   while (!pending_for_callee_.empty() && pending_for_callee_.begin()->first < now_ns_) {
     EndWaitForCallee(pending_.find(pending_for_callee_.begin()->second));
   }
-  for (const ServedRequest& served : matcher_.TakeUnclaimed(now_ns_)) {
-    Count(CallFromOutside(served));
+  while (const std::optional<ServedRequest> served = matcher_.TakeUnclaimed(now_ns_)) {
+    Count(CallFromOutside(*served));
   }
 }
 
@@ -254,7 +246,7 @@ void Topology::ExpireOldest() {
   Pending& pending = oldest->second;
   if (pending.server_span_id.has_value()) {
     pending_by_server_.erase({*pending.server_span_id, oldest->first});
-    pending.call.key.caller_function = kUnknown;
+    pending.call.key.caller_function = unknown_;
     pending.server_span_id.reset();
     ++expired_;
   }
@@ -270,7 +262,7 @@ void Topology::Count(Call call) {
     }
   }
   if (edges_.Count(call, now_ns_)) ++overflowed_;
-  if (observer_) counted_.push_back(std::move(call));
+  if (observer_) observer_(call, now_ns_);
 }
 
 std::vector<Edge> Topology::Snapshot() const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory_resource>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,10 +13,12 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
 #include "server/span/call_matcher.h"
 #include "server/span/edge.h"
 #include "server/span/edge_table.h"
+#include "server/span/name.h"
 #include "server/span/recent_functions.h"
 #include "server/span/span.h"
 
@@ -53,7 +56,7 @@ struct TopologyStats {
 class Topology {
  public:
   // Is told each request when it is counted, in the thread that Add(), Advance() or SetService() is
-  // called in, and without a lock.
+  // called in, and with a lock held: it must not call back.
   using Observer = std::function<void(const Call& call, int64_t now_ns)>;
 
   explicit Topology(TopologyLimits limits = {}, Observer observer = {});
@@ -81,7 +84,16 @@ class Topology {
     std::optional<int64_t> callee_deadline_ns{};  // waits for the callee until then
     int64_t arrival_ns = 0;
   };
-  using PendingById = std::map<uint64_t, Pending>;  // oldest first
+  using PendingById = std::pmr::map<uint64_t, Pending>;  // oldest first
+
+  FunctionName FunctionOf(const Span& server) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  FunctionName CalledBy(const Span& client) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  FunctionName FunctionOfMethod(const Span& rpc) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  FunctionName FunctionOfPath(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Name AuthorityOf(const Span& client) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  ServedRequest ServedOf(const Span& server, const Name& service, const FunctionName& function)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Call CallFromOutside(const ServedRequest& served) const;
 
   void AddServer(const Span& span) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddClient(const Span& span) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -94,21 +106,25 @@ class Topology {
   void EndWaits() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ExpireOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Count(Call call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Tells the observer what was counted under the lock.
-  void Tell(const std::vector<Call>& counted, int64_t now_ns) const;
 
   const TopologyLimits limits_;
   const Observer observer_;
+  const Name nobody_{kNobody};
+  const Name outside_{kOutside};
+  const Name unknown_{kUnknown};
   mutable absl::Mutex mutex_;
+  NameTable names_ ABSL_GUARDED_BY(mutex_);
+  std::string text_ ABSL_GUARDED_BY(mutex_);  // of a name to be; keeps its memory
+  // Of what waits, which comes and goes with each request.
+  std::pmr::unsynchronized_pool_resource memory_ ABSL_GUARDED_BY(mutex_);
   EdgeTable edges_ ABSL_GUARDED_BY(mutex_);
   CallMatcher matcher_ ABSL_GUARDED_BY(mutex_);
   RecentFunctions recent_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::pair<uint64_t, std::string>, std::string> services_ ABSL_GUARDED_BY(mutex_);
-  PendingById pending_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::pair<SpanId, uint64_t>> pending_by_server_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::pair<uint64_t, Name>, Name> services_ ABSL_GUARDED_BY(mutex_);
+  PendingById pending_ ABSL_GUARDED_BY(mutex_){&memory_};
+  std::pmr::set<std::pair<SpanId, uint64_t>> pending_by_server_ ABSL_GUARDED_BY(mutex_){&memory_};
   // By deadline.
-  std::set<std::pair<int64_t, uint64_t>> pending_for_callee_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Call> counted_ ABSL_GUARDED_BY(mutex_);  // to be told
+  std::pmr::set<std::pair<int64_t, uint64_t>> pending_for_callee_ ABSL_GUARDED_BY(mutex_){&memory_};
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t now_ns_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t overflowed_ ABSL_GUARDED_BY(mutex_) = 0;
