@@ -89,6 +89,7 @@ class ScenarioRun {
     const std::vector<Pair>& pairs = pairs_.at(state);
     const auto spread = [&pairs](const auto& figure) {
       std::vector<double> values;
+      values.reserve(pairs.size());
       for (const Pair& pair : pairs) values.push_back(figure(pair));
       return SpreadOf(std::move(values));
     };
