@@ -1,7 +1,8 @@
 // Prints what it costs Go servers to be observed, through a daemon as users have it: each state of
 // the server is measured between two measurements of the bare one, so that what else the machine
-// does at that moment is in both. Figures are for comparison within the run only. overhead_bench
-// [--quick] [--json FILE] [SCENARIO...]
+// does at that moment is in both. Figures are for comparison within the run only.
+//
+// overhead_bench [--quick] [--json FILE] [SCENARIO...]
 #include <fmt/format.h>
 
 #include <algorithm>
