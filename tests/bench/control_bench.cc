@@ -52,6 +52,7 @@ absl::Status MeasureMemory(const Fleet& fleet, bool quick, Report& report) {
   spec.set_binary_path(fleet.paths()[0]);
   RETURN_IF_ERROR(daemon->Create("loaded", std::move(spec)).status());
   std::vector<std::unique_ptr<SpanSubscriber>> subscribers;
+  subscribers.reserve(kSubscribers);
   for (int i = 0; i < kSubscribers; ++i) {
     subscribers.push_back(std::make_unique<SpanSubscriber>(*daemon));
   }

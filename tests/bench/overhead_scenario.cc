@@ -89,6 +89,7 @@ class ScenarioRun {
     const std::vector<Pair>& pairs = pairs_.at(state);
     const auto spread = [&pairs](const auto& figure) {
       std::vector<double> values;
+      values.reserve(pairs.size());
       for (const Pair& pair : pairs) values.push_back(figure(pair));
       return SpreadOf(std::move(values));
     };
@@ -125,8 +126,10 @@ class ScenarioRun {
   }
 
   // Each median for itself: the little that empty hits add is less than what some rounds differ by.
-  double Compared(const std::string& state, const std::string& other) const {
-    return Added(state).median / Added(other).median;
+  std::optional<double> Compared(const std::string& state, const std::string& other) const {
+    const Spread added = Added(other);
+    if (added.low <= 0) return std::nullopt;
+    return Added(state).median / added.median;
   }
 
   Spread Added(const std::string& state) const {
@@ -143,6 +146,10 @@ class ScenarioRun {
   std::map<std::string, std::vector<Pair>> pairs_;
 };
 
+std::string Factor(const std::optional<double>& factor) {
+  return factor.has_value() ? fmt::format("{:.1f}", *factor) : "-";
+}
+
 void PrintHead(const Scenario& scenario, const ScenarioRun& run, Report& report) {
   const Spread rate = run.Bare([](const Sample& sample) { return sample.load.per_second(); });
   const Spread cpu = run.Bare([](const Sample& sample) { return sample.cpu_us; });
@@ -154,7 +161,7 @@ void PrintHead(const Scenario& scenario, const ScenarioRun& run, Report& report)
       "{:.0f} us, p99 {:.0f} us\n",
       rate.median, rate.low, rate.high, cpu.median, cpu.low, cpu.high, p50.median, p99.median);
   fmt::print("{:<22} {:>18} {:>7} {:>8} {:>20} {:>8} {:>8} {:>8} {:>7} {:>7}\n", "",
-             "requests/s of bare", "p50 us", "p99 us", "added CPU us", "x empty", "x less",
+             "requests/s of bare", "p50 us", "p99 us", "added CPU us", "of empty", "peers/it",
              "hits/req", "ns/hit", "daemon");
   Report::Row row = report.Add(scenario.name + "/bare");
   row.Set("requests_per_second", rate);
@@ -166,21 +173,23 @@ void PrintHead(const Scenario& scenario, const ScenarioRun& run, Report& report)
 void PrintRow(const Scenario& scenario, const std::string& state, const Result& result,
               Report& report) {
   constexpr double kPercent = 100;
+  std::optional<double> peers_added_of_it;
+  if (result.added_of_peers.has_value()) peers_added_of_it = 1 / *result.added_of_peers;
   fmt::print(
-      "{:<22} {:>6.1f}% {:>10} {:>7.0f} {:>8.0f} {:>7.2f} {:>12} {:>8.2f} {:>8.1f} {:>8.2f} "
+      "{:<22} {:>6.1f}% {:>10} {:>7.0f} {:>8.0f} {:>7.2f} {:>12} {:>8} {:>8} {:>8.2f} "
       "{:>7.0f} {:>7.2f}\n",
       state, kPercent * result.throughput.median,
       fmt::format("({:.0f}..{:.0f})", kPercent * result.throughput.low,
                   kPercent * result.throughput.high),
       result.p50_us.median, result.p99_us.median, result.added_us.median,
       fmt::format("({:.1f}..{:.1f})", result.added_us.low, result.added_us.high),
-      result.added_of_empty, 1 / result.added_of_peers, result.hits_per_request,
+      Factor(result.added_of_empty), Factor(peers_added_of_it), result.hits_per_request,
       result.nanoseconds_per_hit, result.daemon_us.median);
   Report::Row row = report.Add(scenario.name + "/" + state);
   row.Set("throughput_of_bare", result.throughput);
   row.Set("added_cpu_us", result.added_us);
-  row.Set("added_of_empty", result.added_of_empty);
-  row.Set("added_of_peers", result.added_of_peers);
+  if (result.added_of_empty.has_value()) row.Set("added_of_empty", *result.added_of_empty);
+  if (result.added_of_peers.has_value()) row.Set("added_of_peers", *result.added_of_peers);
   row.Set("p50_us", result.p50_us);
   row.Set("p99_us", result.p99_us);
   row.Set("daemon_cpu_us", result.daemon_us);

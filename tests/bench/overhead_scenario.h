@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,10 +34,12 @@ std::vector<Scenario> Scenarios(const std::string& folder);
 
 // Of one state, compared with the bare server around it.
 struct Result {
-  Spread throughput;          // of that of the bare server
-  Spread added_us;            // CPU time of the server, per request
-  double added_of_empty = 0;  // the median of that, of what empty hits add
-  double added_of_peers = 0;  // the median of that, of what the peers' placement adds
+  Spread throughput;  // of that of the bare server
+  Spread added_us;    // CPU time of the server, per request
+  // The median of that, of what empty hits add, and of what the peers' placement adds; nullopt
+  // where that cannot be told from nothing.
+  std::optional<double> added_of_empty;
+  std::optional<double> added_of_peers;
   Spread p50_us;
   Spread p99_us;
   Spread daemon_us;  // CPU time of the daemon, per request

@@ -100,6 +100,7 @@ void Measure(const std::string& path, bench::Report& report) {
   bench::Report::Row row = report.Add(std::filesystem::path(path).filename().string());
   const auto spread = [&runs](auto figure) {
     std::vector<double> values;
+    values.reserve(runs.size());
     for (const Run& run : runs) values.push_back(static_cast<double>(run.*figure));
     return bench::SpreadOf(std::move(values));
   };
