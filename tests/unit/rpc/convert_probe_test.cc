@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "server/base/errors.h"
+#include "server/rpc/probe_change.h"
 
 namespace uprobed::rpc {
 namespace {
