@@ -67,7 +67,9 @@ enum up_counter {
   UP_COUNTER_NOT_INJECTED_NO_REQUEST = 49,
   UP_COUNTER_NOT_INJECTED_FAULT = 50, /* the buffer is not as it should be, or not to be written */
   UP_COUNTER_HITS_SERVER_HANDLER = 51,
-  UP_COUNTER_COUNT = 52,
+  /* A request became no span because its probe is over its budget of overhead. */
+  UP_COUNTER_SUPPRESSED_BUDGET = 52,
+  UP_COUNTER_COUNT = 53,
 };
 
 struct up_counters {
