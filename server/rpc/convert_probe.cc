@@ -1,6 +1,7 @@
 #include "server/rpc/convert_probe.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <climits>
@@ -42,7 +43,22 @@ void FillSpec(const store::ProbeSpec& from, v1::ProbeSpec& to) {
   to.mutable_timing()->set_server_first_byte(from.server_first_byte);
   to.mutable_timing()->set_client_body(from.client_body);
   FillSpanLimits(from.span_limits, *to.mutable_span_limits());
+  to.set_max_overhead(from.max_overhead);
   to.set_service_name(ToUtf8(from.service_name));
+}
+
+absl::StatusOr<double> MaxOverhead(const v1::ProbeSpec& spec) {
+  if (!spec.has_max_overhead()) return store::kDefaultMaxOverhead;
+  const auto cpus = static_cast<double>(sysconf(_SC_NPROCESSORS_ONLN));
+  const double ratio = spec.max_overhead();
+  // Not a number is neither.
+  if (ratio >= 0 && ratio <= cpus) return ratio;
+  return FieldError(
+      "MAX_OVERHEAD_INVALID", "probe.spec.max_overhead",
+      fmt::format(
+          "{} is no fraction of one CPU: give one above 0 and up to {:g}, the CPUs that there "
+          "are, or 0 for no limit",
+          ratio, cpus));
 }
 
 absl::Status CheckLabels(const google::protobuf::Map<std::string, std::string>& labels) {
@@ -184,6 +200,7 @@ absl::StatusOr<store::ProbeRecord> FreeFields(const v1::Probe& probe) {
   record.spec.server_first_byte = probe.spec().timing().server_first_byte();
   record.spec.client_body = probe.spec().timing().client_body();
   ASSIGN_OR_RETURN(record.spec.span_limits, FromProto(probe.spec().span_limits()));
+  ASSIGN_OR_RETURN(record.spec.max_overhead, MaxOverhead(probe.spec()));
   record.spec.allow_suspect_profile = probe.spec().allow_suspect_profile();
   if (probe.spec().service_name().size() > kMaxServiceNameBytes) {
     return FieldError("SERVICE_NAME_INVALID", "probe.spec.service_name",

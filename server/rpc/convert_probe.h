@@ -27,7 +27,7 @@ absl::Status CheckPid(int32_t pid, const std::string& field);
 absl::Status TargetMissing(const std::string& field);
 
 // All that a caller may choose but the target. INVALID_ARGUMENT: LABELS_INVALID,
-// SERVICE_NAME_INVALID, SPAN_LIMITS_INVALID, INSTRUMENTATION_UNKNOWN.
+// SERVICE_NAME_INVALID, SPAN_LIMITS_INVALID, MAX_OVERHEAD_INVALID, INSTRUMENTATION_UNKNOWN.
 absl::StatusOr<store::ProbeRecord> FreeFields(const v1::Probe& probe);
 // What the caller may choose of a new probe: spec (with its target) and labels.
 // INVALID_ARGUMENT: those above.

@@ -50,10 +50,11 @@ constexpr std::array<std::pair<up_counter, const char*>, 6> kLosses{{
     {UP_COUNTER_LOST_READ_FAULT, "read_fault"},
     {UP_COUNTER_LOST_PREEMPTED, "preempted"},
 }};
-constexpr std::array<std::pair<up_counter, const char*>, 3> kSuppressed{{
+constexpr std::array<std::pair<up_counter, const char*>, 4> kSuppressed{{
     {UP_COUNTER_SUPPRESSED_FILTERED, "filtered"},
     {UP_COUNTER_SUPPRESSED_SAMPLED, "sampled"},
     {UP_COUNTER_SUPPRESSED_RATE_LIMITED, "rate_limited"},
+    {UP_COUNTER_SUPPRESSED_BUDGET, "budget"},
 }};
 constexpr std::array<std::pair<up_counter, const char*>, 5> kNotInjected{{
     {UP_COUNTER_NOT_INJECTED_OWN_HEADER, "own_header"},
@@ -75,10 +76,26 @@ v1::Probe::State StateToProto(control::ProbeState state) {
       return v1::Probe::STATE_WAITING;
     case control::ProbeState::kDisabled:
       return v1::Probe::STATE_DISABLED;
+    case control::ProbeState::kSuspended:
+      return v1::Probe::STATE_SUSPENDED;
     case control::ProbeState::kFailed:
       return v1::Probe::STATE_FAILED;
   }
   return v1::Probe::STATE_UNSPECIFIED;
+}
+
+v1::ProbeStatus::ThrottleLevel LevelToProto(control::ThrottleLevel level) {
+  switch (level) {
+    case control::ThrottleLevel::kNone:
+      return v1::ProbeStatus::THROTTLE_LEVEL_NONE;
+    case control::ThrottleLevel::kSampled:
+      return v1::ProbeStatus::THROTTLE_LEVEL_SAMPLED;
+    case control::ThrottleLevel::kMetricsOnly:
+      return v1::ProbeStatus::THROTTLE_LEVEL_METRICS_ONLY;
+    case control::ThrottleLevel::kSuspended:
+      return v1::ProbeStatus::THROTTLE_LEVEL_SUSPENDED;
+  }
+  return v1::ProbeStatus::THROTTLE_LEVEL_UNSPECIFIED;
 }
 
 void FillCounters(const control::ProbeStatus& from, v1::ProbeCounters& to) {
@@ -119,6 +136,8 @@ void FillStatus(const control::ProbeStatus& from, v1::ProbeStatus& to) {
   to.set_attached_binaries(Clamp(from.attached_binaries));
   for (const uint32_t pid : from.pids) to.add_pids(Clamp(pid));
   FillCounters(from, *to.mutable_counters());
+  to.set_overhead_ratio(from.overhead_ratio);
+  to.set_throttle_level(LevelToProto(from.throttle_level));
   if (from.transition_time_unix_ns != 0) {
     *to.mutable_transition_time() = ToTimestamp(from.transition_time_unix_ns);
   }

@@ -23,6 +23,7 @@ constexpr char kCausalityGoroutinesField[] = "spec.causality.goroutines";
 constexpr char kCausalityChannelsField[] = "spec.causality.channels";
 constexpr char kServerFirstByteField[] = "spec.timing.server_first_byte";
 constexpr char kClientBodyField[] = "spec.timing.client_body";
+constexpr char kMaxOverheadField[] = "spec.max_overhead";
 constexpr char kAllowSuspectField[] = "spec.allow_suspect_profile";
 constexpr char kServiceNameField[] = "spec.service_name";
 constexpr char kLabelsField[] = "labels";
@@ -57,6 +58,7 @@ std::set<std::string> AllUpdatableFields() {
                                kFrameworkRoutesField,
                                kInjectTraceparentField,
                                kHandlerFunctionField,
+                               kMaxOverheadField,
                                kServerFirstByteField,
                                kClientBodyField};
   fields.insert(SpanLimitsFields().begin(), SpanLimitsFields().end());
@@ -105,6 +107,7 @@ absl::StatusOr<store::ProbeRecord> ApplyChange(const v1::Probe& change,
   }
   if (fields.contains(kClientBodyField)) spec.client_body = wanted.spec.client_body;
   ApplySpanLimits(wanted.spec.span_limits, fields, spec.span_limits);
+  if (fields.contains(kMaxOverheadField)) spec.max_overhead = wanted.spec.max_overhead;
   if (fields.contains(kAllowSuspectField)) {
     spec.allow_suspect_profile = wanted.spec.allow_suspect_profile;
   }
