@@ -4,8 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <array>
-#include <cerrno>
-#include <cstring>
+#include <fstream>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -19,6 +18,13 @@ namespace {
 
 constexpr absl::Duration kWindow = absl::Milliseconds(20);
 constexpr uint64_t kMinRuns = 10;
+
+// Whether somebody who may has asked the kernel to count for good.
+bool IsCountedForGood() {
+  std::ifstream setting("/proc/sys/kernel/bpf_stats_enabled");
+  int value = 0;
+  return setting >> value && value != 0;
+}
 
 }  // namespace
 
@@ -63,12 +69,12 @@ void HitCostMeter::MeasurePrograms() {
   const std::map<std::string, Runs> before = ReadRuns();
   {
     const UniqueFd counting(bpf_enable_stats(BPF_STATS_RUN_TIME));
-    if (!counting.valid()) {
+    if (!counting.valid() && !IsCountedForGood()) {
       programs_unknown_ = true;
       spdlog::warn(
-          "the cost of BPF programs is assumed program_ns={}: the kernel does not count "
-          "it (CAP_SYS_ADMIN and Linux 5.8 are needed): {}",
-          HitCosts::kAssumedProgramNs, std::strerror(errno));
+          "the cost of BPF programs is assumed program_ns={}: the kernel does not count it for this "
+          "daemon; give it CAP_SYS_ADMIN, or set kernel.bpf_stats_enabled=1",
+          HitCosts::kAssumedProgramNs);
       return;
     }
     absl::SleepFor(kWindow);

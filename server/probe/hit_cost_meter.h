@@ -24,8 +24,9 @@ namespace uprobed::probe {
 // every BPF program of the machine two looks at the clock (about 50 ns) for 2 % of the time, and
 // only while some probe is near its budget: who calls this decides. Several probes share programs,
 // so that the cost of a run is the mean over all of them. A program that ran less than kMinRuns
-// times keeps what was known of it. It needs CAP_SYS_ADMIN and Linux 5.8; without, a cost is
-// assumed (HitCosts::kAssumedProgramNs) and that is logged once.
+// times keeps what was known of it. It needs CAP_SYS_ADMIN and Linux 5.8, or
+// the sysctl kernel.bpf_stats_enabled; without, a cost is assumed (HitCosts::kAssumedProgramNs) and
+// that is logged once.
 //
 // What is not seen: the caches that a trap empties, and CPUs that wait for each other inside of the
 // kernel. Thread-safe.

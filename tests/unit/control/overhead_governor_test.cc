@@ -161,7 +161,9 @@ TEST(OverheadGovernor, IsAtRestUnderAnySteadyLoad) {
 
     // But for trials, of which there are two changes each at most every 300 s once they are rare.
     EXPECT_LE(steady.changes() - before, 24) << hits;
-    if (at_full * 1.05 < kBudget) EXPECT_EQ(before, 0) << hits;
+    if (at_full * 1.05 < kBudget) {
+      EXPECT_EQ(before, 0) << hits;
+    }
     EXPECT_LT(steady.spent_ratio(), kBudget * 1.06) << hits;
   }
 }
