@@ -342,6 +342,8 @@ TEST(Probes, AreATable) {
   shop.mutable_status()->mutable_counters()->set_spans(1234);
   (*shop.mutable_status()->mutable_counters()->mutable_losses())["ring_full"] = 2;
   (*shop.mutable_status()->mutable_counters()->mutable_losses())["map_full"] = 3;
+  shop.mutable_spec()->set_max_overhead(0.01);
+  shop.mutable_status()->set_overhead_ratio(0.00423);
   v1::Probe& stock = *daemon.script.probe_pages[0].add_probes();
   stock = MakeProbe("stock", v1::Probe::STATE_DEGRADED);
   stock.mutable_spec()->set_pid(77);
@@ -349,11 +351,11 @@ TEST(Probes, AreATable) {
   stock.mutable_status()->set_single_stepped_sites(1);
   EXPECT_EQ(RunCommand(daemon, {"probes"}).out,
             "NAME   STATE     TARGET                   SERVICE  SITES                 PIDS  SPANS"
-            "  LOST  AGE\n"
+            "  LOST  OVERHEAD      AGE\n"
             "shop   ACTIVE    /srv/shop                Shop     6                        1   1234"
-            "     5    -\n"
+            "     5  0.423% of 1%    -\n"
             "stock  DEGRADED  pid 77 (/srv/st\\x1bock)  -        6 (1 single-stepped)     1      0"
-            "     0    -\n");
+            "     0  0%              -\n");
 }
 
 TEST(Probes, WithoutAnyLeaveStdoutEmpty) {
