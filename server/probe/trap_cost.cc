@@ -11,6 +11,8 @@
 #include <memory>
 #include <optional>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "bpf/abi/site_cookie.h"
 #include "server/base/clock.h"
 #include "server/base/errors.h"
@@ -46,9 +48,11 @@ namespace {
 
 using Function = void (*)();
 
-constexpr int kRounds = 5;
-constexpr int kEmulatedCalls = 400;
-constexpr int kSingleSteppedCalls = 60;
+// Short rounds with pauses: other load that disturbs one does not disturb them all.
+constexpr int kRounds = 20;
+constexpr absl::Duration kPause = absl::Milliseconds(1);
+constexpr int kEmulatedCalls = 100;
+constexpr int kSingleSteppedCalls = 20;
 
 struct TrapLinkDeleter {
   void operator()(bpf_link* link) const noexcept { bpf_link__destroy(link); }
@@ -106,6 +110,7 @@ double FastestNs(Function function, int calls) {
     const uint64_t begin = MonotonicNanosNow();
     for (int i = 0; i < calls; ++i) function();
     fastest = std::min(fastest, static_cast<double>(MonotonicNanosNow() - begin) / calls);
+    absl::SleepFor(kPause);
   }
   return fastest;
 }
