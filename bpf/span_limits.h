@@ -98,7 +98,8 @@ static __noinline int limit_start(const struct hit* hit, struct up_in_flight_req
   if (!limits) return false;
   if (limits->flags & UP_LIMIT_SAMPLES) {
     /* Also where a filter suppresses it: the requests that are made for it may pass. */
-    if (!(request->flags & UP_FLAGS_WITH_PARENT) && random_bits(request->trace_id) < limits->sample_threshold)
+    if (!(request->flags & UP_FLAGS_WITH_PARENT) &&
+        random_bits(request->trace_id) < limits->sample_threshold)
       request->trace_flags &= ~TRACE_FLAG_SAMPLED;
     if (!(request->trace_flags & TRACE_FLAG_SAMPLED))
       request->suppressed = UP_COUNTER_SUPPRESSED_SAMPLED;

@@ -72,7 +72,8 @@ void HitCostMeter::MeasurePrograms() {
     if (!counting.valid() && !IsCountedForGood()) {
       programs_unknown_ = true;
       spdlog::warn(
-          "the cost of BPF programs is assumed program_ns={}: the kernel does not count it for this "
+          "the cost of BPF programs is assumed program_ns={}: the kernel does not count it for "
+          "this "
           "daemon; give it CAP_SYS_ADMIN, or set kernel.bpf_stats_enabled=1",
           HitCosts::kAssumedProgramNs);
       return;
