@@ -9,7 +9,11 @@
  * traceparent that a request comes with, else by its trace id. Requests that are made for it, on
  * whatever goroutine, have the flag of the request that they are made for. Filters and the rate
  * judge each request by itself, served and made alike: the call that a filtered request makes is a
- * span if it passes, and names a parent that nobody gets to see. */
+ * span if it passes, and names a parent that nobody gets to see.
+ *
+ * A probe over its budget of overhead is sampled by the trace id alone, whoever began the trace: so
+ * all probes that are over theirs keep the same traces, whole. Only where a trace begins, its
+ * sampled flag is taken back with it. */
 #include <bpf/bpf_endian.h>
 
 #include "bpf/abi/span_limits.h"
@@ -81,10 +85,9 @@ static __noinline int is_wanted_path(const struct up_span_limits* limits, uint64
   return false;
 }
 
-static __always_inline bool begins_sampled(const struct up_span_limits* limits,
-                                           const struct up_in_flight_request* request) {
-  uint64_t random = bpf_be64_to_cpu(*(const uint64_t*)(request->trace_id + UP_TRACE_ID_SIZE / 2));
-  return (random & ((1ULL << UP_SAMPLE_BITS) - 1)) >= limits->sample_threshold;
+static __always_inline uint64_t random_bits(const uint8_t* trace_id) {
+  uint64_t random = bpf_be64_to_cpu(*(const uint64_t*)(trace_id + UP_TRACE_ID_SIZE / 2));
+  return random & ((1ULL << UP_SAMPLE_BITS) - 1);
 }
 
 /* What can be decided where a request begins, so that less of it is read at its end: remembered in
@@ -95,7 +98,8 @@ static __noinline int limit_start(const struct hit* hit, struct up_in_flight_req
   if (!limits) return false;
   if (limits->flags & UP_LIMIT_SAMPLES) {
     /* Also where a filter suppresses it: the requests that are made for it may pass. */
-    if (!(request->flags & UP_FLAGS_WITH_PARENT) && !begins_sampled(limits, request))
+    if (!(request->flags & UP_FLAGS_WITH_PARENT) &&
+        random_bits(request->trace_id) < limits->sample_threshold)
       request->trace_flags &= ~TRACE_FLAG_SAMPLED;
     if (!(request->trace_flags & TRACE_FLAG_SAMPLED))
       request->suppressed = UP_COUNTER_SUPPRESSED_SAMPLED;
@@ -103,6 +107,11 @@ static __noinline int limit_start(const struct hit* hit, struct up_in_flight_req
   if ((limits->method_count && !is_wanted_method(limits, kind, method)) ||
       (limits->prefix_count && !is_wanted_path(limits, path)))
     request->suppressed = UP_COUNTER_SUPPRESSED_FILTERED;
+  if (random_bits(request->trace_id) < limits->budget_threshold) {
+    /* Only where the trace begins: what others have decided for theirs stays. */
+    if (!(request->flags & UP_FLAGS_WITH_PARENT)) request->trace_flags &= ~TRACE_FLAG_SAMPLED;
+    if (!request->suppressed) request->suppressed = UP_COUNTER_SUPPRESSED_BUDGET;
+  }
   return request->suppressed;
 }
 
@@ -151,6 +160,8 @@ static __always_inline uint64_t limit_end(const struct hit* hit,
   if (event->end_ns - event->start_ns < limits->min_duration_ns ||
       (limits->status_classes && !(limits->status_classes & status_class_bit(event))))
     return UP_COUNTER_SUPPRESSED_FILTERED;
+  /* Of what began before the budget was exceeded, too. */
+  if (random_bits(event->trace_id) < limits->budget_threshold) return UP_COUNTER_SUPPRESSED_BUDGET;
   if (limits->rate_interval_ns && !takes_from_rate(limits, hit->slot, event->end_ns))
     return UP_COUNTER_SUPPRESSED_RATE_LIMITED;
   return 0;

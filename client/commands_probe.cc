@@ -31,8 +31,17 @@ struct AttachOptions {
   bool dry_run = false;
   bool wait_for_binary = false;
   std::vector<std::string> labels;
+  std::string max_overhead;
   SpanLimitsOptions span_limits;
 };
+
+// Not given, it is the daemon's default, or as it was.
+absl::Status SetMaxOverhead(const std::string& given, v1::ProbeSpec* spec) {
+  if (given.empty()) return absl::OkStatus();
+  const absl::StatusOr<double> ratio = ParseOverhead(given);
+  if (ratio.ok()) spec->set_max_overhead(*ratio);
+  return ratio.status();
+}
 
 absl::StatusOr<v1::CreateProbeRequest> MakeCreateRequest(const AttachOptions& options) {
   v1::CreateProbeRequest request;
@@ -52,6 +61,9 @@ absl::StatusOr<v1::CreateProbeRequest> MakeCreateRequest(const AttachOptions& op
   if (absl::Status status =
           ParseSpanLimits(options.span_limits, spec.mutable_span_limits(), &limited);
       !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = SetMaxOverhead(options.max_overhead, &spec); !status.ok()) {
     return status;
   }
   const auto labels = ParseLabels(options.labels);
@@ -85,6 +97,7 @@ ExitCode ReportState(Session& session, const v1::Probe& probe) {
                       fmt::format("{} is kept, but failed: {}", probe.name(), error.message())));
     }
     case v1::Probe::STATE_DEGRADED:
+    case v1::Probe::STATE_SUSPENDED:
       session.Warn(fmt::format("{}: {}", error.reason(), error.message()));
       return ExitCode::kDegraded;
     case v1::Probe::STATE_WAITING:
@@ -148,6 +161,7 @@ struct UpdateOptions {
   std::string name;
   std::vector<std::string> causality;
   std::vector<std::string> timing;
+  std::string max_overhead;
   SpanLimitsOptions span_limits;
 };
 
@@ -157,8 +171,10 @@ ExitCode ChangeOptions(Session& session, const UpdateOptions& options) {
   std::vector<std::string> paths;
   if (!options.causality.empty()) paths.push_back("spec.causality");
   if (!options.timing.empty()) paths.push_back("spec.timing");
+  if (!options.max_overhead.empty()) paths.push_back("spec.max_overhead");
   absl::Status parsed = ParseCausality(options.causality, spec.mutable_causality());
   parsed.Update(ParseTiming(options.timing, spec.mutable_timing()));
+  parsed.Update(SetMaxOverhead(options.max_overhead, &spec));
   parsed.Update(ParseSpanLimits(options.span_limits, spec.mutable_span_limits(), &paths));
   if (parsed.ok() && paths.empty()) {
     parsed = absl::InvalidArgumentError("nothing is to be changed: give at least one option");
@@ -246,6 +262,12 @@ ExitCode Watch(Session& session) {
   return session.EndStream(status);
 }
 
+void AddMaxOverhead(CLI::App& command, std::string& max_overhead) {
+  command.add_option("--max-overhead", max_overhead,
+                     "What its hits may cost: 1%, 0.01 (of one CPU, the default) or unlimited; a "
+                     "probe that costs more does less by itself");
+}
+
 void AddAttach(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<AttachOptions>();
   CLI::App* attach = app.add_subcommand("attach", "Observe a Go program");
@@ -291,6 +313,7 @@ void AddAttach(CLI::App& app, Command& chosen) {
                    "Attach even where the sources of the struct offsets disagree");
   attach->add_flag("--wait-for-binary", options->wait_for_binary,
                    "Accept a path that does not exist yet");
+  AddMaxOverhead(*attach, options->max_overhead);
   AddSpanLimitsOptions(*attach, options->span_limits);
   attach->add_flag("--dry-run", options->dry_run, "Check everything, change nothing");
   attach->callback([&chosen, options] {
@@ -327,6 +350,7 @@ void AddUpdate(CLI::App& group, Command& chosen) {
   update->add_option("--timing", options->timing, "first-byte, body, both with a comma, or none")
       ->delimiter(',')
       ->allow_extra_args(false);
+  AddMaxOverhead(*update, options->max_overhead);
   AddSpanLimitsOptions(*update, options->span_limits);
   update->callback([&chosen, options] {
     chosen = [options](Session& session) { return ChangeOptions(session, *options); };

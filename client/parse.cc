@@ -137,6 +137,19 @@ absl::Status ParseTiming(const std::vector<std::string>& names, v1::TimingOption
   return absl::OkStatus();
 }
 
+absl::StatusOr<double> ParseOverhead(std::string_view text) {
+  if (text == "unlimited") return 0.0;
+  const bool percent = text.ends_with('%');
+  const std::string_view digits = percent ? text.substr(0, text.size() - 1) : text;
+  double number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size()) {
+    return absl::InvalidArgumentError(
+        fmt::format("\"{}\" is no part of a CPU: write 1%, 0.01 or unlimited", text));
+  }
+  return percent ? number / 100 : number;
+}
+
 absl::StatusOr<std::map<std::string, std::string>> ParseLabels(
     const std::vector<std::string>& labels) {
   std::map<std::string, std::string> parsed;

@@ -30,6 +30,9 @@ absl::Status ParseCausality(const std::vector<std::string>& names, v1::Causality
 // Sets the options named "first-byte" and "body"; "none" alone sets none.
 absl::Status ParseTiming(const std::vector<std::string>& names, v1::TimingOptions* timing);
 
+// "1%" and "0.01" to 0.01; "unlimited" to 0. Whether there are as many CPUs the daemon knows.
+absl::StatusOr<double> ParseOverhead(std::string_view text);
+
 // "team=checkout" each; a key may come once.
 absl::StatusOr<std::map<std::string, std::string>> ParseLabels(
     const std::vector<std::string>& labels);

@@ -63,6 +63,27 @@ std::string InstrumentationsOf(const v1::ProbeSpec& spec) {
   return fmt::format("{}", fmt::join(names, ", "));
 }
 
+std::string Percent(double ratio) { return fmt::format("{:.3g}%", ratio * 100); }
+
+// "0.4% of 1%, sampled"
+std::string OverheadOf(const v1::Probe& probe) {
+  std::string text = Percent(probe.status().overhead_ratio());
+  // 0: there is no limit.
+  if (probe.spec().max_overhead() > 0) {
+    text += fmt::format(" of {}", Percent(probe.spec().max_overhead()));
+  }
+  switch (probe.status().throttle_level()) {
+    case v1::ProbeStatus::THROTTLE_LEVEL_SAMPLED:
+      return text + ", sampled";
+    case v1::ProbeStatus::THROTTLE_LEVEL_METRICS_ONLY:
+      return text + ", metrics only";
+    case v1::ProbeStatus::THROTTLE_LEVEL_SUSPENDED:
+      return text + ", suspended";
+    default:
+      return text;
+  }
+}
+
 std::string ErrorOf(const v1::ProbeError& error) {
   if (error.reason().empty() && error.message().empty()) return "";
   return fmt::format("{}: {}", error.reason(), error.message());
@@ -96,6 +117,7 @@ Colour StateColour(v1::Probe::State state) {
     case v1::Probe::STATE_DEGRADED:
     case v1::Probe::STATE_WAITING:
     case v1::Probe::STATE_PENDING:
+    case v1::Probe::STATE_SUSPENDED:
       return Colour::kYellow;
     case v1::Probe::STATE_FAILED:
       return Colour::kRed;
@@ -115,7 +137,7 @@ uint64_t TotalLosses(const v1::Probe& probe) {
 void PrintProbes(Terminal& terminal, const std::vector<v1::Probe>& probes,
                  std::chrono::system_clock::time_point now) {
   Table table({"NAME", "STATE", "TARGET", "SERVICE", "SITES", Column("PIDS", Align::kRight),
-               Column("SPANS", Align::kRight), Column("LOST", Align::kRight),
+               Column("SPANS", Align::kRight), Column("LOST", Align::kRight), "OVERHEAD",
                Column("AGE", Align::kRight)});
   for (const v1::Probe& probe : probes) {
     const v1::ProbeStatus& status = probe.status();
@@ -124,7 +146,7 @@ void PrintProbes(Terminal& terminal, const std::vector<v1::Probe>& probes,
         {ShortName(probe.name()), Cell(StateName(status.state()), StateColour(status.state())),
          TargetOf(probe), probe.spec().service_name(), SitesOf(status),
          fmt::format("{}", status.pids_size()), fmt::format("{}", status.counters().spans()),
-         Cell(fmt::format("{}", lost), lost > 0 ? Colour::kRed : Colour::kNone),
+         Cell(fmt::format("{}", lost), lost > 0 ? Colour::kRed : Colour::kNone), OverheadOf(probe),
          FormatAge(probe.create_time(), now)});
   }
   table.Print(terminal);
@@ -152,6 +174,7 @@ void PrintProbe(Terminal& terminal, const v1::Probe& probe,
   details.Add("causality", CausalityOf(spec));
   details.Add("timing", TimingOf(spec));
   details.Add("spans limited to", DescribeSpanLimits(spec.span_limits()));
+  details.Add("overhead", OverheadOf(probe));
   details.Add("suspect profile", spec.allow_suspect_profile() ? "allowed" : "");
   details.Add("labels", JoinMap(probe.labels()));
   details.Add("profile", status.profile());

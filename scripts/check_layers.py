@@ -39,7 +39,9 @@ FILE_RULES = {
     "server/profile/profile.cc": ["server/base", "server/profile"],
     # The store keeps profiles and must not be able to make them.
     "server/store": ["server/base", "server/profile/profile.h"],
-    "server/probe/probe_backend.h": ["server/base/span_limits.h", "server/profile/profile.h", "bpf/abi"],
+    "server/probe/probe_backend.h": ["server/base/span_limits.h", "server/probe/hit_costs.h",
+                                     "server/profile/profile.h", "bpf/abi"],
+    "server/probe/hit_costs.h": ["server/profile/profile.h", "bpf/abi"],
     # The API reports metrics as snapshots and must not depend on an exporter.
     "server/rpc->server/metrics": ["server/metrics/snapshot.h"],
 }

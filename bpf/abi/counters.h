@@ -75,7 +75,9 @@ enum up_counter {
   /* Counted by the daemon, which forgets the requests: */
   UP_COUNTER_LOST_PROCESS_EXITED = 55, /* of a process that ended */
   UP_COUNTER_LOST_DETACHED = 56,       /* under way when the sites were detached */
-  UP_COUNTER_COUNT = 57,
+  /* A request became no span because its probe is over its budget of overhead. */
+  UP_COUNTER_SUPPRESSED_BUDGET = 57,
+  UP_COUNTER_COUNT = 58,
 };
 
 struct up_counters {

@@ -15,6 +15,7 @@
 
 /* The random bits of a trace id: the last ones (W3C Trace Context Level 2, "random-trace-id"). */
 #define UP_SAMPLE_BITS 56
+#define UP_BUDGET_NO_SPANS (1ULL << UP_SAMPLE_BITS)
 
 /* up_span_limits.flags */
 #define UP_LIMIT_SAMPLES 0x1 /* traces are sampled, so a parent's decision is obeyed */
@@ -38,6 +39,9 @@ struct up_span_limits {
    * become available again. 0: no limit. */
   uint64_t rate_interval_ns;
   uint64_t rate_burst_ns; /* of all but the first */
+  /* Not the user's, but of the probe's budget of overhead: a request whose trace has random bits
+   * below it becomes no span, whoever began the trace. UP_BUDGET_NO_SPANS: none does. */
+  uint64_t budget_threshold;
   uint32_t flags;
   uint32_t status_classes; /* 0: all */
   uint32_t method_count;
@@ -45,8 +49,8 @@ struct up_span_limits {
   uint64_t methods[UP_LIMIT_METHODS][UP_LIMIT_METHOD_WORDS]; /* padded with zeros */
   struct up_path_prefix prefixes[UP_LIMIT_PREFIXES];
 };
-UP_ABI_OFFSET(struct up_span_limits, flags, 32);
-UP_ABI_OFFSET(struct up_span_limits, methods, 48);
-UP_ABI_ASSERT(sizeof(struct up_span_limits) == 1200);
+UP_ABI_OFFSET(struct up_span_limits, flags, 40);
+UP_ABI_OFFSET(struct up_span_limits, methods, 56);
+UP_ABI_ASSERT(sizeof(struct up_span_limits) == 1208);
 
 #endif /* UPROBED_BPF_ABI_SPAN_LIMITS_H_ */

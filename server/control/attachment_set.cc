@@ -59,6 +59,18 @@ absl::Status AttachmentSet::SetSpanLimits(const SpanLimits& limits) {
   return first_error;
 }
 
+absl::Status AttachmentSet::SetSpanKeepRatio(double ratio) {
+  const absl::MutexLock lock(&mutex_);
+  absl::Status first_error;
+  for (AttachedBinary& binary : binaries_) {
+    if (binary.span_keep_ratio == ratio) continue;
+    const absl::Status set = binary.attachment->SetSpanKeepRatio(ratio);
+    if (set.ok()) binary.span_keep_ratio = ratio;
+    first_error.Update(set);
+  }
+  return first_error;
+}
+
 void AttachmentSet::SetVersion(const FileVersion& version) {
   const absl::MutexLock lock(&mutex_);
   for (AttachedBinary& binary : binaries_) {
@@ -129,6 +141,16 @@ up_counters AttachmentSet::counters() const {
   up_counters sum = past_;
   for (const AttachedBinary& binary : binaries_) AddTo(sum, binary.attachment->counters());
   return sum;
+}
+
+std::map<uint32_t, AttachmentSet::Hits> AttachmentSet::hits() const {
+  const absl::MutexLock lock(&mutex_);
+  std::map<uint32_t, Hits> hits;
+  for (const AttachedBinary& binary : binaries_) {
+    hits.emplace(binary.attachment->slot(), Hits{.counters = binary.attachment->counters(),
+                                                 .single_stepped = binary.single_stepped_hits});
+  }
+  return hits;
 }
 
 }  // namespace uprobed::control

@@ -39,7 +39,9 @@ struct AttachedBinary {
   // Of the functions that serve requests, where they are told, and why they cannot be.
   std::shared_ptr<const span::FunctionNames> function_names;
   absl::Status function_error;
-  SpanLimits span_limits;  // as set
+  SpanLimits span_limits;      // as set
+  double span_keep_ratio = 1;  // as set
+  probe::SingleSteppedHits single_stepped_hits;
   std::unique_ptr<probe::Attachment> attachment;
 };
 
@@ -60,6 +62,8 @@ class AttachmentSet {
       const std::function<bool(const AttachedBinary&)>& matches);
   // Limits the spans of all from now on; the first error, where what failed is as it was.
   absl::Status SetSpanLimits(const SpanLimits& limits);
+  // Keeps so much of the traces that the limits let pass, as above.
+  absl::Status SetSpanKeepRatio(double ratio);
   // The file was written to, with the content it had.
   void SetVersion(const FileVersion& version);
 
@@ -74,6 +78,12 @@ class AttachmentSet {
                                       const FileVersion& version) const;
   Summary summary() const;
   up_counters counters() const;
+
+  struct Hits {
+    up_counters counters{};
+    probe::SingleSteppedHits single_stepped;
+  };
+  std::map<uint32_t, Hits> hits() const;  // by slot, of what is attached
 
  private:
   std::vector<probe::Attachment*> Matching(

@@ -46,7 +46,8 @@ DiagnosticResult DiagnoseCondition(const Condition& condition) {
 DiagnosticResult DiagnoseProbe(const Probe& probe) {
   const std::string check = "probe " + probe.record.id;
   const ProbeState state = probe.status.state;
-  if (state != ProbeState::kFailed && state != ProbeState::kDegraded) {
+  if (state != ProbeState::kFailed && state != ProbeState::kDegraded &&
+      state != ProbeState::kSuspended) {
     return Pass(check, std::string(Name(state)));
   }
   const absl::Status& error = probe.status.error;

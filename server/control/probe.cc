@@ -14,6 +14,8 @@ std::string_view Name(ProbeState state) {
       return "waiting";
     case ProbeState::kDisabled:
       return "disabled";
+    case ProbeState::kSuspended:
+      return "suspended";
     case ProbeState::kFailed:
       return "failed";
   }

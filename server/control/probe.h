@@ -7,25 +7,27 @@
 
 #include "absl/status/status.h"
 #include "bpf/abi/counters.h"
+#include "server/control/overhead_governor.h"
 #include "server/store/probe_record.h"
 
 namespace uprobed::control {
 
 enum class ProbeState : uint8_t {
-  kPending,   // stored, not yet reconciled
-  kActive,    // every wanted instrumentation that the binary has is attached
-  kDegraded,  // attached, but an instrumentation that was asked for is missing or a field is
-              // refuted
-  kWaiting,   // the binary or process is not there (any more); attached as soon as it is
-  kDisabled,  // detached because the user wants it so
-  kFailed,    // cannot be attached: `error` says why; tried again with a growing delay
+  kPending,    // stored, not yet reconciled
+  kActive,     // every wanted instrumentation that the binary has is attached
+  kDegraded,   // attached, but an instrumentation that was asked for is missing or a field is
+               // refuted
+  kWaiting,    // the binary or process is not there (any more); attached as soon as it is
+  kDisabled,   // detached because the user wants it so
+  kSuspended,  // detached, because its hits cost more than it may; tried again by itself
+  kFailed,     // cannot be attached: `error` says why; tried again with a growing delay
 };
 
 // What the daemon sees of one probe; not stored.
 struct ProbeStatus {
   ProbeState state = ProbeState::kPending;
   int64_t observed_generation = 0;
-  absl::Status error;      // why kDegraded, kWaiting or kFailed
+  absl::Status error;      // why kDegraded, kWaiting, kSuspended or kFailed; why it is throttled
   std::string profile_id;  // of the binary attached last
   uint32_t attached_sites = 0;
   uint32_t single_stepped_sites = 0;
@@ -35,6 +37,9 @@ struct ProbeStatus {
   uint64_t spans = 0;              // delivered to the hub
   uint64_t malformed = 0;          // records refused by the decoder
   std::vector<uint32_t> slots;     // of what is attached now
+  double overhead_ratio = 0;       // what its hits cost last, as a fraction of one CPU
+  ThrottleLevel throttle_level = ThrottleLevel::kNone;
+  ThrottleChanges throttle_changes{};
   int64_t transition_time_unix_ns = 0;  // of `state`
 };
 

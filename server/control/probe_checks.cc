@@ -116,6 +116,7 @@ absl::StatusOr<store::ProbeRecord> ProbeChecks::CheckChange(const store::ProbeRe
   changed.spec.server_first_byte = wish.spec.server_first_byte;
   changed.spec.client_body = wish.spec.client_body;
   changed.spec.span_limits = wish.spec.span_limits;
+  changed.spec.max_overhead = wish.spec.max_overhead;
   changed.spec.allow_suspect_profile = wish.spec.allow_suspect_profile;
   changed.spec.service_name = wish.spec.service_name;
   changed.labels = wish.labels;

@@ -24,7 +24,7 @@ bool Differs(const ProbeStatus& a, const ProbeStatus& b) {
   return a.state != b.state || a.observed_generation != b.observed_generation ||
          a.error != b.error || a.profile_id != b.profile_id ||
          a.attached_sites != b.attached_sites || a.single_stepped_sites != b.single_stepped_sites ||
-         a.attached_binaries != b.attached_binaries;
+         a.attached_binaries != b.attached_binaries || a.throttle_level != b.throttle_level;
 }
 
 void AppendProcesses(const store::ProbeSpec& spec, const ProbeStatus& status,
@@ -120,7 +120,9 @@ void ProbeController::ReconcileAll() {
       Commit(ProbeEvent::Type::kModified, std::move(entry));
     } else {
       const absl::MutexLock lock(&mutex_);
-      entries_[entry.record.id].status.pids = std::move(entry.status.pids);
+      ProbeStatus& status = entries_[entry.record.id].status;
+      status.pids = std::move(entry.status.pids);
+      status.overhead_ratio = entry.status.overhead_ratio;
     }
   }
   AnnounceServices();

@@ -7,12 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <limits>
-#include <set>
 #include <utility>
 
 #include "server/base/errors.h"
-#include "server/control/function_table.h"
-#include "server/control/wanted.h"
 
 namespace uprobed::control {
 namespace {
@@ -66,6 +63,7 @@ Reconciler::Reconciler(ProfileCatalog& catalog, probe::ProbeBackend& backend,
       backend_(backend),
       directory_(directory),
       verdicts_(directory, catalog),
+      hit_costs_(backend),
       options_(std::move(options)) {}
 
 ProbeStatus Reconciler::Reconcile(const store::ProbeRecord& record, const ProcessTable& processes) {
@@ -73,6 +71,7 @@ ProbeStatus Reconciler::Reconcile(const store::ProbeRecord& record, const Proces
   runtime.pid = record.spec.pid;
   // Before anything is detached, and what was learnt with it gone.
   verdicts_.Record(runtime.attachments->ProfileIds());
+  Govern(record, runtime);
   Verdict verdict = Step(record, processes, runtime);
 
   ProbeStatus status;
@@ -84,7 +83,12 @@ ProbeStatus Reconciler::Reconcile(const store::ProbeRecord& record, const Proces
   status.attached_sites = summary.sites;
   status.single_stepped_sites = summary.single_stepped_sites;
   status.attached_binaries = summary.binaries;
-  for (const FileVersion& version : runtime.attachments->Versions()) {
+  status.overhead_ratio = runtime.overhead.ratio();
+  status.throttle_level = runtime.overhead.level();
+  status.throttle_changes = runtime.overhead.changes();
+  std::vector<FileVersion> versions = runtime.attachments->Versions();
+  for (const AttachedBinary& binary : runtime.suspended) versions.push_back(binary.version);
+  for (const FileVersion& version : versions) {
     for (const uint32_t pid : processes.PidsOf(version.id)) {
       if (record.spec.pid == 0 || pid == record.spec.pid) status.pids.push_back(pid);
     }
@@ -98,23 +102,34 @@ Reconciler::Verdict Reconciler::Step(const store::ProbeRecord& record,
   if (!record.spec.enabled) {
     runtime.failure.reset();
     DetachAll(*runtime.attachments);
+    runtime.suspended.clear();
     return {.state = ProbeState::kDisabled, .error = absl::OkStatus()};
   }
   const absl::StatusOr<FileVersion> current =
       Observe(options_.proc_root, options_.boot_id, record.spec);
   if (!current.ok() && ReasonOf(current.status()) == "PROCESS_EXITED") {
     DetachAll(*runtime.attachments);
+    runtime.suspended.clear();
   }
-  Detach(*runtime.attachments, [&](const AttachedBinary& binary) {
+  const auto is_gone = [&](const AttachedBinary& binary) {
     return !(current.ok() && current->id == binary.version.id) &&
            !StillRuns(record.spec, processes, binary.version.id);
-  });
-  ApplyOptions(record, runtime);
+  };
+  Detach(*runtime.attachments, is_gone);
+  std::erase_if(runtime.suspended, is_gone);
+  const bool suspended = runtime.overhead.level() == ThrottleLevel::kSuspended;
+  if (suspended) {
+    Suspend(runtime);
+  } else {
+    Resume(record, runtime);
+    ApplyOptions(record, runtime);
+  }
   if (!current.ok()) {
     runtime.failure.reset();
     const bool gone = IsGone(current.status());
     return {.state = gone ? ProbeState::kWaiting : ProbeState::kFailed, .error = current.status()};
   }
+  if (suspended) return {.state = ProbeState::kSuspended, .error = runtime.overhead.error()};
   return Follow(record, *current, runtime);
 }
 
@@ -137,6 +152,7 @@ Reconciler::Verdict Reconciler::Follow(const store::ProbeRecord& record, const F
   // Empty where the file was replaced once more meanwhile: the next step follows that.
   absl::Status flaw = runtime.attachments->Missing(record.spec, current).value_or(absl::OkStatus());
   if (flaw.ok()) flaw = verdicts_.Check(runtime.attachments->ProfileIds());
+  if (flaw.ok()) flaw = runtime.overhead.error();
   const ProbeState state = flaw.ok() ? ProbeState::kActive : ProbeState::kDegraded;
   return {.state = state, .error = std::move(flaw)};
 }
@@ -161,98 +177,6 @@ absl::Status Reconciler::AttachTarget(const store::ProbeRecord& record, Runtime&
   binary.fd = std::move(fd);
   binary.profile = std::move(resolved->profile);
   return Attach(record, std::move(binary), runtime);
-}
-
-absl::Status Reconciler::Attach(const store::ProbeRecord& record, AttachedBinary binary,
-                                Runtime& runtime) {
-  ASSIGN_OR_RETURN(binary.instrumentations, WantedOf(record.spec, binary.profile));
-  binary.capture_query = record.spec.capture_query;
-  binary.stitch_traces = record.spec.stitch_traces;
-  binary.server_first_byte = record.spec.server_first_byte;
-  binary.client_body = record.spec.client_body;
-  binary.framework_routes = record.spec.framework_routes;
-  binary.inject_traceparent = record.spec.inject_traceparent;
-  binary.handler_function = record.spec.handler_function;
-  ReadFunctions(binary);
-  probe::AttachOptions options;
-  options.instrumentations = binary.instrumentations;
-  options.capture_query = binary.capture_query;
-  options.stitch_traces = binary.stitch_traces;
-  options.server_first_byte = binary.server_first_byte;
-  options.client_body = binary.client_body;
-  options.framework_routes = binary.framework_routes;
-  options.inject_traceparent = binary.inject_traceparent;
-  options.handler_function = binary.function_names != nullptr;
-  binary.span_limits = record.spec.span_limits;
-  options.span_limits = binary.span_limits;
-  if (record.spec.pid != 0) options.scoped_pids = {record.spec.pid};
-  options.on_slot = [&](uint32_t slot) { Bind(record, binary, slot); };
-  ASSIGN_OR_RETURN(binary.attachment, backend_.Attach(binary.fd.get(), binary.profile, options));
-  spdlog::info("attached probe={} path={} profile={} slot={} sites={}", record.id,
-               record.spec.binary_path, binary.profile.identity.Id(), binary.attachment->slot(),
-               binary.attachment->site_count());
-  runtime.service_name = record.spec.service_name;
-  const uint32_t slot = binary.attachment->slot();
-  runtime.attachments->Add(std::move(binary));
-  directory_.Admit(slot);
-  return absl::OkStatus();
-}
-
-void Reconciler::ApplyOptions(const store::ProbeRecord& record, Runtime& runtime) {
-  // Detached before it is attached anew: a gap loses requests, an overlap would report them twice.
-  std::vector<AttachedBinary> changed =
-      runtime.attachments->Take([&record](const AttachedBinary& binary) {
-        const auto wanted = WantedOf(record.spec, binary.profile);
-        return !wanted.ok() || *wanted != binary.instrumentations ||
-               record.spec.capture_query != binary.capture_query ||
-               record.spec.stitch_traces != binary.stitch_traces ||
-               record.spec.server_first_byte != binary.server_first_byte ||
-               record.spec.client_body != binary.client_body ||
-               record.spec.framework_routes != binary.framework_routes ||
-               record.spec.inject_traceparent != binary.inject_traceparent ||
-               record.spec.handler_function != binary.handler_function;
-      });
-  for (AttachedBinary& binary : changed) {
-    binary.attachment.reset();
-    const std::string profile_id = binary.profile.identity.Id();
-    if (const absl::Status attached = Attach(record, std::move(binary), runtime); !attached.ok()) {
-      spdlog::warn("detached probe={} profile={}: with its new options: {}", record.id, profile_id,
-                   MessageOf(attached));
-    }
-  }
-  if (const absl::Status set = runtime.attachments->SetSpanLimits(record.spec.span_limits);
-      !set.ok()) {
-    spdlog::warn("spans are limited as before, tried again probe={}: {}", record.id,
-                 MessageOf(set));
-  }
-  if (runtime.service_name != record.spec.service_name) {
-    for (const auto& [slot, profile_id] : runtime.attachments->ProfileIds()) {
-      directory_.SetServiceName(slot, record.spec.service_name);
-    }
-    runtime.service_name = record.spec.service_name;
-  }
-}
-
-void Reconciler::Bind(const store::ProbeRecord& record, const AttachedBinary& binary,
-                      uint32_t slot) {
-  const profile::Profile& profile = binary.profile;
-  std::set<std::string, std::less<>> corroborated;
-  for (const auto& [name, field] : profile.fields) {
-    if (field.corroborated()) corroborated.insert(name);
-  }
-  auto error_methods = std::make_shared<span::ErrorMethods>();
-  for (const profile::ErrorMethod& method : profile.error_methods) {
-    error_methods->emplace(method.address, method.name);
-  }
-  directory_.Bind(slot,
-                  {.probe_id = record.id,
-                   .binary_path = record.spec.binary_path,
-                   .service_name = record.spec.service_name,
-                   .capture_query = record.spec.capture_query,
-                   .error_methods = std::move(error_methods),
-                   .derived_routes = std::make_shared<span::DerivedRoutes>(),
-                   .function_names = binary.function_names},
-                  corroborated);
 }
 
 void Reconciler::NoteFailure(const store::ProbeRecord& record, const FileVersion& version,
@@ -281,6 +205,10 @@ std::string Reconciler::AttachedBy(const FileId& file, uint32_t pid, const std::
     const bool disjoint = pid != 0 && runtime.pid != 0 && pid != runtime.pid;
     if (other_id == id || disjoint) continue;
     if (!runtime.attachments->ProfileIdOf(file).empty()) return other_id;
+    // It comes back.
+    for (const AttachedBinary& binary : runtime.suspended) {
+      if (binary.version.id == file) return other_id;
+    }
   }
   return {};
 }

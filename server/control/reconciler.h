@@ -14,7 +14,9 @@
 #include "server/control/attachment_set.h"
 #include "server/control/event_directory.h"
 #include "server/control/field_verdicts.h"
+#include "server/control/hit_cost_cache.h"
 #include "server/control/probe.h"
+#include "server/control/probe_overhead.h"
 #include "server/control/process_table.h"
 #include "server/control/profile_catalog.h"
 #include "server/control/target.h"
@@ -67,6 +69,9 @@ class Reconciler {
     std::string service_name;
     std::shared_ptr<AttachmentSet> attachments = std::make_shared<AttachmentSet>();
     std::optional<Failure> failure;
+    ProbeOverhead overhead;
+    // Detached until the probe may cost something again; without attachments.
+    std::vector<AttachedBinary> suspended;
   };
   struct Verdict {
     ProbeState state = ProbeState::kActive;
@@ -80,6 +85,11 @@ class Reconciler {
   absl::Status Attach(const store::ProbeRecord& record, AttachedBinary binary, Runtime& runtime);
   // Attaches anew what is attached with other options than those wanted now.
   void ApplyOptions(const store::ProbeRecord& record, Runtime& runtime);
+  // Measures what the probe costs and decides how much it may do; what follows from that is done by
+  // the others.
+  void Govern(const store::ProbeRecord& record, Runtime& runtime);
+  static void Suspend(Runtime& runtime);
+  void Resume(const store::ProbeRecord& record, Runtime& runtime);
   void Bind(const store::ProbeRecord& record, const AttachedBinary& binary, uint32_t slot);
   void NoteFailure(const store::ProbeRecord& record, const FileVersion& version, absl::Status error,
                    Runtime& runtime);
@@ -88,6 +98,7 @@ class Reconciler {
   probe::ProbeBackend& backend_;
   EventDirectory& directory_;
   FieldVerdicts verdicts_;
+  HitCostCache hit_costs_;
   const Options options_;
   std::map<std::string, Runtime> runtimes_;
 };

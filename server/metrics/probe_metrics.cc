@@ -13,9 +13,9 @@ using control::Probe;
 using control::ProbeState;
 using prometheus::MetricFamily;
 
-constexpr ProbeState kStates[] = {ProbeState::kPending,  ProbeState::kActive,
-                                  ProbeState::kDegraded, ProbeState::kWaiting,
-                                  ProbeState::kDisabled, ProbeState::kFailed};
+constexpr ProbeState kStates[] = {
+    ProbeState::kPending,  ProbeState::kActive,    ProbeState::kDegraded, ProbeState::kWaiting,
+    ProbeState::kDisabled, ProbeState::kSuspended, ProbeState::kFailed};
 
 // A label's value and the kernel counter behind it.
 struct CounterLabel {
@@ -63,7 +63,8 @@ constexpr CounterLabel kLossCauses[] = {{"ring_full", UP_COUNTER_LOST_RING_FULL}
 constexpr CounterLabel kSuppressionCauses[] = {
     {"filtered", UP_COUNTER_SUPPRESSED_FILTERED},
     {"sampled", UP_COUNTER_SUPPRESSED_SAMPLED},
-    {"rate_limited", UP_COUNTER_SUPPRESSED_RATE_LIMITED}};
+    {"rate_limited", UP_COUNTER_SUPPRESSED_RATE_LIMITED},
+    {"budget", UP_COUNTER_SUPPRESSED_BUDGET}};
 constexpr CounterLabel kNotInjectedCauses[] = {{"own_header", UP_COUNTER_NOT_INJECTED_OWN_HEADER},
                                                {"headers", UP_COUNTER_NOT_INJECTED_HEADERS},
                                                {"no_room", UP_COUNTER_NOT_INJECTED_NO_ROOM},
@@ -107,6 +108,20 @@ MetricFamily States(const std::vector<Probe>& probes) {
   return family;
 }
 
+MetricFamily ThrottleChanges(const std::vector<Probe>& probes) {
+  MetricFamily family =
+      MakeCounter("uprobed_probe_throttle_changes_total",
+                  "How often a probe came to each level of what its budget of overhead leaves it.");
+  for (const Probe& probe : probes) {
+    for (size_t level = 0; level < control::kThrottleLevels; ++level) {
+      const auto to = static_cast<control::ThrottleLevel>(level);
+      AddMetric(family, static_cast<double>(probe.status.throttle_changes[level]),
+                {{"probe", probe.record.id}, {"to", std::string(control::Name(to))}});
+    }
+  }
+  return family;
+}
+
 MetricFamily OfCounter(up_counter counter, MetricFamily family, const std::vector<Probe>& probes) {
   return PerProbe(std::move(family), probes,
                   [counter](const Probe& probe) { return CounterOf(probe, counter); });
@@ -123,6 +138,19 @@ std::vector<MetricFamily> CollectProbes(const std::vector<Probe>& probes) {
                          "Attached sites whose instruction the kernel cannot emulate: each hit "
                          "costs a second trap."),
                probes, [](const Probe& probe) { return probe.status.single_stepped_sites; }),
+      PerProbe(MakeGauge("uprobed_probe_overhead_ratio",
+                         "What a probe's hits have cost in the last second, as a fraction of one "
+                         "CPU."),
+               probes, [](const Probe& probe) { return probe.status.overhead_ratio; }),
+      PerProbe(MakeGauge("uprobed_probe_max_overhead_ratio",
+                         "What they may cost; 0 where there is no limit."),
+               probes, [](const Probe& probe) { return probe.record.spec.max_overhead; }),
+      PerProbe(MakeGauge("uprobed_probe_throttle_level",
+                         "What is left of a probe to stay within that: 0 all, 1 spans of some "
+                         "traces, 2 metrics only, 3 nothing (suspended)."),
+               probes,
+               [](const Probe& probe) { return static_cast<int>(probe.status.throttle_level); }),
+      ThrottleChanges(probes),
       PerProbeAnd("site", kSites,
                   MakeCounter("uprobed_probe_hits_total", "Hits of a probe's sites."), probes),
       PerProbe(MakeCounter("uprobed_spans_total", "Spans delivered to the subscribers' hub."),
@@ -133,7 +161,8 @@ std::vector<MetricFamily> CollectProbes(const std::vector<Probe>& probes) {
                   probes),
       PerProbeAnd("cause", kSuppressionCauses,
                   MakeCounter("uprobed_probe_spans_suppressed_total",
-                              "Requests that became no span because the probe's limits say so, by "
+                              "Requests that became no span because the probe's limits or its "
+                              "budget of overhead say so, by "
                               "cause; no loss, and part of the metrics of requests."),
                   probes),
       OfCounter(UP_COUNTER_METRICS_OVERFLOWED,

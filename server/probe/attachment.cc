@@ -151,7 +151,7 @@ absl::Status LibbpfAttachment::FillSlot(const profile::Profile& profile,
   RETURN_IF_ERROR(WriteSlot());
   const uint64_t never = 0;
   if (bpf_map_update_elem(maps.span_rates, &slot_, &never, BPF_ANY) != 0) return MapError(errno);
-  RETURN_IF_ERROR(SetSpanLimits(options.span_limits));
+  RETURN_IF_ERROR(WriteSpanLimits(options.span_limits, options.span_keep_ratio));
   const std::vector<up_counters> zeros(static_cast<size_t>(libbpf_num_possible_cpus()));
   if (bpf_map_update_elem(maps.counters, &slot_, zeros.data(), BPF_ANY) != 0) {
     return MapError(errno);
@@ -175,11 +175,21 @@ absl::Status LibbpfAttachment::WriteSlot() {
 }
 
 absl::Status LibbpfAttachment::SetSpanLimits(const SpanLimits& limits) {
+  return WriteSpanLimits(limits, span_keep_ratio_);
+}
+
+absl::Status LibbpfAttachment::SetSpanKeepRatio(double ratio) {
+  return WriteSpanLimits(span_limits_, ratio);
+}
+
+absl::Status LibbpfAttachment::WriteSpanLimits(const SpanLimits& limits, double keep_ratio) {
   const int map = object_.maps().span_limits;
   const bool was_limited = (profile_slot_.flags & UP_SLOT_LIMITED) != 0;
-  if (limits.any()) {
-    const up_span_limits value = MakeSpanLimits(limits);
+  if (limits.any() || keep_ratio < 1) {
+    const up_span_limits value = MakeSpanLimits(limits, keep_ratio);
     if (bpf_map_update_elem(map, &slot_, &value, BPF_ANY) != 0) return MapError(errno);
+    span_limits_ = limits;
+    span_keep_ratio_ = keep_ratio;
     if (was_limited) return absl::OkStatus();
     profile_slot_.flags |= UP_SLOT_LIMITED;
     return WriteSlot();
@@ -187,6 +197,8 @@ absl::Status LibbpfAttachment::SetSpanLimits(const SpanLimits& limits) {
   if (!was_limited) return absl::OkStatus();
   profile_slot_.flags &= ~static_cast<uint32_t>(UP_SLOT_LIMITED);
   RETURN_IF_ERROR(WriteSlot());
+  span_limits_ = limits;
+  span_keep_ratio_ = keep_ratio;
   return bpf_map_delete_elem(map, &slot_) == 0 ? absl::OkStatus() : MapError(errno);
 }
 
@@ -249,7 +261,7 @@ LibbpfAttachment::~LibbpfAttachment() {
   Detach();
   const BpfMaps& maps = object_.maps();
   metrics_.RemoveSlot(slot_);
-  if (const absl::Status removed = SetSpanLimits({}); !removed.ok()) {
+  if (const absl::Status removed = WriteSpanLimits({}, 1); !removed.ok()) {
     spdlog::warn("cannot remove the limits of a slot slot={}: {}", slot_, MessageOf(removed));
   }
   for (const uint32_t pid : scoped_pids_) {

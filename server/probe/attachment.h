@@ -30,6 +30,7 @@ class LibbpfAttachment : public Attachment {
 
   void Detach() override;
   absl::Status SetSpanLimits(const SpanLimits& limits) override;
+  absl::Status SetSpanKeepRatio(double ratio) override;
   uint32_t slot() const override { return slot_; }
   size_t site_count() const override { return site_count_; }
   size_t single_stepped_site_count() const override { return single_stepped_site_count_; }
@@ -44,6 +45,7 @@ class LibbpfAttachment : public Attachment {
                    ForgottenRequests& forgotten, uint32_t slot)
       : object_(object), slots_(slots), metrics_(metrics), forgotten_(forgotten), slot_(slot) {}
   absl::Status WriteSlot();
+  absl::Status WriteSpanLimits(const SpanLimits& limits, double keep_ratio);
   absl::Status FillSlot(const profile::Profile& profile, const AttachOptions& options);
   absl::Status AttachSites(int fd, const std::vector<profile::Site>& sites, BpfPrograms& programs);
   absl::Status AttachProgram(bpf_program* program, int fd,
@@ -58,6 +60,8 @@ class LibbpfAttachment : public Attachment {
   size_t site_count_ = 0;
   size_t single_stepped_site_count_ = 0;
   up_profile_slot profile_slot_{};  // as the programs see it
+  SpanLimits span_limits_;          // as the programs obey them
+  double span_keep_ratio_ = 1;
   std::vector<uint32_t> scoped_pids_;
   std::vector<std::unique_ptr<bpf_link, LinkDeleter>> links_;
 };

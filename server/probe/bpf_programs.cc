@@ -59,6 +59,23 @@ absl::StatusOr<bpf_program*> BpfPrograms::Get(profile::SiteKind kind) {
   return program;
 }
 
+std::map<std::string, int> BpfPrograms::Loaded() const {
+  std::map<std::string, int> programs;
+  const auto add = [&programs](const uprobed_bpf* skeleton) {
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, skeleton->obj) {
+      const int fd = bpf_program__fd(program);
+      if (fd >= 0) programs.emplace(bpf_program__name(program), fd);
+    }
+  };
+  add(&object_.skeleton());
+  const absl::MutexLock lock(&mutex_);
+  for (const BpfSkeleton& loaded : loaded_) {
+    if (loaded != nullptr) add(loaded.get());
+  }
+  return programs;
+}
+
 absl::StatusOr<const uprobed_bpf*> BpfPrograms::Group(ProgramGroup group) {
   if (group == ProgramGroup::kHttp) return &object_.skeleton();
   BpfSkeleton& loaded = loaded_[static_cast<size_t>(group)];

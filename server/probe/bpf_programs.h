@@ -2,6 +2,8 @@
 #define UPROBED_SERVER_PROBE_BPF_PROGRAMS_H_
 
 #include <array>
+#include <map>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -29,13 +31,15 @@ class BpfPrograms {
   // where the kernel refuses: INJECTION_UNAVAILABLE for those that write, else
   // DAEMON_CAPS_MISSING or KERNEL_FEATURE_MISSING.
   absl::StatusOr<bpf_program*> Get(profile::SiteKind kind);
+  // The loaded programs, by name: descriptors that are valid as long as this.
+  std::map<std::string, int> Loaded() const;
 
  private:
   absl::StatusOr<const uprobed_bpf*> Group(ProgramGroup group)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const BpfObject& object_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   std::array<BpfSkeleton, kProgramGroups> loaded_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -60,6 +60,8 @@ LibbpfBackend::LibbpfBackend(const BpfObjectOptions& options)
     : features_(DetectKernelFeatures()),
       object_(LoadIfPossible(features_, options)),
       programs_(object_.ok() ? std::make_unique<BpfPrograms>(**object_) : nullptr),
+      hit_cost_meter_(object_.ok() ? std::make_unique<HitCostMeter>(*programs_, **object_)
+                                   : nullptr),
       request_metrics_(object_.ok() ? std::make_unique<RequestMetrics>((*object_)->maps())
                                     : nullptr),
       forgotten_(object_.ok() ? std::make_unique<ForgottenRequests>((*object_)->maps()) : nullptr),
@@ -76,6 +78,10 @@ absl::StatusOr<std::unique_ptr<Attachment>> LibbpfBackend::Attach(int fd,
                    LibbpfAttachment::Make(**object_, slots_, fd, profile, options,
                                           *request_metrics_, *forgotten_, *programs_));
   return attachment;
+}
+
+HitCosts LibbpfBackend::MeasureHitCosts() {
+  return hit_cost_meter_ == nullptr ? HitCosts() : hit_cost_meter_->Measure();
 }
 
 absl::StatusOr<std::unique_ptr<EventReader>> LibbpfBackend::OpenEvents(

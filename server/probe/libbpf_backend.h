@@ -10,6 +10,7 @@
 #include "server/probe/bpf_programs.h"
 #include "server/probe/event_reader.h"
 #include "server/probe/forgotten_requests.h"
+#include "server/probe/hit_cost_meter.h"
 #include "server/probe/in_flight.h"
 #include "server/probe/probe_backend.h"
 #include "server/probe/request_metrics.h"
@@ -26,6 +27,7 @@ class LibbpfBackend : public ProbeBackend {
 
   absl::StatusOr<std::unique_ptr<Attachment>> Attach(int fd, const profile::Profile& profile,
                                                      const AttachOptions& options) override;
+  HitCosts MeasureHitCosts() override;
   absl::Status Available() const override;
   std::vector<Feature> Features() const override { return features_; }
 
@@ -61,6 +63,7 @@ class LibbpfBackend : public ProbeBackend {
   const absl::StatusOr<std::unique_ptr<BpfObject>> object_;
   // Null where nothing is available.
   const std::unique_ptr<BpfPrograms> programs_;
+  const std::unique_ptr<HitCostMeter> hit_cost_meter_;
   const std::unique_ptr<RequestMetrics> request_metrics_;
   const std::unique_ptr<ForgottenRequests> forgotten_;
   SlotAllocator slots_;

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "bpf/abi/counters.h"
 #include "server/base/span_limits.h"
+#include "server/probe/hit_costs.h"
 #include "server/profile/profile.h"
 
 namespace uprobed::probe {
@@ -25,6 +26,7 @@ struct AttachOptions {
   bool inject_traceparent = false;  // requests that are made are given the header
   bool handler_function = false;    // the function is told that serves each request
   SpanLimits span_limits;
+  double span_keep_ratio = 1;         // see SetSpanKeepRatio
   std::vector<uint32_t> scoped_pids;  // empty: every process of the binary
   // Called with the slot before the first site is live, so that no event comes unannounced.
   std::function<void(uint32_t slot)> on_slot;
@@ -40,6 +42,9 @@ class Attachment {
   // Other limits, from now on; no site is touched. A request that is under way is sampled or
   // filtered by what held when it began. INTERNAL ATTACH_FAILED.
   virtual absl::Status SetSpanLimits(const SpanLimits& limits) = 0;
+  // Keeps so much of the traces that the limits let pass, from now on, 0 for none; requests without
+  // a span are counted as suppressed for the budget, and in the metrics. INTERNAL ATTACH_FAILED.
+  virtual absl::Status SetSpanKeepRatio(double ratio) = 0;
   virtual uint32_t slot() const = 0;  // up_http_event.slot of its events; not reused while alive
   virtual size_t site_count() const = 0;
   virtual size_t single_stepped_site_count() const = 0;
@@ -66,6 +71,10 @@ class ProbeBackend {
   virtual absl::StatusOr<std::unique_ptr<Attachment>> Attach(int fd,
                                                              const profile::Profile& profile,
                                                              const AttachOptions& options) = 0;
+
+  // What hits cost, measured now: see server/probe/hit_cost_meter.h for how. Takes about 20 ms, the
+  // first time a tenth of a second more.
+  virtual HitCosts MeasureHitCosts() = 0;
 
   // Why nothing can be attached on this machine; OK where it can.
   virtual absl::Status Available() const = 0;

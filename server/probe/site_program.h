@@ -1,8 +1,9 @@
 #ifndef UPROBED_SERVER_PROBE_SITE_PROGRAM_H_
 #define UPROBED_SERVER_PROBE_SITE_PROGRAM_H_
 
-#include <string>
+#include <cstddef>
 
+#include "bpf/abi/counters.h"
 #include "server/profile/profile.h"
 
 namespace uprobed::probe {
@@ -24,6 +25,7 @@ inline constexpr size_t kProgramGroups = static_cast<size_t>(ProgramGroup::kInje
 struct SiteProgram {
   const char* name;  // nullptr for kinds that are never probed
   ProgramGroup group;
+  up_counter hits;  // that it counts each of its hits in
 };
 
 SiteProgram ProgramOf(profile::SiteKind kind);

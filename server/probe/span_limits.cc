@@ -39,9 +39,13 @@ void FillRate(const SpanLimits& from, up_span_limits& to) {
   to.rate_burst_ns = (burst - 1) * to.rate_interval_ns;
 }
 
+uint64_t ThresholdOf(double ratio) {
+  return static_cast<uint64_t>(std::llround(std::ldexp(1 - ratio, UP_SAMPLE_BITS)));
+}
+
 }  // namespace
 
-up_span_limits MakeSpanLimits(const SpanLimits& limits) {
+up_span_limits MakeSpanLimits(const SpanLimits& limits, double keep_ratio) {
   up_span_limits result{};
   FillMethods(limits, result);
   FillPrefixes(limits, result);
@@ -50,8 +54,11 @@ up_span_limits MakeSpanLimits(const SpanLimits& limits) {
   result.min_duration_ns = static_cast<uint64_t>(limits.min_duration_ns);
   if (limits.sample_ratio.has_value()) {
     result.flags |= UP_LIMIT_SAMPLES;
-    result.sample_threshold =
-        static_cast<uint64_t>(std::llround(std::ldexp(1 - *limits.sample_ratio, UP_SAMPLE_BITS)));
+    result.sample_threshold = ThresholdOf(*limits.sample_ratio);
+  }
+  // Both look at the same bits of the trace id: a tenth of a tenth is a hundredth.
+  if (keep_ratio < 1) {
+    result.budget_threshold = ThresholdOf(keep_ratio * limits.sample_ratio.value_or(1));
   }
   return result;
 }

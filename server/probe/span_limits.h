@@ -7,8 +7,9 @@
 namespace uprobed::probe {
 
 // As the BPF programs want them, who have no floating point. What exceeds the room there is left
-// out; the API refuses it.
-up_span_limits MakeSpanLimits(const SpanLimits& limits);
+// out; the API refuses it. `keep_ratio` is how much of the traces the probe's budget of overhead
+// leaves, of those that the limits let pass.
+up_span_limits MakeSpanLimits(const SpanLimits& limits, double keep_ratio = 1);
 
 }  // namespace uprobed::probe
 

@@ -3,7 +3,6 @@
 
 #include <google/protobuf/repeated_field.h>
 
-#include <set>
 #include <string>
 #include <vector>
 
@@ -27,17 +26,12 @@ absl::Status CheckPath(const std::string& path, const std::string& field);
 absl::Status CheckPid(int32_t pid, const std::string& field);
 absl::Status TargetMissing(const std::string& field);
 
+// All that a caller may choose but the target. INVALID_ARGUMENT: LABELS_INVALID,
+// SERVICE_NAME_INVALID, SPAN_LIMITS_INVALID, MAX_OVERHEAD_INVALID, INSTRUMENTATION_UNKNOWN.
+absl::StatusOr<store::ProbeRecord> FreeFields(const v1::Probe& probe);
 // What the caller may choose of a new probe: spec (with its target) and labels.
-// INVALID_ARGUMENT: those above, LABELS_INVALID, SERVICE_NAME_INVALID.
+// INVALID_ARGUMENT: those above.
 absl::StatusOr<store::ProbeRecord> FromProto(const v1::Probe& probe);
-
-// The fields of a probe that an update may name.
-const std::set<std::string>& UpdatableFields();
-// `current` with the updatable `fields` of `change`. Errors: those above but TARGET_MISSING, and
-// TARGET_IMMUTABLE where `fields` has the target and it would change.
-absl::StatusOr<store::ProbeRecord> ApplyChange(const v1::Probe& change,
-                                               const std::set<std::string>& fields,
-                                               store::ProbeRecord current);
 
 }  // namespace uprobed::rpc
 

@@ -9,6 +9,7 @@
 #include "server/rpc/convert_probe.h"
 #include "server/rpc/field_mask.h"
 #include "server/rpc/paging.h"
+#include "server/rpc/probe_change.h"
 #include "server/rpc/resource_name.h"
 #include "server/rpc/resume_token.h"
 #include "server/rpc/status.h"

@@ -11,6 +11,8 @@
 
 namespace uprobed::store {
 
+inline constexpr double kDefaultMaxOverhead = 0.01;
+
 // What a user asked for.
 struct ProbeSpec {
   std::string binary_path;      // absolute; for a pid target the path behind /proc/<pid>/exe
@@ -32,6 +34,8 @@ struct ProbeSpec {
   bool causality_goroutines = false;
   bool causality_channels = false;
   SpanLimits span_limits{};
+  // What its hits may cost together, as a fraction of one CPU; 0: whatever they do.
+  double max_overhead = kDefaultMaxOverhead;
   bool allow_suspect_profile = false;  // attach although sources of offsets disagree
   std::string service_name;            // empty: from the process's environment or the file name
   bool operator==(const ProbeSpec&) const = default;

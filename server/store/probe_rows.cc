@@ -51,8 +51,8 @@ absl::Status InsertAll(Database& database, const ProbeRecord& probe) {
                    " boot_id, enabled, capture_query, service_name, create_time_unix_ns,"
                    " update_time_unix_ns, allow_suspect_profile, stitch_traces,"
                    " causality_goroutines, causality_channels, server_first_byte, client_body,"
-                   " framework_routes, inject_traceparent, handler_function)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   " framework_routes, inject_traceparent, handler_function, max_overhead)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                    {probe.id,
                     probe.uid,
                     probe.generation,
@@ -73,7 +73,8 @@ absl::Status InsertAll(Database& database, const ProbeRecord& probe) {
                     spec.client_body,
                     spec.framework_routes,
                     spec.inject_traceparent,
-                    spec.handler_function})
+                    spec.handler_function,
+                    spec.max_overhead})
           .status());
   RETURN_IF_ERROR(InsertProbeLimits(database, probe));
   int64_t position = 0;
@@ -99,8 +100,8 @@ absl::Status ReadHeads(Database& database, std::map<std::string, ProbeRecord>& p
       "SELECT id, uid, generation, binary_path, pid, pid_start_time, boot_id, enabled,"
       " capture_query, service_name, create_time_unix_ns, update_time_unix_ns,"
       " allow_suspect_profile, stitch_traces, causality_goroutines, causality_channels,"
-      " server_first_byte, client_body, framework_routes, inject_traceparent, handler_function"
-      " FROM probes",
+      " server_first_byte, client_body, framework_routes, inject_traceparent, handler_function,"
+      " max_overhead FROM probes",
       {}, [&](const Row& row) {
         RowDecoder decoder(row, "probes/" + row.Text(0));
         ProbeRecord& probe = probes[decoder.Text(0)];
@@ -125,6 +126,7 @@ absl::Status ReadHeads(Database& database, std::map<std::string, ProbeRecord>& p
         probe.spec.framework_routes = decoder.Flag(18);
         probe.spec.inject_traceparent = decoder.Flag(19);
         probe.spec.handler_function = decoder.Flag(20);
+        probe.spec.max_overhead = row.Real(21);
         return decoder.status();
       });
 }

@@ -61,6 +61,11 @@ class FakeProbeBackend : public probe::ProbeBackend {
     return std::make_unique<FakeAttachment>(*this, slot, sites, single_stepped_sites_);
   }
 
+  probe::HitCosts MeasureHitCosts() override {
+    const absl::MutexLock lock(&mutex_);
+    ++cost_measurements_;
+    return hit_costs_;
+  }
   absl::Status Available() const override {
     const absl::MutexLock lock(&mutex_);
     return available_;
@@ -91,6 +96,16 @@ class FakeProbeBackend : public probe::ProbeBackend {
   void RefuseSpanLimits(const absl::Status& error) {
     const absl::MutexLock lock(&mutex_);
     limits_refusal_ = error;
+  }
+  // Each hit of any site is measured to cost this.
+  void SetHitCost(double ns) {
+    const absl::MutexLock lock(&mutex_);
+    hit_costs_.trap = {.emulated_ns = 0, .single_stepped_ns = 0};
+    hit_costs_.program_ns.fill(ns);
+  }
+  int cost_measurements() const {
+    const absl::MutexLock lock(&mutex_);
+    return cost_measurements_;
   }
   // Attaching with inject_traceparent fails from now on; OK: works again.
   void RefuseInjection(const absl::Status& error) {
@@ -153,6 +168,12 @@ class FakeProbeBackend : public probe::ProbeBackend {
       backend_.live_.at(slot_).options.span_limits = limits;
       return absl::OkStatus();
     }
+    absl::Status SetSpanKeepRatio(double ratio) override {
+      const absl::MutexLock lock(&backend_.mutex_);
+      if (!backend_.limits_refusal_.ok()) return backend_.limits_refusal_;
+      backend_.live_.at(slot_).options.span_keep_ratio = ratio;
+      return absl::OkStatus();
+    }
     uint32_t slot() const override { return slot_; }
     size_t site_count() const override { return sites_; }
     size_t single_stepped_site_count() const override { return single_stepped_; }
@@ -181,6 +202,8 @@ class FakeProbeBackend : public probe::ProbeBackend {
   std::map<uint32_t, Attached> live_ ABSL_GUARDED_BY(mutex_);
   uint32_t next_slot_ ABSL_GUARDED_BY(mutex_) = 0;
   uint32_t single_stepped_sites_ ABSL_GUARDED_BY(mutex_) = 0;
+  probe::HitCosts hit_costs_ ABSL_GUARDED_BY(mutex_);
+  int cost_measurements_ ABSL_GUARDED_BY(mutex_) = 0;
   int attempts_ ABSL_GUARDED_BY(mutex_) = 0;
   int detaches_ ABSL_GUARDED_BY(mutex_) = 0;
 };

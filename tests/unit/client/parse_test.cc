@@ -119,5 +119,21 @@ TEST(Target, GoesIntoTheMessage) {
   EXPECT_EQ(request.binary_path(), "/bin/shop");
 }
 
+TEST(ParseOverhead, TakesPercentsAndFractions) {
+  EXPECT_DOUBLE_EQ(*ParseOverhead("1%"), 0.01);
+  EXPECT_DOUBLE_EQ(*ParseOverhead("0.5%"), 0.005);
+  EXPECT_DOUBLE_EQ(*ParseOverhead("0.01"), 0.01);
+  EXPECT_DOUBLE_EQ(*ParseOverhead("150%"), 1.5);
+  EXPECT_EQ(*ParseOverhead("unlimited"), 0);
+}
+
+TEST(ParseOverhead, SaysHowToWriteIt) {
+  for (const char* text : {"", "%", "much", "1 %", "1%%", "1.2.3", "Unlimited"}) {
+    const absl::Status status = ParseOverhead(text).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_NE(status.message().find("write 1%, 0.01 or unlimited"), std::string::npos) << text;
+  }
+}
+
 }  // namespace
 }  // namespace uprobed::client

@@ -100,6 +100,21 @@ TEST(Attach, SendsWhichRequestsBecomeSpans) {
   EXPECT_EQ(limits.rate_limit().burst(), 20);
 }
 
+TEST(Attach, SendsABudgetOfOverheadOnlyWhereOneIsGiven) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
+  EXPECT_EQ(RunCommand(daemon, {"attach", "/srv/shop"}).exit_code, 0);
+  EXPECT_FALSE(daemon.script.create_probe.probe().spec().has_max_overhead());
+  EXPECT_EQ(RunCommand(daemon, {"attach", "/srv/shop", "--max-overhead", "5%"}).exit_code, 0);
+  EXPECT_DOUBLE_EQ(daemon.script.create_probe.probe().spec().max_overhead(), 0.05);
+  EXPECT_EQ(RunCommand(daemon, {"attach", "/srv/shop", "--max-overhead", "unlimited"}).exit_code,
+            0);
+  EXPECT_TRUE(daemon.script.create_probe.probe().spec().has_max_overhead());
+  EXPECT_EQ(daemon.script.create_probe.probe().spec().max_overhead(), 0);
+  EXPECT_THAT(RunCommand(daemon, {"attach", "/srv/shop", "--max-overhead", "little"}).err,
+              HasSubstr("write 1%, 0.01 or unlimited"));
+}
+
 TEST(Attach, SaysHowToWriteWhichRequestsBecomeSpans) {
   FakeDaemon daemon;
   EXPECT_THAT(RunCommand(daemon, {"attach", "/srv/shop", "--status", "500"}).err,
@@ -215,6 +230,34 @@ TEST(Probe, IsUpdatedByTheOptionsGivenOnly) {
   EXPECT_THAT(daemon.script.update_probe.update_mask().paths(), ElementsAre("spec.causality"));
 }
 
+TEST(Probe, IsGivenAnotherBudgetOfOverhead) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
+  ASSERT_EQ(RunCommand(daemon, {"probe", "update", "shop", "--max-overhead", "0.2"}).exit_code, 0);
+  EXPECT_THAT(daemon.script.update_probe.update_mask().paths(), ElementsAre("spec.max_overhead"));
+  EXPECT_EQ(daemon.script.update_probe.probe().spec().max_overhead(), 0.2);
+}
+
+TEST(Probe, ShowsWhatItCostsAndMayCost) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_SUSPENDED);
+  v1::Probe& probe = daemon.script.probe;
+  probe.mutable_spec()->set_max_overhead(0.01);
+  probe.mutable_status()->set_overhead_ratio(0.00423);
+  const auto shown = [&daemon](v1::ProbeStatus::ThrottleLevel level) {
+    daemon.script.probe.mutable_status()->set_throttle_level(level);
+    return RunCommand(daemon, {"probe", "describe", "shop"}).out;
+  };
+  EXPECT_THAT(shown(v1::ProbeStatus::THROTTLE_LEVEL_NONE), HasSubstr("0.423% of 1%\n"));
+  EXPECT_THAT(shown(v1::ProbeStatus::THROTTLE_LEVEL_SAMPLED), HasSubstr("0.423% of 1%, sampled\n"));
+  EXPECT_THAT(shown(v1::ProbeStatus::THROTTLE_LEVEL_METRICS_ONLY),
+              HasSubstr("0.423% of 1%, metrics only\n"));
+  EXPECT_THAT(shown(v1::ProbeStatus::THROTTLE_LEVEL_SUSPENDED),
+              AllOf(HasSubstr("SUSPENDED"), HasSubstr("0.423% of 1%, suspended\n")));
+  probe.mutable_spec()->set_max_overhead(0);
+  EXPECT_THAT(shown(v1::ProbeStatus::THROTTLE_LEVEL_NONE), HasSubstr("0.423%\n"));
+}
+
 TEST(Probe, IsNotUpdatedByNothing) {
   FakeDaemon daemon;
   const CommandResult result = RunCommand(daemon, {"probe", "update", "shop"});
@@ -299,6 +342,8 @@ TEST(Probes, AreATable) {
   shop.mutable_status()->mutable_counters()->set_spans(1234);
   (*shop.mutable_status()->mutable_counters()->mutable_losses())["ring_full"] = 2;
   (*shop.mutable_status()->mutable_counters()->mutable_losses())["map_full"] = 3;
+  shop.mutable_spec()->set_max_overhead(0.01);
+  shop.mutable_status()->set_overhead_ratio(0.00423);
   v1::Probe& stock = *daemon.script.probe_pages[0].add_probes();
   stock = MakeProbe("stock", v1::Probe::STATE_DEGRADED);
   stock.mutable_spec()->set_pid(77);
@@ -306,11 +351,11 @@ TEST(Probes, AreATable) {
   stock.mutable_status()->set_single_stepped_sites(1);
   EXPECT_EQ(RunCommand(daemon, {"probes"}).out,
             "NAME   STATE     TARGET                   SERVICE  SITES                 PIDS  SPANS"
-            "  LOST  AGE\n"
+            "  LOST  OVERHEAD      AGE\n"
             "shop   ACTIVE    /srv/shop                Shop     6                        1   1234"
-            "     5    -\n"
+            "     5  0.423% of 1%    -\n"
             "stock  DEGRADED  pid 77 (/srv/st\\x1bock)  -        6 (1 single-stepped)     1      0"
-            "     0    -\n");
+            "     0  0%              -\n");
 }
 
 TEST(Probes, WithoutAnyLeaveStdoutEmpty) {

@@ -42,7 +42,8 @@ TEST(DiagnoseClock, WarnsWhereNothingKeepsItRight) {
 TEST(DiagnoseProbes, WarnsOfFailedAndDegradedProbes) {
   const absl::Status error =
       MakeError(absl::StatusCode::kFailedPrecondition, "SITE_NOT_FOUND", "no such function");
-  for (const ProbeState state : {ProbeState::kFailed, ProbeState::kDegraded}) {
+  for (const ProbeState state :
+       {ProbeState::kFailed, ProbeState::kDegraded, ProbeState::kSuspended}) {
     const DiagnosticResult result = DiagnoseProbes({ProbeWith(state, error)}).front();
     EXPECT_EQ(result.check, "probe web");
     EXPECT_EQ(result.verdict, Verdict::kWarning);

@@ -49,6 +49,10 @@ inline SelfMetricsSources SampleSources() {
                 probe.status.attached_sites = 4;
                 probe.status.single_stepped_sites = 1;
                 probe.status.spans = 17;
+                probe.record.spec.max_overhead = 0.125;
+                probe.status.overhead_ratio = 0.25;
+                probe.status.throttle_level = control::ThrottleLevel::kMetricsOnly;
+                probe.status.throttle_changes = {11, 12, 13, 14};
                 for (int i = 0; i < UP_COUNTER_COUNT; ++i) {
                   probe.status.counters.value[i] = static_cast<uint64_t>(100 + i);
                 }

@@ -43,11 +43,22 @@ TEST_F(SelfMetricsTest, SaysWhatTheLedgerFinds) {
 
 TEST_F(SelfMetricsTest, SaysStateOfEachProbe) {
   EXPECT_EQ(OfProbe("uprobed_probe_state", {{"state", "degraded"}}), 1);
-  for (const char* state : {"pending", "active", "waiting", "disabled", "failed"}) {
+  for (const char* state : {"pending", "active", "waiting", "disabled", "suspended", "failed"}) {
     EXPECT_EQ(OfProbe("uprobed_probe_state", {{"state", state}}), 0) << state;
   }
   EXPECT_EQ(OfProbe("uprobed_probe_attached_sites"), 4);
   EXPECT_EQ(OfProbe("uprobed_probe_single_stepped_sites"), 1);
+}
+
+TEST_F(SelfMetricsTest, SaysWhatEachProbeCostsAndWhatIsLeftOfIt) {
+  EXPECT_EQ(OfProbe("uprobed_probe_overhead_ratio"), 0.25);
+  EXPECT_EQ(OfProbe("uprobed_probe_max_overhead_ratio"), 0.125);
+  EXPECT_EQ(OfProbe("uprobed_probe_throttle_level"), 2);
+  const char* changes = "uprobed_probe_throttle_changes_total";
+  EXPECT_EQ(OfProbe(changes, {{"to", "none"}}), 11);
+  EXPECT_EQ(OfProbe(changes, {{"to", "sampled"}}), 12);
+  EXPECT_EQ(OfProbe(changes, {{"to", "metrics_only"}}), 13);
+  EXPECT_EQ(OfProbe(changes, {{"to", "suspended"}}), 14);
 }
 
 TEST_F(SelfMetricsTest, CountsHitsOfEachSite) {
@@ -63,6 +74,7 @@ TEST_F(SelfMetricsTest, CountsWhatIsSuppressedByCause) {
   EXPECT_EQ(OfProbe(name, {{"cause", "filtered"}}), 100 + UP_COUNTER_SUPPRESSED_FILTERED);
   EXPECT_EQ(OfProbe(name, {{"cause", "sampled"}}), 100 + UP_COUNTER_SUPPRESSED_SAMPLED);
   EXPECT_EQ(OfProbe(name, {{"cause", "rate_limited"}}), 100 + UP_COUNTER_SUPPRESSED_RATE_LIMITED);
+  EXPECT_EQ(OfProbe(name, {{"cause", "budget"}}), 100 + UP_COUNTER_SUPPRESSED_BUDGET);
   EXPECT_EQ(OfProbe("uprobed_probe_metrics_overflowed_total"), 100 + UP_COUNTER_METRICS_OVERFLOWED);
 }
 

@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "server/base/errors.h"
+#include "server/rpc/probe_change.h"
 
 namespace uprobed::rpc {
 namespace {
@@ -39,6 +42,7 @@ TEST(ProbeFromProto, TakesEachFieldThatACallerChooses) {
   probe.mutable_spec()->set_inject_traceparent(true);
   probe.mutable_spec()->set_handler_function(true);
   probe.mutable_spec()->mutable_span_limits()->set_sample_ratio(0.5);
+  probe.mutable_spec()->set_max_overhead(0.25);
   probe.mutable_spec()->mutable_causality()->set_channels(true);
   probe.mutable_spec()->mutable_timing()->set_client_body(true);
   probe.mutable_spec()->set_service_name("till");
@@ -57,12 +61,32 @@ TEST(ProbeFromProto, TakesEachFieldThatACallerChooses) {
   EXPECT_TRUE(record->spec.inject_traceparent);
   EXPECT_TRUE(record->spec.handler_function);
   EXPECT_EQ(record->spec.span_limits.sample_ratio, 0.5);
+  EXPECT_EQ(record->spec.max_overhead, 0.25);
   EXPECT_FALSE(record->spec.causality_goroutines);
   EXPECT_TRUE(record->spec.causality_channels);
   EXPECT_FALSE(record->spec.server_first_byte);
   EXPECT_TRUE(record->spec.client_body);
   EXPECT_EQ(record->spec.service_name, "till");
   EXPECT_THAT(record->labels, ElementsAre(Pair("team", "shop")));
+}
+
+TEST(ProbeFromProto, HasABudgetOfOverheadUnlessItIsTakenBack) {
+  EXPECT_EQ(FromProto(Wish())->spec.max_overhead, 0.01);
+  v1::Probe probe = Wish();
+  probe.mutable_spec()->set_max_overhead(0);
+  EXPECT_EQ(FromProto(probe)->spec.max_overhead, 0);
+  probe.mutable_spec()->set_max_overhead(1);
+  EXPECT_EQ(FromProto(probe)->spec.max_overhead, 1);
+}
+
+TEST(ProbeFromProto, RefusesABudgetThatIsNone) {
+  for (const double ratio :
+       {-0.01, 1e6, std::numeric_limits<double>::infinity(),
+        -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    v1::Probe probe = Wish();
+    probe.mutable_spec()->set_max_overhead(ratio);
+    EXPECT_EQ(Refusal(probe), "MAX_OVERHEAD_INVALID") << ratio;
+  }
 }
 
 TEST(ProbeFromProto, NeedsATarget) {
@@ -152,7 +176,8 @@ TEST(ProbeToProto, TellsCountersByName) {
                            Pair("process_exited", 155), Pair("detached", 156)));
   EXPECT_THAT(
       counters.suppressed(),
-      UnorderedElementsAre(Pair("filtered", 136), Pair("sampled", 137), Pair("rate_limited", 138)));
+      UnorderedElementsAre(Pair("filtered", 136), Pair("sampled", 137), Pair("rate_limited", 138),
+                           Pair("budget", 157)));
   EXPECT_EQ(counters.injected(), 145U);
   EXPECT_THAT(
       counters.not_injected(),
@@ -201,11 +226,47 @@ TEST(ProbeToProto, HasAStateForEachOfTheControllers) {
                                  std::pair(ProbeState::kDegraded, v1::Probe::STATE_DEGRADED),
                                  std::pair(ProbeState::kWaiting, v1::Probe::STATE_WAITING),
                                  std::pair(ProbeState::kDisabled, v1::Probe::STATE_DISABLED),
+                                 std::pair(ProbeState::kSuspended, v1::Probe::STATE_SUSPENDED),
                                  std::pair(ProbeState::kFailed, v1::Probe::STATE_FAILED)}) {
     control::Probe probe = Present();
     probe.status.state = from;
     EXPECT_EQ(ToProto(probe).status().state(), to);
   }
+}
+
+TEST(ProbeToProto, TellsTheBudgetAndWhatIsLeftOfTheProbe) {
+  using control::ThrottleLevel;
+  for (const auto& [from, to] :
+       {std::pair(ThrottleLevel::kNone, v1::ProbeStatus::THROTTLE_LEVEL_NONE),
+        std::pair(ThrottleLevel::kSampled, v1::ProbeStatus::THROTTLE_LEVEL_SAMPLED),
+        std::pair(ThrottleLevel::kMetricsOnly, v1::ProbeStatus::THROTTLE_LEVEL_METRICS_ONLY),
+        std::pair(ThrottleLevel::kSuspended, v1::ProbeStatus::THROTTLE_LEVEL_SUSPENDED)}) {
+    control::Probe probe = Present();
+    probe.record.spec.max_overhead = 0;
+    probe.status.overhead_ratio = 0.125;
+    probe.status.throttle_level = from;
+
+    const v1::Probe told = ToProto(probe);
+
+    // Not left out: that would be the default.
+    EXPECT_TRUE(told.spec().has_max_overhead());
+    EXPECT_EQ(told.spec().max_overhead(), 0);
+    EXPECT_EQ(told.status().overhead_ratio(), 0.125);
+    EXPECT_EQ(told.status().throttle_level(), to);
+  }
+}
+
+TEST(ApplyChange, ChangesTheBudgetOnlyWhereItIsNamed) {
+  control::Probe present = Present();
+  present.record.spec.max_overhead = 0.5;
+  v1::Probe change;
+  change.mutable_spec()->set_max_overhead(0);
+
+  EXPECT_EQ(ApplyChange(change, {"labels"}, present.record)->spec.max_overhead, 0.5);
+  EXPECT_EQ(ApplyChange(change, {"spec.max_overhead"}, present.record)->spec.max_overhead, 0);
+  // Named and not set is back to the default.
+  change.mutable_spec()->clear_max_overhead();
+  EXPECT_EQ(ApplyChange(change, {"spec.max_overhead"}, present.record)->spec.max_overhead, 0.01);
 }
 
 TEST(ApplyChange, ChangesOnlyWhatIsNamed) {

@@ -133,6 +133,7 @@ ProbeRecord FullProbe(const std::string& id) {
                                    .sample_ratio = 0.1,
                                    .spans_per_second = 0.001,
                                    .burst = 1'000'000},
+                   .max_overhead = 0.25,
                    .allow_suspect_profile = true,
                    .service_name = "shop"},
           .labels = {{"team", "orders"}, {"tier", "1"}},
