@@ -68,9 +68,10 @@ class LimitsTest : public KernelTest, public ::testing::WithParamInterface<Targe
     constexpr up_counter kCounters[] = {
         UP_COUNTER_EVENTS_SUBMITTED,   UP_COUNTER_SUPPRESSED_FILTERED,
         UP_COUNTER_SUPPRESSED_SAMPLED, UP_COUNTER_SUPPRESSED_RATE_LIMITED,
-        UP_COUNTER_LOST_RING_FULL,     UP_COUNTER_LOST_MAP_FULL,
-        UP_COUNTER_LOST_NO_START,      UP_COUNTER_LOST_ABANDONED,
-        UP_COUNTER_LOST_READ_FAULT,    UP_COUNTER_LOST_PREEMPTED};
+        UP_COUNTER_SUPPRESSED_BUDGET,  UP_COUNTER_LOST_RING_FULL,
+        UP_COUNTER_LOST_MAP_FULL,      UP_COUNTER_LOST_NO_START,
+        UP_COUNTER_LOST_ABANDONED,     UP_COUNTER_LOST_READ_FAULT,
+        UP_COUNTER_LOST_PREEMPTED};
     uint64_t accounted = 0;
     for (const up_counter counter : kCounters) accounted += Counter(counter);
     EXPECT_EQ(accounted, requests);

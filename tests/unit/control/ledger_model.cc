@@ -15,7 +15,8 @@ constexpr up_counter kEnds[] = {
     UP_COUNTER_HITS_GRPC_CLIENT_END};
 constexpr up_counter kSuppressions[] = {UP_COUNTER_SUPPRESSED_FILTERED,
                                         UP_COUNTER_SUPPRESSED_SAMPLED,
-                                        UP_COUNTER_SUPPRESSED_RATE_LIMITED};
+                                        UP_COUNTER_SUPPRESSED_RATE_LIMITED,
+                                        UP_COUNTER_SUPPRESSED_BUDGET};
 
 }  // namespace
 

@@ -10,6 +10,7 @@ namespace {
 constexpr up_counter kOtherWays[] = {UP_COUNTER_SUPPRESSED_FILTERED,
                                      UP_COUNTER_SUPPRESSED_SAMPLED,
                                      UP_COUNTER_SUPPRESSED_RATE_LIMITED,
+                                     UP_COUNTER_SUPPRESSED_BUDGET,
                                      UP_COUNTER_LOST_RING_FULL,
                                      UP_COUNTER_LOST_MAP_FULL,
                                      UP_COUNTER_LOST_ABANDONED,
