@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/base/errors.h"
+#include "server/control/known_target.h"
 #include "server/control/process_table.h"
 #include "server/control/target.h"
 #include "server/control/wanted.h"
@@ -38,6 +39,9 @@ absl::StatusOr<std::optional<FileId>> ProbeChecks::CheckNew(store::ProbeSpec& sp
   RETURN_IF_ERROR(CheckTargetGiven(spec.binary_path, spec.pid));
   Normalize(spec.instrumentations);
   RETURN_IF_ERROR(CompleteProcess(spec));
+  if (const auto known = FindKnownTarget(catalog_, proc_root_, spec); known.has_value()) {
+    return CheckTarget(spec, known->path, known->version.id, known->profile);
+  }
   const absl::StatusOr<Target> target = OpenTarget(proc_root_, spec);
   if (!target.ok()) {
     const bool missing = ReasonOf(target.status()) == "BINARY_NOT_FOUND";
@@ -45,13 +49,20 @@ absl::StatusOr<std::optional<FileId>> ProbeChecks::CheckNew(store::ProbeSpec& sp
     RETURN_IF_ERROR(backend_.Available());
     return std::nullopt;
   }
-  // It may have ended, and its id may belong to another, since its start time was read.
-  if (spec.pid != 0) RETURN_IF_ERROR(Observe(proc_root_, boot_id_, spec).status());
-  if (spec.pid != 0) spec.binary_path = target->path;
   RETURN_IF_ERROR(backend_.Available());
   ASSIGN_OR_RETURN(const ResolvedProfile resolved, catalog_.Resolve(target->file));
-  RETURN_IF_ERROR(WantedOf(spec, resolved.profile).status());
-  return target->version.id;
+  return CheckTarget(spec, target->path, target->version.id, resolved.profile);
+}
+
+absl::StatusOr<std::optional<FileId>> ProbeChecks::CheckTarget(
+    store::ProbeSpec& spec, const std::string& path, const FileId& id,
+    const profile::Profile& profile) const {
+  // It may have ended, and its id may belong to another, since its start time was read.
+  if (spec.pid != 0) RETURN_IF_ERROR(Observe(proc_root_, boot_id_, spec).status());
+  if (spec.pid != 0) spec.binary_path = path;
+  RETURN_IF_ERROR(backend_.Available());
+  RETURN_IF_ERROR(WantedOf(spec, profile).status());
+  return id;
 }
 
 absl::Status ProbeChecks::CompleteProcess(store::ProbeSpec& spec) const {

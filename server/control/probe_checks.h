@@ -40,6 +40,10 @@ class ProbeChecks {
                                                  const store::ProbeRecord& wish) const;
 
  private:
+  // What is left once the profile is there.
+  absl::StatusOr<std::optional<FileId>> CheckTarget(store::ProbeSpec& spec, const std::string& path,
+                                                    const FileId& id,
+                                                    const profile::Profile& profile) const;
   absl::Status CompleteProcess(store::ProbeSpec& spec) const;
   bool Overlaps(const store::ProbeSpec& spec, const std::optional<FileId>& file,
                 const store::ProbeSpec& other) const;

@@ -86,18 +86,28 @@ void ProfileCatalog::NoteVerified(const profile::Profile& profile) {
   verified_.insert_or_assign(profile.identity.Id(), profile);
 }
 
+std::optional<profile::BinaryIdentity> ProfileCatalog::FindIdentity(const FileVersion& version) {
+  const absl::MutexLock lock(&mutex_);
+  const auto known = identities_.find(version);
+  return known == identities_.end() ? std::nullopt : std::optional(known->second);
+}
+
+std::optional<profile::Profile> ProfileCatalog::FindKnown(const FileVersion& version) {
+  const std::optional<profile::BinaryIdentity> identity = FindIdentity(version);
+  if (!identity.has_value()) return std::nullopt;
+  absl::StatusOr<profile::Profile> stored = store_.GetProfile(identity->Id());
+  // One that is not there, or cannot be read, is Resolve()'s to tell and to mend.
+  if (!stored.ok() || !IsVerified(*stored)) return std::nullopt;
+  return *std::move(stored);
+}
+
 absl::StatusOr<profile::BinaryIdentity> ProfileCatalog::Identify(const elf::ElfFile& file) {
   struct stat status {};
   if (fstat(file.fd(), &status) != 0) {
     return MakeErrnoError(errno, "BINARY_NOT_READABLE", "cannot look at " + file.name());
   }
   const FileVersion version = VersionOf(status);
-  {
-    const absl::MutexLock lock(&mutex_);
-    if (const auto known = identities_.find(version); known != identities_.end()) {
-      return known->second;
-    }
-  }
+  if (const auto known = FindIdentity(version); known.has_value()) return *known;
   ASSIGN_OR_RETURN(profile::BinaryIdentity identity, profile::ReadIdentity(file));
   if (UnixNanosNow() - version.modified_unix_ns > kSettledNs) {
     const absl::MutexLock lock(&mutex_);

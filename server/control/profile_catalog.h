@@ -39,6 +39,9 @@ class ProfileCatalog {
 
   // The profile of an open binary. `refresh` resolves anew even where one is stored.
   absl::StatusOr<ResolvedProfile> Resolve(const elf::ElfFile& file, bool refresh = false);
+  // The stored profile of a file as of a version whose content was read, and compared with it, by
+  // Resolve(); nullopt where Resolve() has to look at the file.
+  std::optional<profile::Profile> FindKnown(const FileVersion& version);
   // Of a path or a running process (pid not 0). Errors: those of elf and profile,
   // PROCESS_NOT_FOUND.
   absl::StatusOr<ResolvedProfile> ResolveTarget(const std::string& path, uint32_t pid,
@@ -68,6 +71,7 @@ class ProfileCatalog {
   // What is to be stored for one profile, after every check.
   absl::StatusOr<store::ProfileRecord> CheckImport(const ProfileToImport& import, bool force);
   absl::StatusOr<profile::BinaryIdentity> Identify(const elf::ElfFile& file);
+  std::optional<profile::BinaryIdentity> FindIdentity(const FileVersion& version);
   // What the store has and still holds for the binary; nullopt where it must be resolved.
   std::optional<profile::Profile> FindStored(const elf::ElfFile& file,
                                              const profile::BinaryIdentity& identity);

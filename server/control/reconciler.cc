@@ -157,25 +157,35 @@ Reconciler::Verdict Reconciler::Follow(const store::ProbeRecord& record, const F
   return {.state = state, .error = std::move(flaw)};
 }
 
-absl::Status Reconciler::AttachTarget(const store::ProbeRecord& record, Runtime& runtime) {
+absl::StatusOr<KnownTarget> Reconciler::ResolveTarget(const store::ProbeRecord& record) {
+  if (auto known = FindKnownTarget(catalog_, options_.proc_root, record.spec); known.has_value()) {
+    return *std::move(known);
+  }
   ASSIGN_OR_RETURN(const Target target, OpenTarget(options_.proc_root, record.spec));
+  ASSIGN_OR_RETURN(ResolvedProfile resolved, catalog_.Resolve(target.file));
+  UniqueFd fd(fcntl(target.file.fd(), F_DUPFD_CLOEXEC, 0));
+  if (!fd.valid()) return MakeErrnoError(errno, "ATTACH_FAILED", "cannot keep the binary open");
+  return KnownTarget{.fd = std::move(fd),
+                     .version = target.version,
+                     .path = target.path,
+                     .profile = std::move(resolved.profile)};
+}
+
+absl::Status Reconciler::AttachTarget(const store::ProbeRecord& record, Runtime& runtime) {
+  ASSIGN_OR_RETURN(KnownTarget target, ResolveTarget(record));
   const FileId id = target.version.id;
   if (const std::string other = AttachedBy(id, record.spec.pid, record.id); !other.empty()) {
     return AlreadyProbedError(other);
   }
-  absl::StatusOr<ResolvedProfile> resolved = catalog_.Resolve(target.file);
-  if (resolved.ok() && runtime.attachments->ProfileIdOf(id) == resolved->profile.identity.Id()) {
+  if (runtime.attachments->ProfileIdOf(id) == target.profile.identity.Id()) {
     runtime.attachments->SetVersion(target.version);
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(resolved.status());
   DetachFile(*runtime.attachments, id);
-  UniqueFd fd(fcntl(target.file.fd(), F_DUPFD_CLOEXEC, 0));
-  if (!fd.valid()) return MakeErrnoError(errno, "ATTACH_FAILED", "cannot keep the binary open");
   AttachedBinary binary;
   binary.version = target.version;
-  binary.fd = std::move(fd);
-  binary.profile = std::move(resolved->profile);
+  binary.fd = std::move(target.fd);
+  binary.profile = std::move(target.profile);
   return Attach(record, std::move(binary), runtime);
 }
 

@@ -15,6 +15,7 @@
 #include "server/control/event_directory.h"
 #include "server/control/field_verdicts.h"
 #include "server/control/hit_cost_cache.h"
+#include "server/control/known_target.h"
 #include "server/control/probe.h"
 #include "server/control/probe_overhead.h"
 #include "server/control/process_table.h"
@@ -81,6 +82,7 @@ class Reconciler {
   Verdict Step(const store::ProbeRecord& record, const ProcessTable& processes, Runtime& runtime);
   Verdict Follow(const store::ProbeRecord& record, const FileVersion& current, Runtime& runtime);
   // Attaches the file that the target is now.
+  absl::StatusOr<KnownTarget> ResolveTarget(const store::ProbeRecord& record);
   absl::Status AttachTarget(const store::ProbeRecord& record, Runtime& runtime);
   absl::Status Attach(const store::ProbeRecord& record, AttachedBinary binary, Runtime& runtime);
   // Attaches anew what is attached with other options than those wanted now.

@@ -47,15 +47,6 @@ bool IsServing(const std::shared_ptr<grpc::Channel>& channel) {
          response.status() == grpc::health::v1::HealthCheckResponse::SERVING;
 }
 
-// By name, so that the same benchmark measures a daemon that has no such field.
-void LiftBudget(v1::ProbeSpec& spec) {
-  const auto* const field = spec.GetDescriptor()->FindFieldByName("max_overhead");
-  if (field == nullptr) return;
-  if (field->cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_DOUBLE) {
-    spec.GetReflection()->SetDouble(&spec, field, 0);
-  }
-}
-
 }  // namespace
 
 DaemonUnderTest::DaemonUnderTest(testing::ChildProcess process,
@@ -94,7 +85,7 @@ absl::StatusOr<std::unique_ptr<DaemonUnderTest>> DaemonUnderTest::Start(const st
 
 absl::StatusOr<v1::Probe> DaemonUnderTest::Create(const std::string& id, v1::ProbeSpec spec,
                                                   bool allow_missing_binary) {
-  LiftBudget(spec);
+  spec.set_max_overhead(0);  // what all costs is to be measured
   v1::CreateProbeRequest request;
   request.set_probe_id(id);
   request.set_allow_missing_binary(allow_missing_binary);

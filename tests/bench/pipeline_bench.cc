@@ -72,9 +72,9 @@ class PipelineBench {
     }
     const double all_records = static_cast<double>(records_) * rounds_;
     const double system_ns = (SystemNs() - system_before) / all_records;
-    const Cost cost{.ns = SpreadOf(costs),
-                    .allocations =
-                        static_cast<double>(Allocations() - allocations_before) / all_records};
+    const Cost cost{
+        .ns = SpreadOf(costs),
+        .allocations = static_cast<double>(Allocations() - allocations_before) / all_records};
     fmt::print("{:<52} {:>12.0f} {:>12.0f} {:>12.0f} {:>12.4f}\n", name, cost.ns.median, system_ns,
                1e9 / cost.ns.median, cost.allocations);
     Report::Row row = report_.Add(name);
