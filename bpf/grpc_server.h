@@ -33,16 +33,18 @@ static __always_inline void on_grpc_server_start(struct pt_regs* regs) {
   new_span_id(&request);
   uint64_t stream = grpc_stream_of(hit.profile, request.request);
   uint64_t metadata = find_metadata(hit.profile, request.response, stream);
-  if (metadata) adopt_from_map(metadata, &request);
+  if (metadata && !adopt_from_metadata(&hit, metadata, &request)) return;
   limit_start(&hit, &request, UP_EVENT_GRPC_SERVER, 0,
               string_address(hit.profile, UP_FIELD_GRPC_STREAM_METHOD, stream));
-  begin_server_request(&hit, cookie, UP_FIELD_GRPC_STREAM_CTX, stream, &request);
+  struct go_context context = {};
+  read_context_field(hit.profile, UP_FIELD_GRPC_STREAM_CTX, stream, &context);
+  begin_server_request(&hit, cookie, &context, &request);
 }
 
 static __always_inline void read_grpc_server_request(const struct up_profile_slot* profile,
-                                                     uint64_t stream, struct up_http_event* event) {
+                                                     uint64_t stream, struct up_http_record* event) {
   copy_string_field(profile, UP_FIELD_GRPC_STREAM_METHOD, grpc_stream_of(profile, stream), event,
-                    UP_STRING_TARGET, event->target, UP_TARGET_MAX);
+                    UP_STRING_TARGET, UP_TARGET_MAX);
 }
 
 /* A stream may write more than one status: where it could not be read or written to, one before the
@@ -58,7 +60,7 @@ static __always_inline void on_grpc_server_end(struct pt_regs* regs) {
     return;
   }
   uint64_t site = request->response;
-  struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_GRPC_SERVER);
+  struct up_http_record* event = end_request(&hit, &server_requests, request, UP_EVENT_GRPC_SERVER);
   if (!event) return;
   read_grpc_server_request(hit.profile, stream, event);
   if (!hit.is_suppressed)
@@ -68,7 +70,7 @@ static __always_inline void on_grpc_server_end(struct pt_regs* regs) {
     event->status = GRPC_UNKNOWN;
     event->flags |= UP_FLAG_READ_FAULT;
   }
-  submit(&hit, event);
+  submit(&hit);
 }
 
 /* The response of a unary request could not be sent. Where the error is no status, the connection
@@ -87,12 +89,12 @@ static __always_inline void on_grpc_server_gone(struct pt_regs* regs) {
   if (is_status_error(&error, request->response + hit.profile->grpc_status_error[UP_GRPC_SERVER]))
     return;
   uint64_t stream = request->request;
-  struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_GRPC_SERVER);
+  struct up_http_record* event = end_request(&hit, &server_requests, request, UP_EVENT_GRPC_SERVER);
   if (!event) return;
   read_grpc_server_request(hit.profile, stream, event);
   event->status = GRPC_UNAVAILABLE;
   event->flags |= UP_FLAG_WRITE_ERROR;
-  submit(&hit, event);
+  submit(&hit);
 }
 
 #endif /* UPROBED_BPF_GRPC_SERVER_H_ */

@@ -57,17 +57,18 @@ static __always_inline void on_server_recover(struct pt_regs* regs) {
     forget_request(&hit, &server_requests, request);
     return;
   }
-  struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);
+  struct up_http_record* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);
   if (!event) return;
   read_server_request(&hit, address, event);
-  read_server_response(hit.profile, response, event);
+  read_object(hit.profile, UP_OBJECT_SERVER_RESPONSE, response, &hit.scratch->other);
+  read_server_response(hit.profile, &hit.scratch->other, event);
   event->flags |= UP_FLAG_UNFINISHED;
   if (takes_the_way(cookie, regs))
     event->flags |= is_abort(GO_RECOVERED_DATA(hit.profile, regs)) ? UP_FLAG_PANIC | UP_FLAG_ABORTED
                                                                    : UP_FLAG_PANIC;
   else
     event->flags |= why_unfinished(hit.profile, response);
-  submit(&hit, event);
+  submit(&hit);
 }
 
 #define STATUS_LINE_LENGTH 12                /* "HTTP/1.1 400" */
@@ -108,10 +109,10 @@ static __always_inline void on_server_refused(struct pt_regs* regs) {
   new_span_id(&request);
   limit_start(&hit, &request, UP_EVENT_HTTP_SERVER, 0, 0);
   uint32_t status = refusal_status(hit.profile, regs);
-  struct up_http_event* event = make_event(&hit, &request, UP_EVENT_HTTP_SERVER);
+  struct up_http_record* event = make_event(&hit, &request, UP_EVENT_HTTP_SERVER);
   if (!event) return;
   event->status = status;
-  submit(&hit, event);
+  submit(&hit);
 }
 
 #endif /* UPROBED_BPF_HTTP_SERVER_ENDS_H_ */

@@ -3,6 +3,7 @@
 #define UPROBED_BPF_IN_FLIGHT_H_
 
 #include "bpf/process.h"
+#include "bpf/record_text.h"
 #include "bpf/request_metrics.h"
 #include "bpf/span_limits.h"
 #include "bpf/trace_state.h"
@@ -99,7 +100,7 @@ static __always_inline void inherit_ids(struct up_in_flight_request* request,
 /* Writes into the record of a request that ends what is known since its begin. */
 static __always_inline void fill_event(const struct hit* hit,
                                        const struct up_in_flight_request* request, uint32_t kind,
-                                       struct up_http_event* event) {
+                                       struct up_http_record* event) {
   bool server = kind == UP_EVENT_HTTP_SERVER || kind == UP_EVENT_GRPC_SERVER;
   event->kind = kind;
   event->slot = hit->slot;
@@ -127,35 +128,24 @@ static __always_inline void fill_event(const struct hit* hit,
   __builtin_memcpy(event->parent_span_id, request->parent_span_id, UP_SPAN_ID_SIZE);
 }
 
-/* Room for the record of a request that ends: in the ring buffer, or outside of it where that is
- * full, or the record is longer than others or may not be meant for it. NULL, and counted, where
- * there is none. */
-static __always_inline struct up_http_event* make_room(struct hit* hit,
-                                                       const struct up_in_flight_request* request) {
-  uint64_t cause = request->suppressed;
-  hit->scratch = 0;
-  hit->is_suppressed = false;
-  if (!cause && !(hit->profile->flags & UP_SLOT_LIMITED) &&
-      !(request->flags & UP_FLAG_TRACE_STATE)) {
-    struct up_http_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-    if (event) return event;
-    cause = UP_COUNTER_LOST_RING_FULL;
-  }
-  struct scratch* scratch = take_scratch(cause);
-  if (!scratch) {
+/* Room for the record of a request that ends: outside of the ring buffer, because how long it gets
+ * shows at its end, and it may not be meant for that. NULL, and counted, where there is none. */
+static __always_inline struct up_http_record* make_room(
+    struct hit* hit, const struct up_in_flight_request* request) {
+  hit->is_suppressed = request->suppressed;
+  hit->scratch = take_scratch(request->suppressed);
+  if (!hit->scratch) {
     count(hit->counters, UP_COUNTER_LOST_PREEMPTED);
     return 0;
   }
-  hit->scratch = scratch;
-  hit->is_suppressed = cause;
-  return &scratch->event;
+  return &hit->scratch->record;
 }
 
 /* Makes the record of a request that ends, with what is known since its begin. */
-static __always_inline struct up_http_event* make_event(struct hit* hit,
-                                                        const struct up_in_flight_request* request,
-                                                        uint32_t kind) {
-  struct up_http_event* event = make_room(hit, request);
+static __always_inline struct up_http_record* make_event(struct hit* hit,
+                                                         const struct up_in_flight_request* request,
+                                                         uint32_t kind) {
+  struct up_http_record* event = make_room(hit, request);
   if (event) fill_event(hit, request, kind, event);
   return event;
 }
@@ -163,29 +153,43 @@ static __always_inline struct up_http_event* make_event(struct hit* hit,
 /* Copies the template by which a router has found the handler of the request. */
 static __always_inline void copy_route(const struct hit* hit,
                                        const struct up_in_flight_request* request,
-                                       struct up_http_event* event) {
+                                       struct up_http_record* event) {
   const struct up_route* route = bpf_map_lookup_elem(&server_routes, &hit->key);
   if (!route || *(const uint64_t*)route->span_id != *(const uint64_t*)request->span_id) return;
+  uint64_t at = hit->scratch->size;
+  asm volatile("" : "+r"(at));
+  if (at > SCRATCH_TEXT_LAST) return;
   event->flags |= UP_FLAG_ROUTER_ROUTE;
-  event->lengths[UP_STRING_ROUTE] = route->length;
+  set_string(event, UP_STRING_ROUTE, at, route->length);
   if (route->flags & UP_ROUTE_TRUNCATED) event->truncated |= 1 << UP_STRING_ROUTE;
   if (route->flags & UP_ROUTE_UNREAD) {
     event->unread |= 1 << UP_STRING_ROUTE;
     event->flags |= UP_FLAG_READ_FAULT;
   }
-  __builtin_memcpy(event->route, route->text, UP_ROUTE_MAX);
+  __builtin_memcpy((char*)event + at, route->text, UP_ROUTE_MAX);
+  hit->scratch->size = at + route->length;
 }
 
-/* The same for one that was remembered, which is then forgotten. */
-static __always_inline struct up_http_event* end_request(struct hit* hit, void* requests,
-                                                         const struct up_in_flight_request* request,
-                                                         uint32_t kind) {
-  struct up_http_event* event = make_event(hit, request, kind);
-  if (event && is_routed(hit, requests)) copy_route(hit, request, event);
+/* Forgets a request that ends, when its record has what is remembered of it. */
+static __always_inline void end_with_event(const struct hit* hit, void* requests,
+                                           const struct up_in_flight_request* request,
+                                           uint32_t kind, struct up_http_record* event) {
+  fill_event(hit, request, kind, event);
   if (requests == (void*)&server_requests && (request->flags & UP_FLAG_TRACE_STATE) &&
-      hit->scratch && !hit->is_suppressed)
+      !hit->is_suppressed)
     copy_trace_state(hit, hit->scratch);
+  if (is_routed(hit, requests)) copy_route(hit, request, event);
   forget_request(hit, requests, request);
+}
+
+/* The same with a record to be made; NULL, and counted, where there is no room for one. */
+static __always_inline struct up_http_record* end_request(
+    struct hit* hit, void* requests, const struct up_in_flight_request* request, uint32_t kind) {
+  struct up_http_record* event = make_room(hit, request);
+  if (event)
+    end_with_event(hit, requests, request, kind, event);
+  else
+    forget_request(hit, requests, request);
   return event;
 }
 
@@ -195,23 +199,19 @@ static __always_inline uint64_t wakeup_flags(void) {
   return waiting >= wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
-static __always_inline void count_submitted(const struct hit* hit,
-                                            const struct up_http_event* event) {
-  if (event->flags & UP_FLAG_READ_FAULT) count(hit->counters, UP_COUNTER_FIELD_UNREAD);
-  count(hit->counters, UP_COUNTER_EVENTS_SUBMITTED);
-}
-
-/* Decides about a record that is not in the ring buffer: it goes there, or is counted by cause and
- * added to the metrics. */
-static __noinline int conclude(const struct hit* hit, struct scratch* scratch) {
-  const struct up_http_event* event = &scratch->event;
+/* Hands the record over: it goes into the ring buffer, or is counted by cause and added to the
+ * metrics. */
+static __always_inline bool conclude(const struct hit* hit, struct scratch* scratch) {
+  const struct up_http_record* event = &scratch->record;
   uint64_t cause = scratch->cause;
   if (!cause) cause = limit_end(hit, event);
   if (!cause) {
-    uint64_t size = sizeof(scratch->event);
-    if (event->flags & UP_FLAG_TRACE_STATE) size += sizeof(scratch->trace_state);
-    if (bpf_ringbuf_output(&events, &scratch->event, size, wakeup_flags()) == 0) {
-      count_submitted(hit, event);
+    uint64_t size = scratch->size;
+    asm volatile("" : "+r"(size));
+    if (size <= SCRATCH_TEXT_LAST && bpf_ringbuf_output(&events, &scratch->record, size,
+                                                        wakeup_flags()) == 0) {
+      if (event->flags & UP_FLAG_READ_FAULT) count(hit->counters, UP_COUNTER_FIELD_UNREAD);
+      count(hit->counters, UP_COUNTER_EVENTS_SUBMITTED);
       release_scratch(scratch);
       return true;
     }
@@ -223,32 +223,19 @@ static __noinline int conclude(const struct hit* hit, struct scratch* scratch) {
   return false;
 }
 
-/* Hands the record over. */
-static __always_inline void submit(const struct hit* hit, struct up_http_event* event) {
-  if (hit->scratch) {
-    conclude(hit, hit->scratch);
-    return;
-  }
-  count_submitted(hit, event);
-  bpf_ringbuf_submit(event, wakeup_flags());
+static __noinline int submit(const struct hit* hit) {
+  return hit->scratch ? conclude(hit, hit->scratch) : false;
 }
 
-/* The same for a record that was kept. */
-static __noinline int submit_kept(const struct hit* hit, struct up_client_body* body) {
-  uint64_t cause = body->suppressed;
-  if (!cause && !(hit->profile->flags & UP_SLOT_LIMITED)) {
-    if (bpf_ringbuf_output(&events, &body->event, sizeof(body->event), wakeup_flags()) == 0) {
-      count_submitted(hit, &body->event);
-      return true;
-    }
-    cause = UP_COUNTER_LOST_RING_FULL;
-  }
-  struct scratch* scratch = take_scratch(cause);
+/* The same of a record that was kept. */
+static __noinline int submit_kept(const struct hit* hit, const struct up_client_body* body) {
+  struct scratch* scratch = take_scratch(body->suppressed);
   if (!scratch) {
     count(hit->counters, UP_COUNTER_LOST_PREEMPTED);
     return false;
   }
-  __builtin_memcpy(&scratch->event, &body->event, sizeof(scratch->event));
+  __builtin_memcpy(&scratch->record, &body->record, sizeof(body->record) + sizeof(body->text));
+  scratch->size = body->size;
   return conclude(hit, scratch);
 }
 

@@ -161,17 +161,16 @@ static __always_inline void inherit_trace(const struct hit* hit, enum up_field f
   }
 }
 
-/* Remembers a request that is being served from now on, and whose context it is: that in a field of
- * what is at `base`. */
+/* Remembers a request that is being served from now on, and whose context it is; .itab is 0 where
+ * that is not known. */
 static __always_inline void begin_server_request(const struct hit* hit, uint64_t cookie,
-                                                 enum up_field field, uint64_t base,
+                                                 const struct go_context* context,
                                                  struct up_in_flight_request* request) {
-  struct go_context context;
-  if (read_context_field(hit->profile, field, base, &context)) request->context = context.data;
+  if (context->itab) request->context = context->data;
   if (!begin_request(hit, &server_requests, cookie, request) || !request->context) return;
   struct up_context_key key = {.context = request->context, .tgid = hit->key.tgid};
   struct up_context_owner owner = {
-      .itab = context.itab, .goroutine = hit->key.goroutine, .slot = hit->slot};
+      .itab = context->itab, .goroutine = hit->key.goroutine, .slot = hit->slot};
   /* There is room, see the map. Should it fail, what is called on other goroutines stays a root. */
   bpf_map_update_elem(&server_contexts, &key, &owner, BPF_ANY);
 }

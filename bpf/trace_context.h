@@ -7,6 +7,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/abi/in_flight.h"
+#include "bpf/ids.h"
 
 /* Trace and span ids: made here, because a client span needs those of the request being served
  * before that request has ended; or taken from a traceparent header (W3C Trace Context). */
@@ -18,20 +19,15 @@
 #define TRACEPARENT_FLAGS 53
 #define TRACE_FLAG_SAMPLED 1
 
-static __always_inline void random_bytes(uint8_t* to, int words) {
-  uint32_t* out = (uint32_t*)to;
-  for (int i = 0; i < words; i++) out[i] = bpf_get_prandom_u32();
-  /* An id of zeros means "none". Without a branch, which the verifier would follow twice. */
-  out[0] |= (out[0] - 1) >> 31 & ~out[0] >> 31;
-}
-
 static __always_inline void new_trace_id(struct up_in_flight_request* request) {
-  random_bytes(request->trace_id, UP_TRACE_ID_SIZE / 4);
+  draw_ids((uint64_t*)request->trace_id);
   request->trace_flags = TRACE_FLAG_SAMPLED;
 }
 
 static __always_inline void new_span_id(struct up_in_flight_request* request) {
-  random_bytes(request->span_id, UP_SPAN_ID_SIZE / 4);
+  uint64_t ids[2] = {};
+  draw_ids(ids);
+  *(uint64_t*)request->span_id = ids[0];
 }
 
 /* The value of a lower-case hexadecimal digit; above 15 for anything else. */

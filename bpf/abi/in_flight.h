@@ -201,10 +201,13 @@ UP_ABI_ASSERT(sizeof(struct up_timer_function) == 72);
 #define UP_CLIENT_BODIES_MAX 16384
 struct up_client_body {
   uint64_t load_bias;  /* how far the binary was loaded from where it was linked */
-  uint64_t suppressed; /* as of the request */
-  struct up_http_event event;
+  uint32_t suppressed; /* as of the request */
+  uint32_t size;       /* of the record */
+  struct up_http_record record;
+  char text[UP_TEXT_MAX];
 };
-UP_ABI_ASSERT(sizeof(struct up_client_body) == 880);
+UP_ABI_OFFSET(struct up_client_body, text, 176);
+UP_ABI_ASSERT(sizeof(struct up_client_body) == 904);
 
 /* What a select statement receives, until it is known which channels it could have received from.
  */

@@ -49,7 +49,7 @@ uint32_t TgidOf(const up_address_key& key, const up_http2_attempt&) { return key
 uint32_t TgidOf(const up_address_key& key, const up_outgoing_headers&) { return key.tgid; }
 uint32_t TgidOf(const up_in_flight_key& key, const up_origin&) { return key.tgid; }
 uint32_t TgidOf(const up_address_key& key, const up_origin&) { return key.tgid; }
-uint32_t TgidOf(const up_address_key& key, const up_http_event&) { return key.tgid; }
+uint32_t TgidOf(const up_address_key& key, const up_http_record&) { return key.tgid; }
 
 const up_origin& OriginOf(const up_origin& origin) { return origin; }
 const up_origin& OriginOf(const up_timer_function& timer) { return timer.origin; }
@@ -76,7 +76,7 @@ size_t Remove(const BpfMaps& maps, const Predicate& wanted) {
       maps, [&wanted](const auto& key, const auto& value) { return wanted(key, OriginOf(value)); });
   return RemoveFrom<up_address_key, up_client_body>(
              maps.client_bodies,
-             [&wanted](const auto& key, const auto& value) { return wanted(key, value.event); }) +
+             [&wanted](const auto& key, const auto& value) { return wanted(key, value.record); }) +
          RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.server_requests, wanted) +
          RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.client_requests, wanted) +
          RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.grpc_client_requests, wanted);
