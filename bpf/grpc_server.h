@@ -54,7 +54,7 @@ static __always_inline void on_grpc_server_end(struct pt_regs* regs) {
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_GRPC_SERVER_END)) return;
   uint64_t stream = GO_WRITE_STATUS_STREAM(hit.profile, regs);
-  const struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
+  const struct up_in_flight_request* request = find_serving(&hit.key);
   if (!request || request->request != stream) {
     count(hit.counters, UP_COUNTER_REPEATED_END);
     return;
@@ -81,7 +81,7 @@ static __always_inline void on_grpc_server_gone(struct pt_regs* regs) {
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_GRPC_SERVER_END)) return;
   struct go_error error = {.itab = GO_FROM_ERROR_ITAB(hit.profile, regs),
                            .data = GO_FROM_ERROR_DATA(hit.profile, regs)};
-  const struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
+  const struct up_in_flight_request* request = find_serving(&hit.key);
   if (!request) {
     count(hit.counters, UP_COUNTER_REPEATED_END);
     return;

@@ -173,7 +173,7 @@ static __always_inline void on_http2_server_end(struct pt_regs* regs) {
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_HTTP2_SERVER_END)) return;
   uint64_t response = GO_HTTP2_DONE_RESPONSE(hit.profile, regs);
-  const struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
+  const struct up_in_flight_request* request = find_serving(&hit.key);
   if (!request) {
     on_http2_refused(&hit, cookie, response);
     return;
@@ -209,7 +209,7 @@ static __always_inline void on_http2_server_unfinished(struct pt_regs* regs) {
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED)) return;
   uint32_t flags = http2_end_flags(hit.profile, regs, cookie);
   if (!flags) return;
-  const struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
+  const struct up_in_flight_request* request = find_serving(&hit.key);
   if (!request) {
     count(hit.counters, UP_COUNTER_LOST_NO_START);
     return;

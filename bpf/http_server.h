@@ -171,14 +171,14 @@ static __always_inline void on_server_end(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_SERVER_END)) return;
-  const struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
+  struct up_in_flight_request* request = find_serving(&hit.key);
   if (!request) {
     count(hit.counters, UP_COUNTER_LOST_NO_START);
     return;
   }
   struct up_http_record* event = make_room(&hit, request);
   if (!event) {
-    forget_request(&hit, &server_requests, request);
+    forget_served(&hit, request);
     return;
   }
   struct go_object* response = &hit.scratch->other;
@@ -188,12 +188,13 @@ static __always_inline void on_server_end(struct pt_regs* regs) {
   if (why) {
     if (why < UP_COUNTER_COUNT) count(hit.counters, why);
     if (why == UP_COUNTER_LOST_ABANDONED) count(hit.counters, UP_COUNTER_LOST_NO_START);
-    forget_request(&hit, &server_requests, request);
+    forget_served(&hit, request);
     release_scratch(hit.scratch);
     return;
   }
   uint64_t address = request->request;
-  end_with_event(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER, event);
+  fill_end(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER, event);
+  forget_served(&hit, request);
   read_server_request(&hit, address, event);
   read_server_response(hit.profile, response, event);
   submit(&hit);

@@ -50,6 +50,10 @@ static __always_inline void on_server_recover(struct pt_regs* regs) {
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_SERVER_RECOVER)) return;
   const struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
   if (!request) return;
+  if (request->kept == UP_KEPT_IDLE) {
+    delete_request(&hit, &server_requests, request);
+    return;
+  }
   uint64_t address = request->request;
   uint64_t response = request->response;
   if (is_preface(hit.profile, address)) {

@@ -2,6 +2,7 @@
 #ifndef UPROBED_BPF_IN_FLIGHT_H_
 #define UPROBED_BPF_IN_FLIGHT_H_
 
+#include "bpf/context_table.h"
 #include "bpf/process.h"
 #include "bpf/record_text.h"
 #include "bpf/request_metrics.h"
@@ -54,6 +55,31 @@ static __always_inline bool is_routed(const struct hit* hit, const void* request
   return requests == (const void*)&server_requests && (hit->profile->flags & UP_SLOT_ROUTES);
 }
 
+/* The request that the goroutine serves, or NULL. */
+static __always_inline struct up_in_flight_request* find_serving(
+    const struct up_in_flight_key* key) {
+  struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, key);
+  return request && request->kept != UP_KEPT_IDLE ? request : 0;
+}
+
+/* Forgets what leads to a request that is being served, or belongs to it. */
+static __always_inline void forget_ways(const struct hit* hit, const void* requests,
+                                        const struct up_in_flight_request* request) {
+  if (request->context) remove_context(request->context, hit->key.tgid);
+  /* Most probes ask for no routes, and not every request has one; and it may have been removed by the
+   * daemon meanwhile, which is all that can fail. */
+  if (is_routed(hit, requests)) bpf_map_delete_elem(&server_routes, &hit->key);
+  forget_trace_state(hit, requests, request);
+}
+
+static __always_inline void delete_request(const struct hit* hit, void* requests,
+                                           const struct up_in_flight_request* request) {
+  uint8_t kept = request->kept;
+  /* It may have been removed by the daemon meanwhile, which has counted it then. */
+  if (bpf_map_delete_elem(requests, &hit->key) == 0 && kept)
+    __sync_fetch_and_add(&kept_requests, -1);
+}
+
 /* Forgets a request, and the way from its context or its connection to it. */
 static __always_inline void forget_request(const struct hit* hit, void* requests,
                                            const struct up_in_flight_request* request) {
@@ -61,31 +87,71 @@ static __always_inline void forget_request(const struct hit* hit, void* requests
     forget_client_request(hit, request);
     return;
   }
-  struct up_context_key context = {.context = request->context, .tgid = hit->key.tgid};
-  /* Either may have been removed by the daemon meanwhile, which is all that can fail. */
-  if (context.context) bpf_map_delete_elem(&server_contexts, &context);
-  /* Most probes ask for no routes, and not every request has one. */
-  if (is_routed(hit, requests)) bpf_map_delete_elem(&server_routes, &hit->key);
-  forget_trace_state(hit, requests, request);
-  bpf_map_delete_elem(requests, &hit->key);
+  forget_ways(hit, requests, request);
+  delete_request(hit, requests, request);
 }
 
-/* Remembers a request that begins. One that is still there for the same goroutine never ended: it
- * is counted as abandoned, unless the site may be hit twice by one call and this is the same
- * request. False, and counted, where there is no room. */
+/* Whether there is room for an entry to stay until the goroutine's next request. */
+static __always_inline bool may_keep(const struct hit* hit,
+                                     const struct up_in_flight_request* request) {
+  if (request->kept) return true;
+  if (!(hit->profile->flags & UP_SLOT_CONNECTIONS)) return false;
+  if (__sync_fetch_and_add(&kept_requests, 1) < UP_KEPT_MAX) return true;
+  __sync_fetch_and_add(&kept_requests, -1);
+  return false;
+}
+
+/* The same where the goroutine will serve another, or its connection ends, which is seen. */
+static __always_inline void forget_served(const struct hit* hit,
+                                          struct up_in_flight_request* request) {
+  forget_ways(hit, &server_requests, request);
+  if (!may_keep(hit, request)) {
+    delete_request(hit, &server_requests, request);
+    return;
+  }
+  /* What a context or a connection leads to is asked for this by who has found it. */
+  request->context = 0;
+  request->kept = UP_KEPT_IDLE;
+}
+
+/* Counts a request that is still there for the same goroutine and has never ended: as abandoned,
+ * unless the site may be hit twice by one call and this is the same request. */
+static __always_inline void count_replaced(const struct hit* hit, uint64_t cookie,
+                                           const struct up_in_flight_request* before,
+                                           const struct up_in_flight_request* request) {
+  bool repeated = (cookie & UP_COOKIE_MAY_REPEAT) && before->request == request->request;
+  count(hit->counters, repeated ? UP_COUNTER_REPEATED_START : UP_COUNTER_LOST_ABANDONED);
+}
+
+static __always_inline bool insert_request(const struct hit* hit, void* requests,
+                                           const struct up_in_flight_request* request) {
+  if (bpf_map_update_elem(requests, &hit->key, request, BPF_ANY) == 0) return true;
+  count(hit->counters, UP_COUNTER_LOST_MAP_FULL);
+  return false;
+}
+
+/* Remembers a request that begins. False, and counted, where there is no room. */
 static __always_inline bool begin_request(const struct hit* hit, void* requests, uint64_t cookie,
                                           const struct up_in_flight_request* request) {
   const struct up_in_flight_request* before = bpf_map_lookup_elem(requests, &hit->key);
   if (before) {
-    bool repeated = (cookie & UP_COOKIE_MAY_REPEAT) && before->request == request->request;
-    count(hit->counters, repeated ? UP_COUNTER_REPEATED_START : UP_COUNTER_LOST_ABANDONED);
+    count_replaced(hit, cookie, before, request);
     forget_request(hit, requests, before);
   }
-  if (bpf_map_update_elem(requests, &hit->key, request, BPF_ANY)) {
-    count(hit->counters, UP_COUNTER_LOST_MAP_FULL);
-    return false;
+  return insert_request(hit, requests, request);
+}
+
+/* The same of one that is being served, which may find the entry of the goroutine's last one. */
+static __always_inline bool begin_served(const struct hit* hit, uint64_t cookie,
+                                         struct up_in_flight_request* request) {
+  struct up_in_flight_request* before = bpf_map_lookup_elem(&server_requests, &hit->key);
+  if (!before) return insert_request(hit, &server_requests, request);
+  if (before->kept != UP_KEPT_IDLE) {
+    count_replaced(hit, cookie, before, request);
+    forget_ways(hit, &server_requests, before);
   }
-  if (requests == (void*)&server_requests) keep_trace_state(hit, request);
+  if (before->kept) request->kept = UP_KEPT_SERVING;
+  *before = *request;
   return true;
 }
 
@@ -170,26 +236,23 @@ static __always_inline void copy_route(const struct hit* hit,
   hit->scratch->size = at + route->length;
 }
 
-/* Forgets a request that ends, when its record has what is remembered of it. */
-static __always_inline void end_with_event(const struct hit* hit, void* requests,
-                                           const struct up_in_flight_request* request,
-                                           uint32_t kind, struct up_http_record* event) {
+/* Puts into the record of a request that ends what is remembered of it. */
+static __always_inline void fill_end(const struct hit* hit, const void* requests,
+                                     const struct up_in_flight_request* request, uint32_t kind,
+                                     struct up_http_record* event) {
   fill_event(hit, request, kind, event);
   if (requests == (void*)&server_requests && (request->flags & UP_FLAG_TRACE_STATE) &&
       !hit->is_suppressed)
     copy_trace_state(hit, hit->scratch);
   if (is_routed(hit, requests)) copy_route(hit, request, event);
-  forget_request(hit, requests, request);
 }
 
-/* The same with a record to be made; NULL, and counted, where there is no room for one. */
+/* Makes the record of a request that was remembered, which is then forgotten. */
 static __always_inline struct up_http_record* end_request(
     struct hit* hit, void* requests, const struct up_in_flight_request* request, uint32_t kind) {
   struct up_http_record* event = make_room(hit, request);
-  if (event)
-    end_with_event(hit, requests, request, kind, event);
-  else
-    forget_request(hit, requests, request);
+  if (event) fill_end(hit, requests, request, kind, event);
+  forget_request(hit, requests, request);
   return event;
 }
 

@@ -71,13 +71,17 @@ struct {
   __type(value, struct up_in_flight_request);
 } grpc_client_requests SEC(".maps");
 
-/* Contexts of requests being served: at most one for each, so there is room for them. */
+/* Contexts of requests being served (bpf/context_table.h). The daemon maps it into its memory. */
 struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, UP_IN_FLIGHT_MAX);
-  __type(key, struct up_context_key);
-  __type(value, struct up_context_owner);
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, UP_CONTEXTS_MAX);
+  __type(key, uint32_t);
+  __type(value, struct up_context);
 } server_contexts SEC(".maps");
+
+/* Entries of server_requests that are UP_KEPT_SERVING or UP_KEPT_IDLE. */
+uint64_t kept_requests = 0;
 
 /* Routes of requests being served: at most one for each, so there is room for them. */
 struct {

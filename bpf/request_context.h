@@ -112,17 +112,17 @@ static __always_inline bool is_cancel_context(const struct context_walk* walk) {
 /* Whether the walk has arrived at the context of a request that is being served; copies its ids. */
 static __always_inline bool joins_here(const struct context_walk* walk, uint32_t tgid,
                                        struct up_in_flight_request* request) {
-  struct up_context_key context = {.context = walk->at.data, .tgid = tgid};
-  const struct up_context_owner* owner = bpf_map_lookup_elem(&server_contexts, &context);
+  uint64_t context = walk->at.data;
+  const struct up_context* owner = find_context(context, tgid);
   if (!owner || owner->itab != walk->at.itab || !is_cancel_context(walk)) return false;
   struct up_in_flight_key key = {.goroutine = owner->goroutine, .tgid = tgid};
-  const struct up_in_flight_request* serving = bpf_map_lookup_elem(&server_requests, &key);
-  if (!serving || serving->context != context.context) return false;
+  const struct up_in_flight_request* serving = find_serving(&key);
+  if (!serving || serving->context != context) return false;
   inherit_ids(request, serving);
   /* The serving goroutine runs meanwhile: where its request ended while it was copied, the copy may
    * be of whatever took its place in the map. */
-  serving = bpf_map_lookup_elem(&server_requests, &key);
-  return serving && serving->context == context.context &&
+  serving = find_serving(&key);
+  return serving && serving->context == context &&
          same_words(serving->span_id, request->parent_span_id, UP_SPAN_ID_SIZE) &&
          same_words(serving->trace_id, request->trace_id, UP_TRACE_ID_SIZE);
 }
@@ -149,7 +149,7 @@ static __noinline int inherit_by_context(const struct go_context* context, uint3
 static __always_inline void inherit_trace(const struct hit* hit, enum up_field field, uint64_t base,
                                           struct up_in_flight_request* request) {
   struct go_context context;
-  const struct up_in_flight_request* serving = bpf_map_lookup_elem(&server_requests, &hit->key);
+  const struct up_in_flight_request* serving = find_serving(&hit->key);
   if (serving) {
     inherit_ids(request, serving);
     request->flags |= UP_FLAG_LOCAL_PARENT;
@@ -167,12 +167,15 @@ static __always_inline void begin_server_request(const struct hit* hit, uint64_t
                                                  const struct go_context* context,
                                                  struct up_in_flight_request* request) {
   if (context->itab) request->context = context->data;
-  if (!begin_request(hit, &server_requests, cookie, request) || !request->context) return;
-  struct up_context_key key = {.context = request->context, .tgid = hit->key.tgid};
-  struct up_context_owner owner = {
-      .itab = context->itab, .goroutine = hit->key.goroutine, .slot = hit->slot};
-  /* There is room, see the map. Should it fail, what is called on other goroutines stays a root. */
-  bpf_map_update_elem(&server_contexts, &key, &owner, BPF_ANY);
+  if (!begin_served(hit, cookie, request)) return;
+  keep_trace_state(hit, request);
+  if (!request->context) return;
+  struct up_context owner = {.context = request->context,
+                             .tgid = hit->key.tgid,
+                             .slot = hit->slot,
+                             .itab = context->itab,
+                             .goroutine = hit->key.goroutine};
+  put_context(&owner);
 }
 
 #endif /* UPROBED_BPF_REQUEST_CONTEXT_H_ */

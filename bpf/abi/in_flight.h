@@ -41,7 +41,7 @@ struct up_in_flight_request {
   uint8_t trace_flags;
   uint8_t suppressed; /* the counter of why it becomes no span; 0: it may */
   uint8_t client;     /* client: UP_CLIENT_* */
-  uint8_t reserved;
+  uint8_t kept;       /* server: UP_KEPT_* */
   uint32_t handler_depth; /* server: of the frame that has called the handler, in the stack */
   union {
     /* client: the error that the last exchange ended in, as in struct up_http_event; 0: none */
@@ -62,6 +62,14 @@ UP_ABI_OFFSET(struct up_in_flight_request, slot, 32);
 UP_ABI_OFFSET(struct up_in_flight_request, trace_id, 40);
 UP_ABI_ASSERT(sizeof(struct up_in_flight_request) == 112);
 
+/* up_in_flight_request.kept: of HTTP/1 the same goroutine serves the next request of the connection, so
+ * the entry waits for that, which costs less than to delete it and insert another. */
+#define UP_KEPT_NO 0
+#define UP_KEPT_SERVING 1 /* waited for the request that is being served */
+#define UP_KEPT_IDLE 2    /* no request is being served */
+/* So many connections at most, and no others: the rest of the map is for requests. */
+#define UP_KEPT_MAX (UP_IN_FLIGHT_MAX / 2)
+
 /* The template by which a router has found the handler of a request being served. Key: that of the
  * request. */
 struct up_route {
@@ -78,22 +86,20 @@ UP_ABI_ASSERT(sizeof(struct up_route) == 144);
 #define UP_ROUTE_TRUNCATED 0x1 /* the template is longer */
 #define UP_ROUTE_UNREAD 0x2    /* it could not be read */
 
-/* The context.Context of a request being served leads to it, as long as it is being served. */
-struct up_context_key {
-  uint64_t context; /* data word of the interface */
+/* The context.Context of a request being served leads to it, as long as it is being served. Entries
+ * lie in an array, UP_CONTEXT_WAYS of which are where a context can be. */
+#define UP_CONTEXT_BUCKET_BITS 14
+#define UP_CONTEXT_WAYS 4
+#define UP_CONTEXTS_MAX (UP_CONTEXT_WAYS << UP_CONTEXT_BUCKET_BITS)
+struct up_context {
+  uint64_t context; /* data word of the interface; 0: the entry is free */
   uint32_t tgid;
-  uint32_t reserved;
-};
-UP_ABI_ASSERT(sizeof(struct up_context_key) == 16);
-
-struct up_context_owner {
+  uint32_t slot;
   uint64_t itab;      /* first word of the interface */
   uint64_t goroutine; /* that serves: with the process, the key of the request */
-  uint32_t slot;
-  uint32_t reserved;
 };
-UP_ABI_OFFSET(struct up_context_owner, slot, 16);
-UP_ABI_ASSERT(sizeof(struct up_context_owner) == 24);
+UP_ABI_OFFSET(struct up_context, itab, 16);
+UP_ABI_ASSERT(sizeof(struct up_context) == 32);
 
 /* What both ends of a TCP connection know of it. */
 #define UP_ADDRESS_WORDS 4

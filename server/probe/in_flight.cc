@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 
 #include <algorithm>
+#include <atomic>
 #include <iterator>
 #include <vector>
 
@@ -40,8 +41,13 @@ size_t RemoveFrom(int map, const Predicate& wanted) {
   return removed;
 }
 
+// What a context is known by, as far as it matters here.
+struct ContextKey {
+  uint32_t tgid;
+};
+
+uint32_t TgidOf(const ContextKey& key, const up_context&) { return key.tgid; }
 uint32_t TgidOf(const up_in_flight_key& key, const up_in_flight_request&) { return key.tgid; }
-uint32_t TgidOf(const up_context_key& key, const up_context_owner&) { return key.tgid; }
 uint32_t TgidOf(const up_in_flight_key& key, const up_route&) { return key.tgid; }
 uint32_t TgidOf(const up_in_flight_key& key, const up_trace_state&) { return key.tgid; }
 uint32_t TgidOf(uint64_t, const up_outgoing_request& value) { return value.client.tgid; }
@@ -63,10 +69,36 @@ size_t RemoveHandoffs(const BpfMaps& maps, const Predicate& wanted) {
          RemoveFrom<up_in_flight_key, up_select_receive>(maps.select_receives, wanted);
 }
 
+// Programs claim and free entries meanwhile, so one is freed only if it is still the same.
+template <typename Predicate>
+void RemoveContexts(const BpfMaps& maps, const Predicate& wanted) {
+  for (up_context& entry : maps.server_contexts) {
+    std::atomic_ref<uint64_t> context(entry.context);
+    uint64_t address = context.load();
+    if (address != 0 && wanted(ContextKey{entry.tgid}, entry)) {
+      context.compare_exchange_strong(address, 0);
+    }
+  }
+}
+
+// The number of requests that were being served. An entry may wait for one, too.
+template <typename Predicate>
+size_t RemoveServed(const BpfMaps& maps, const Predicate& wanted) {
+  size_t removed = 0;
+  for (const up_in_flight_key& key :
+       Collect<up_in_flight_key, up_in_flight_request>(maps.server_requests, wanted)) {
+    up_in_flight_request request{};
+    if (bpf_map_lookup_and_delete_elem(maps.server_requests, &key, &request) != 0) continue;
+    if (request.kept != UP_KEPT_NO) std::atomic_ref<uint64_t>(*maps.kept_requests).fetch_sub(1);
+    if (request.kept != UP_KEPT_IDLE) ++removed;
+  }
+  return removed;
+}
+
 // The number of requests removed. `wanted` takes a key and a value of each kind.
 template <typename Predicate>
 size_t Remove(const BpfMaps& maps, const Predicate& wanted) {
-  RemoveFrom<up_context_key, up_context_owner>(maps.server_contexts, wanted);
+  RemoveContexts(maps, wanted);
   RemoveFrom<up_in_flight_key, up_route>(maps.server_routes, wanted);
   RemoveFrom<up_in_flight_key, up_trace_state>(maps.trace_states, wanted);
   RemoveFrom<uint64_t, up_outgoing_request>(maps.outgoing_connections, wanted);
@@ -77,24 +109,30 @@ size_t Remove(const BpfMaps& maps, const Predicate& wanted) {
   return RemoveFrom<up_address_key, up_client_body>(
              maps.client_bodies,
              [&wanted](const auto& key, const auto& value) { return wanted(key, value.record); }) +
-         RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.server_requests, wanted) +
+         RemoveServed(maps, wanted) +
          RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.client_requests, wanted) +
          RemoveFrom<up_in_flight_key, up_in_flight_request>(maps.grpc_client_requests, wanted);
 }
 
 constexpr auto kAny = [](const auto&, const auto&) { return true; };
+constexpr auto kServed = [](const up_in_flight_key&, const up_in_flight_request& request) {
+  return request.kept != UP_KEPT_IDLE;
+};
 
 }  // namespace
 
 size_t InFlightRequests::Count() const {
   return Collect<up_address_key, up_client_body>(maps_.client_bodies, kAny).size() +
-         Collect<up_in_flight_key, up_in_flight_request>(maps_.server_requests, kAny).size() +
+         Collect<up_in_flight_key, up_in_flight_request>(maps_.server_requests, kServed).size() +
          Collect<up_in_flight_key, up_in_flight_request>(maps_.client_requests, kAny).size() +
          Collect<up_in_flight_key, up_in_flight_request>(maps_.grpc_client_requests, kAny).size();
 }
 
 size_t InFlightRequests::CountContexts() const {
-  return Collect<up_context_key, up_context_owner>(maps_.server_contexts, kAny).size();
+  return static_cast<size_t>(std::count_if(
+      maps_.server_contexts.begin(), maps_.server_contexts.end(), [](up_context& entry) {
+        return std::atomic_ref<uint64_t>(entry.context).load() != 0;
+      }));
 }
 
 size_t InFlightRequests::CountRoutes() const {
@@ -126,7 +164,7 @@ size_t InFlightRequests::RemoveOldHandoffs(uint64_t now_ns) const {
     const up_in_flight_key key{.goroutine = origin.goroutine, .tgid = tgid, .reserved = 0};
     up_in_flight_request request{};
     return bpf_map_lookup_elem(maps_.server_requests, &key, &request) == 0 &&
-           std::equal(std::begin(origin.span_id), std::end(origin.span_id), request.span_id);
+           request.kept != UP_KEPT_IDLE && std::equal(std::begin(origin.span_id), std::end(origin.span_id), request.span_id);
   };
   const auto is_old = [&](const auto& key, const up_origin& origin) {
     return now_ns > origin.since_ns + kHandoffsKeptNs && !is_served(origin, key.tgid);

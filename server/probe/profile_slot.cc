@@ -188,6 +188,7 @@ up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& opt
   if (options.capture_query) slot.flags |= UP_SLOT_CAPTURE_QUERY;
   if (Wants(options, profile::Instrumentation::kGoroutines)) slot.flags |= UP_SLOT_GOROUTINES;
   if (Wants(options, profile::Instrumentation::kChannels)) slot.flags |= UP_SLOT_CHANNELS;
+  if (Observes(profile, options, SiteKind::kServerRecover)) slot.flags |= UP_SLOT_CONNECTIONS;
   if (TellsRoutes(profile, options)) slot.flags |= UP_SLOT_ROUTES;
   if (options.stitch_traces) slot.flags |= UP_SLOT_STITCHED;
   if (Injects(profile, options)) slot.flags |= UP_SLOT_INJECTED;
