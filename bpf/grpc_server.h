@@ -29,8 +29,7 @@ static __always_inline void on_grpc_server_start(struct pt_regs* regs) {
   request.request = GO_HANDLE_STREAM_STREAM(hit.profile, regs);
   request.response = GO_SITE(regs);
   request.slot = hit.slot;
-  new_trace_id(&request);
-  new_span_id(&request);
+  new_ids(&request);
   uint64_t stream = grpc_stream_of(hit.profile, request.request);
   uint64_t metadata = find_metadata(hit.profile, request.response, stream);
   if (metadata && !adopt_from_metadata(&hit, metadata, &request)) return;

@@ -70,8 +70,7 @@ static __always_inline void on_http2_server_start(struct pt_regs* regs) {
     count(hit.counters, UP_COUNTER_LOST_READ_FAULT);
     return;
   }
-  new_trace_id(&request);
-  new_span_id(&request);
+  new_ids(&request);
   if (!read_server_start(&hit, &request, &context)) return;
   if (!(request.flags & UP_FLAG_REMOTE_PARENT))
     inherit_by_stream(hit.profile, http2_implementation(cookie), &request);
@@ -158,8 +157,7 @@ static __always_inline void on_http2_refused(struct hit* hit, uint64_t cookie, u
   }
   request.start_ns = bpf_ktime_get_ns();
   request.flags = UP_FLAG_REFUSED;
-  new_trace_id(&request);
-  new_span_id(&request);
+  new_ids(&request);
   limit_start(hit, &request, UP_EVENT_HTTP_SERVER, 0, 0);
   struct up_http_record* event = make_event(hit, &request, UP_EVENT_HTTP_SERVER);
   if (!event) return;

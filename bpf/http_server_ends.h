@@ -109,8 +109,7 @@ static __always_inline void on_server_refused(struct pt_regs* regs) {
   struct up_in_flight_request request = {};
   request.start_ns = bpf_ktime_get_ns();
   request.flags = UP_FLAG_REFUSED;
-  new_trace_id(&request);
-  new_span_id(&request);
+  new_ids(&request);
   limit_start(&hit, &request, UP_EVENT_HTTP_SERVER, 0, 0);
   uint32_t status = refusal_status(hit.profile, regs);
   struct up_http_record* event = make_event(&hit, &request, UP_EVENT_HTTP_SERVER);

@@ -4,8 +4,8 @@
 
 /* Numbers that nobody else draws, for ids of traces and spans: each CPU counts on from where chance
  * has put it, and mixes (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014;
- * the constants are splitmix64's). A count gives two numbers, from two beginnings, so that 128 bits
- * are the same only where two CPUs began equally far from each other in both. The kernel's own
+ * the constants are splitmix64's). A count gives three numbers, each from a beginning of its own, so that 128
+ * bits are the same only where two CPUs began equally far from each other in two. The kernel's own
  * numbers cost more than all the rest of an id, 32 bits at a time. */
 #include "bpf/counting.h"
 
@@ -13,9 +13,14 @@
 #define MIX_FIRST 0xbf58476d1ce4e5b9ULL
 #define MIX_SECOND 0x94d049bb133111ebULL
 
+struct ids {
+  uint64_t trace[2];
+  uint64_t span;
+};
+
 struct id_sequence {
   uint64_t drawn;
-  uint64_t begins[2]; /* 0 before the first */
+  struct ids begins; /* 0 before the first */
 };
 
 struct {
@@ -39,17 +44,19 @@ static __always_inline uint64_t mix_id(uint64_t word) {
 
 /* Who is preempted here by another of the same CPU draws another number; what both have begun is
  * overwritten, and still a beginning. */
-static __noinline int draw_ids(uint64_t ids[2]) {
+static __noinline int draw_ids(struct ids* ids) {
   uint32_t zero = 0;
   struct id_sequence* sequence = bpf_map_lookup_elem(&id_sequences, &zero);
   if (!sequence) return false;
-  if (!sequence->begins[1]) {
-    sequence->begins[0] = random_begin();
-    sequence->begins[1] = random_begin();
+  if (!sequence->begins.span) {
+    sequence->begins.trace[0] = random_begin();
+    sequence->begins.trace[1] = random_begin();
+    sequence->begins.span = random_begin();
   }
   uint64_t distance = __sync_fetch_and_add(&sequence->drawn, 1) * GOLDEN_GAMMA;
-  ids[0] = mix_id(sequence->begins[0] + distance);
-  ids[1] = mix_id(sequence->begins[1] + distance);
+  ids->trace[0] = mix_id(sequence->begins.trace[0] + distance);
+  ids->trace[1] = mix_id(sequence->begins.trace[1] + distance);
+  ids->span = mix_id(sequence->begins.span + distance);
   return true;
 }
 

@@ -113,9 +113,11 @@ static __always_inline bool is_cancel_context(const struct context_walk* walk) {
 static __always_inline bool joins_here(const struct context_walk* walk, uint32_t tgid,
                                        struct up_in_flight_request* request) {
   uint64_t context = walk->at.data;
-  const struct up_context* owner = find_context(context, tgid);
-  if (!owner || owner->itab != walk->at.itab || !is_cancel_context(walk)) return false;
-  struct up_in_flight_key key = {.goroutine = owner->goroutine, .tgid = tgid};
+  struct up_context owner = {};
+  if (!find_context(context, tgid, &owner) || owner.itab != walk->at.itab ||
+      !is_cancel_context(walk))
+    return false;
+  struct up_in_flight_key key = {.goroutine = owner.goroutine, .tgid = tgid};
   const struct up_in_flight_request* serving = find_serving(&key);
   if (!serving || serving->context != context) return false;
   inherit_ids(request, serving);

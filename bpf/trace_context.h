@@ -19,15 +19,21 @@
 #define TRACEPARENT_FLAGS 53
 #define TRACE_FLAG_SAMPLED 1
 
-static __always_inline void new_trace_id(struct up_in_flight_request* request) {
-  draw_ids((uint64_t*)request->trace_id);
+/* Makes the request one that begins a trace. */
+static __always_inline void new_ids(struct up_in_flight_request* request) {
+  struct ids ids = {};
+  draw_ids(&ids);
+  __builtin_memcpy(request->trace_id, ids.trace, UP_TRACE_ID_SIZE);
+  __builtin_memcpy(request->span_id, &ids.span, UP_SPAN_ID_SIZE);
   request->trace_flags = TRACE_FLAG_SAMPLED;
 }
 
-static __always_inline void new_span_id(struct up_in_flight_request* request) {
-  uint64_t ids[2] = {};
-  draw_ids(ids);
-  *(uint64_t*)request->span_id = ids[0];
+/* The same of one that has a span id, and may have been taken for a part of another trace. */
+static __always_inline void new_trace_id(struct up_in_flight_request* request) {
+  struct ids ids = {};
+  draw_ids(&ids);
+  __builtin_memcpy(request->trace_id, ids.trace, UP_TRACE_ID_SIZE);
+  request->trace_flags = TRACE_FLAG_SAMPLED;
 }
 
 /* The value of a lower-case hexadecimal digit; above 15 for anything else. */

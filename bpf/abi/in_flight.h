@@ -88,7 +88,7 @@ UP_ABI_ASSERT(sizeof(struct up_route) == 144);
 
 /* The context.Context of a request being served leads to it, as long as it is being served. Entries
  * lie in an array, UP_CONTEXT_WAYS of which are where a context can be. */
-#define UP_CONTEXT_BUCKET_BITS 14
+#define UP_CONTEXT_BUCKET_BITS 15
 #define UP_CONTEXT_WAYS 4
 #define UP_CONTEXTS_MAX (UP_CONTEXT_WAYS << UP_CONTEXT_BUCKET_BITS)
 struct up_context {
