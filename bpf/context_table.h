@@ -39,6 +39,7 @@ static __noinline int put_context(const struct up_context* context) {
       continue;
     entry->tgid = context->tgid;
     entry->slot = context->slot;
+    entry->is_connection = context->is_connection;
     entry->itab = context->itab;
     entry->goroutine = context->goroutine;
     return true;

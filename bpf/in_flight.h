@@ -65,7 +65,8 @@ static __always_inline struct up_in_flight_request* find_serving(
 /* Forgets what leads to a request that is being served, or belongs to it. */
 static __always_inline void forget_ways(const struct hit* hit, const void* requests,
                                         const struct up_in_flight_request* request) {
-  if (request->context) remove_context(request->context, hit->key.tgid);
+  if (request->context && !request->connection_context)
+    remove_context(request->context, hit->key.tgid);
   /* Most probes ask for no routes, and not every request has one; and it may have been removed by the
    * daemon meanwhile, which is all that can fail. */
   if (is_routed(hit, requests)) bpf_map_delete_elem(&server_routes, &hit->key);
@@ -75,6 +76,8 @@ static __always_inline void forget_ways(const struct hit* hit, const void* reque
 static __always_inline void delete_request(const struct hit* hit, void* requests,
                                            const struct up_in_flight_request* request) {
   uint8_t kept = request->kept;
+  if (kept && request->connection_context)
+    remove_context(request->connection_context, hit->key.tgid);
   /* It may have been removed by the daemon meanwhile, which has counted it then. */
   if (bpf_map_delete_elem(requests, &hit->key) == 0 && kept)
     __sync_fetch_and_add(&kept_requests, -1);
@@ -92,22 +95,43 @@ static __always_inline void forget_request(const struct hit* hit, void* requests
 }
 
 /* Whether there is room for an entry to stay until the goroutine's next request. */
-static __always_inline bool may_keep(const struct hit* hit,
-                                     const struct up_in_flight_request* request) {
-  if (request->kept) return true;
+static __always_inline bool may_keep(const struct hit* hit) {
   if (!(hit->profile->flags & UP_SLOT_CONNECTIONS)) return false;
   if (__sync_fetch_and_add(&kept_requests, 1) < UP_KEPT_MAX) return true;
   __sync_fetch_and_add(&kept_requests, -1);
   return false;
 }
 
+/* From now on the context of the connection leads to its requests, whose contexts are all its
+ * children (src/net/http/server.go, readRequest): it is entered once for all of them. */
+static __noinline int enter_connection(const struct hit* hit,
+                                       struct up_in_flight_request* request) {
+  uint64_t parent[2] = {};
+  if (!request->context ||
+      bpf_probe_read_user(parent, sizeof(parent), (const void*)request->context) || !parent[0] ||
+      !parent[1])
+    return false;
+  struct up_context connection = {.context = parent[1],
+                                  .tgid = hit->key.tgid,
+                                  .slot = hit->slot,
+                                  .is_connection = true,
+                                  .itab = parent[0],
+                                  .goroutine = hit->key.goroutine};
+  if (!put_context(&connection)) return false;
+  request->connection_context = parent[1];
+  return true;
+}
+
 /* The same where the goroutine will serve another, or its connection ends, which is seen. */
 static __always_inline void forget_served(const struct hit* hit,
                                           struct up_in_flight_request* request) {
   forget_ways(hit, &server_requests, request);
-  if (!may_keep(hit, request)) {
-    delete_request(hit, &server_requests, request);
-    return;
+  if (!request->kept) {
+    if (!may_keep(hit)) {
+      delete_request(hit, &server_requests, request);
+      return;
+    }
+    enter_connection(hit, request);
   }
   /* What a context or a connection leads to is asked for this by who has found it. */
   request->context = 0;
@@ -150,7 +174,10 @@ static __always_inline bool begin_served(const struct hit* hit, uint64_t cookie,
     count_replaced(hit, cookie, before, request);
     forget_ways(hit, &server_requests, before);
   }
-  if (before->kept) request->kept = UP_KEPT_SERVING;
+  if (before->kept) {
+    request->kept = UP_KEPT_SERVING;
+    request->connection_context = before->connection_context;
+  }
   *before = *request;
   return true;
 }

@@ -52,7 +52,12 @@ struct up_in_flight_request {
     uint64_t error_value;
     uint64_t trace_state; /* server, as it begins: address of the []string of tracestate, or 0 */
   };
-  uint64_t error_data; /* the data word of its interface */
+  union {
+    uint64_t error_data; /* client: the data word of its interface */
+    /* server, unless UP_KEPT_NO: what leads to it in the map of contexts, instead of .context, whose
+     * parent it is; 0 where nothing does */
+    uint64_t connection_context;
+  };
   union {
     uint64_t writer; /* client: its key in the map of headers to be written; 0: not there */
     uint64_t handler_function; /* server: as in struct up_http_event */
@@ -86,15 +91,17 @@ UP_ABI_ASSERT(sizeof(struct up_route) == 144);
 #define UP_ROUTE_TRUNCATED 0x1 /* the template is longer */
 #define UP_ROUTE_UNREAD 0x2    /* it could not be read */
 
-/* The context.Context of a request being served leads to it, as long as it is being served. Entries
- * lie in an array, UP_CONTEXT_WAYS of which are where a context can be. */
+/* The context.Context of a request being served leads to it, as long as it is being served; of HTTP/1
+ * from the second request of a connection on, that of the connection. Entries lie in an array,
+ * UP_CONTEXT_WAYS of which are where a context can be. */
 #define UP_CONTEXT_BUCKET_BITS 15
 #define UP_CONTEXT_WAYS 4
 #define UP_CONTEXTS_MAX (UP_CONTEXT_WAYS << UP_CONTEXT_BUCKET_BITS)
 struct up_context {
   uint64_t context; /* data word of the interface; 0: the entry is free */
   uint32_t tgid;
-  uint32_t slot;
+  uint16_t slot;
+  uint16_t is_connection;
   uint64_t itab;      /* first word of the interface */
   uint64_t goroutine; /* that serves: with the process, the key of the request */
 };

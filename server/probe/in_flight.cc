@@ -129,10 +129,15 @@ size_t InFlightRequests::Count() const {
 }
 
 size_t InFlightRequests::CountContexts() const {
-  return static_cast<size_t>(std::count_if(
+  const auto of_requests = std::count_if(
       maps_.server_contexts.begin(), maps_.server_contexts.end(), [](up_context& entry) {
-        return std::atomic_ref<uint64_t>(entry.context).load() != 0;
-      }));
+        return std::atomic_ref<uint64_t>(entry.context).load() != 0 && entry.is_connection == 0;
+      });
+  const auto by_connection = Collect<up_in_flight_key, up_in_flight_request>(
+      maps_.server_requests, [](const up_in_flight_key&, const up_in_flight_request& request) {
+        return request.kept == UP_KEPT_SERVING && request.connection_context != 0;
+      });
+  return static_cast<size_t>(of_requests) + by_connection.size();
 }
 
 size_t InFlightRequests::CountRoutes() const {
