@@ -6,9 +6,9 @@
 #include "bpf/go_map.h"
 #include "bpf/trace_context.h"
 
-/* Adopts the traceparent that is the first of the strings at `values`. Apart from what looks for it,
- * because the frames of all that call each other must fit into 512 bytes (kernel/bpf/verifier.c,
- * check_max_stack_depth). */
+/* Adopts the traceparent that is the first of the strings at `values`. Apart from what looks for
+ * it, because the frames of all that call each other must fit into 512 bytes
+ * (kernel/bpf/verifier.c, check_max_stack_depth). */
 static __noinline int adopt_first_value(uint64_t values, struct up_in_flight_request* request) {
   struct go_string value;
   char text[TRACEPARENT_LENGTH + 1];

@@ -12,7 +12,7 @@
  * the program reads the end, the pipe calls copyTrailers, of which it has a method value. */
 #include "bpf/go_error.h"
 #include "bpf/go_read.h"
-#include "bpf/in_flight.h"
+#include "bpf/record.h"
 
 /* The receiver behind the code in a method value. */
 #define GO_METHOD_VALUE_RECEIVER 8

@@ -9,9 +9,9 @@
 #include "bpf/ids.h"
 #include "bpf/maps.h"
 
-/* Contexts of 96 bytes are allocated one behind the other, so many bytes of them share a bucket: that
- * of the last request is then in the CPU's cache. Where requests that are served at a time have
- * filled it, the next bucket is anywhere. */
+/* Contexts of 96 bytes are allocated one behind the other, so many bytes of them share a bucket:
+ * that of the last request is then in the CPU's cache. Where requests that are served at a time
+ * have filled it, the next bucket is anywhere. */
 #define CONTEXT_BYTES_LOG2 8
 #define CONTEXT_PLACES (2 * UP_CONTEXT_WAYS)
 
@@ -28,8 +28,8 @@ static __always_inline bool is_entry_of(const struct up_context* entry, uint64_t
   return entry->context == context && entry->tgid == tgid;
 }
 
-/* Where there is no room, what is called on other goroutines stays a root. With 20000 requests being
- * served at a time that happens to fewer than one in 1000. */
+/* Where there is no room, what is called on other goroutines stays a root. With 20000 requests
+ * being served at a time that happens to fewer than one in 1000. */
 static __noinline int put_context(const struct up_context* context) {
   for (uint32_t n = 0; n < CONTEXT_PLACES; n++) {
     uint32_t index = context_place(context->context, context->tgid, n);

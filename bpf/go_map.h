@@ -6,10 +6,10 @@
 #include "bpf/maps.h"
 
 /* Finds one key in a Go map[string][]string, an http.Header or a metadata.MD, by a bounded walk: no
- * hashing, because the hash function depends on the CPU and a per-process seed. Larger maps than the
- * bounds are not walked to their end, and the header then counts as absent. Slots that are empty need no look at
- * their control byte: their memory is zero, and a key that was deleted has lost its pointer
- * (src/runtime/map_faststr.go; src/internal/runtime/maps/map.go, Delete). */
+ * hashing, because the hash function depends on the CPU and a per-process seed. Larger maps than
+ * the bounds are not walked to their end, and the header then counts as absent. Slots that are
+ * empty need no look at their control byte: their memory is zero, and a key that was deleted has
+ * lost its pointer (src/runtime/map_faststr.go; src/internal/runtime/maps/map.go, Delete). */
 
 #define GO_SLOTS 8 /* abi.OldMapBucketCount (<= 1.23), abi.SwissMapGroupSlots (>= 1.24) */
 #define GO_STRING_SIZE 16
@@ -46,9 +46,9 @@ _Static_assert(BUCKET_SIZE == GO_MAP_PART_WORDS * WORD && GROUP_SIZE <= BUCKET_S
 #define KEY_LOWER_FIRST 0x20ULL
 
 /* Whether the string at `data`, which is as long as the key, is the key. Like those below not
- * inlined: most of what differs inside is forgotten at the return, so that the verifier follows what
- * calls it not once for each way through it. They are static all the same: kernels from 6.10 to 6.14
- * refuse calls of global functions where preemption is disabled (kernel/bpf/verifier.c,
+ * inlined: most of what differs inside is forgotten at the return, so that the verifier follows
+ * what calls it not once for each way through it. They are static all the same: kernels from 6.10
+ * to 6.14 refuse calls of global functions where preemption is disabled (kernel/bpf/verifier.c,
  * check_func_call). */
 static __noinline uint32_t is_key(uint64_t data, uint64_t key_length) {
   uint64_t text[2] = {};
@@ -81,8 +81,8 @@ static __noinline int read_part(struct go_map_walk* walk, uint64_t address, uint
   return false;
 }
 
-/* The number of the slot, of those whose keys' string headers are `apart` words from each other from
- * word `first` on, that has the key; GO_SLOTS where none has it. */
+/* The number of the slot, of those whose keys' string headers are `apart` words from each other
+ * from word `first` on, that has the key; GO_SLOTS where none has it. */
 static __always_inline uint32_t find_key(const struct go_map_walk* walk, const uint32_t first,
                                          const uint32_t apart, uint64_t key_length) {
   _Pragma("unroll") for (uint32_t i = 0; i < GO_SLOTS; i++) {
@@ -142,8 +142,7 @@ static __noinline uint64_t find_values(struct go_map_walk* walk, uint64_t key_le
 
 /* The number of buckets and of groups is a power of two. */
 static __always_inline bool open_bucket_map(const struct up_profile_slot* profile,
-                                            const struct go_object* map,
-                                            struct go_map_walk* walk) {
+                                            const struct go_object* map, struct go_map_walk* walk) {
   const char* log2_buckets = find_in_object(profile, UP_FIELD_HMAP_B, map);
   if (!log2_buckets) return false;
   walk->last = (1ULL << (*log2_buckets & 31)) - 1;
@@ -167,8 +166,8 @@ static __always_inline bool open_swiss_map(const struct up_profile_slot* profile
 }
 
 /* Makes ready to find keys in the map at `map`; false where it has none. len() takes what a map
- * begins with for the number of its keys (src/runtime/map.go, hmap; src/internal/runtime/maps/map.go,
- * Map). */
+ * begins with for the number of its keys (src/runtime/map.go, hmap;
+ * src/internal/runtime/maps/map.go, Map). */
 static __noinline int open_map(uint32_t slot, uint64_t map, struct scratch* scratch) {
   const struct up_profile_slot* profile = bpf_map_lookup_elem(&profile_slots, &slot);
   struct go_map_walk* walk = &scratch->walk;

@@ -7,6 +7,7 @@
  * has failed for good (stream.go). */
 #include "bpf/grpc_peer.h"
 #include "bpf/grpc_status.h"
+#include "bpf/record.h"
 #include "bpf/request_context.h"
 
 static __always_inline void limit_grpc_client_start(const struct hit* hit,
@@ -37,14 +38,17 @@ static __always_inline void on_grpc_client_start(struct pt_regs* regs) {
 }
 
 static __always_inline void read_grpc_client_request(const struct up_profile_slot* profile,
-                                                     uint64_t stream, struct up_http_record* event) {
+                                                     uint64_t stream,
+                                                     struct up_http_record* event) {
   uint64_t header;
   if (!read_field(profile, UP_FIELD_GRPC_CLIENT_STREAM_CALL_HDR, stream, &header)) {
     mark_unread(event, UP_STRING_TARGET);
     return;
   }
-  copy_string_field(profile, UP_FIELD_GRPC_CALL_HDR_METHOD, header, event, UP_STRING_TARGET, UP_TARGET_MAX);
-  copy_string_field(profile, UP_FIELD_GRPC_CALL_HDR_HOST, header, event, UP_STRING_HOST, UP_HOST_MAX);
+  copy_string_field(profile, UP_FIELD_GRPC_CALL_HDR_METHOD, header, event, UP_STRING_TARGET,
+                    UP_TARGET_MAX);
+  copy_string_field(profile, UP_FIELD_GRPC_CALL_HDR_HOST, header, event, UP_STRING_HOST,
+                    UP_HOST_MAX);
 }
 
 static __always_inline uint64_t grpc_client_stream(const struct up_profile_slot* profile,

@@ -77,7 +77,8 @@ static __always_inline void read_grpc_server_peer(const struct up_profile_slot* 
                             : UP_FIELD_GRPC_SERVER_REMOTE_ADDR;
   if (cookie & UP_COOKIE_GRPC_HANDLER) {
     if (read_field(profile, UP_FIELD_GRPC_HANDLER_TRANSPORT_REQ, transport, &request) && request)
-      copy_string_field(profile, UP_FIELD_REQUEST_REMOTE_ADDR, request, event, UP_STRING_PEER, UP_PEER_MAX);
+      copy_string_field(profile, UP_FIELD_REQUEST_REMOTE_ADDR, request, event, UP_STRING_PEER,
+                        UP_PEER_MAX);
   } else if (has_field(profile, field) && profile->grpc_tcp_address[UP_GRPC_SERVER]) {
     read_tcp_peer(field_address(profile, field, transport),
                   site + profile->grpc_tcp_address[UP_GRPC_SERVER], event);

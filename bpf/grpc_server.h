@@ -7,6 +7,7 @@
 #include "bpf/grpc_metadata.h"
 #include "bpf/grpc_peer.h"
 #include "bpf/grpc_status.h"
+#include "bpf/record.h"
 #include "bpf/request_context.h"
 
 /* The transport.Stream of what handleStream gets: itself before 1.69, then one in the ServerStream,
@@ -41,7 +42,8 @@ static __always_inline void on_grpc_server_start(struct pt_regs* regs) {
 }
 
 static __always_inline void read_grpc_server_request(const struct up_profile_slot* profile,
-                                                     uint64_t stream, struct up_http_record* event) {
+                                                     uint64_t stream,
+                                                     struct up_http_record* event) {
   copy_string_field(profile, UP_FIELD_GRPC_STREAM_METHOD, grpc_stream_of(profile, stream), event,
                     UP_STRING_TARGET, UP_TARGET_MAX);
 }

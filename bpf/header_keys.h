@@ -21,7 +21,8 @@ enum header_search { HEADER_ABSENT, HEADER_PRESENT, HEADER_UNKNOWN };
 /* A group is read in halves, because a program's stack has 512 bytes. */
 #define HALF_GROUP (GO_SLOTS / 2)
 
-/* Reads the keys' string headers, into every `apart` words, at once if that can be, as read_part. */
+/* Reads the keys' string headers, into every `apart` words, at once if that can be, as read_part.
+ */
 static __always_inline void read_keys(uint64_t keys, uint64_t* words, const uint32_t size,
                                       const uint32_t apart, const uint32_t count) {
   if (bpf_probe_read_user(words, size, (const void*)keys) == 0) return;

@@ -112,7 +112,8 @@ static __always_inline void read_internal_request(const struct hit* hit, uint64_
                                                   uint64_t request, struct up_http_record* event) {
   const struct up_profile_slot* profile = hit->profile;
   uint64_t value;
-  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_METHOD, state, event, UP_STRING_METHOD, UP_METHOD_MAX);
+  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_METHOD, state, event, UP_STRING_METHOD,
+                    UP_METHOD_MAX);
   event->protocol_major = PROTO_MAJOR_HTTP2;
   if (read_field(profile, UP_FIELD_HTTP2_REQUEST_CONTENT_LENGTH, state, &value))
     event->request_size = value;
@@ -126,9 +127,12 @@ static __always_inline void read_internal_request(const struct hit* hit, uint64_
   else
     mark_unread(event, UP_STRING_ROUTE);
   if (hit->is_suppressed) return;
-  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_HOST, state, event, UP_STRING_HOST, UP_HOST_MAX);
-  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_REQUEST_URI, state, event, UP_STRING_TARGET, UP_TARGET_MAX);
-  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_REMOTE_ADDR, state, event, UP_STRING_PEER, UP_PEER_MAX);
+  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_HOST, state, event, UP_STRING_HOST,
+                    UP_HOST_MAX);
+  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_REQUEST_URI, state, event, UP_STRING_TARGET,
+                    UP_TARGET_MAX);
+  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_REMOTE_ADDR, state, event, UP_STRING_PEER,
+                    UP_PEER_MAX);
 }
 
 static __always_inline void read_http2_request(const struct hit* hit, uint64_t cookie,

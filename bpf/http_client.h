@@ -10,8 +10,8 @@
 #include "bpf/go_error.h"
 #include "bpf/go_read.h"
 #include "bpf/handoff.h"
-#include "bpf/in_flight.h"
 #include "bpf/outgoing_headers.h"
+#include "bpf/record.h"
 #include "bpf/request_context.h"
 #include "bpf/trace_context.h"
 

@@ -7,7 +7,7 @@
 #include "bpf/adopt_trace.h"
 #include "bpf/connection.h"
 #include "bpf/go_object.h"
-#include "bpf/in_flight.h"
+#include "bpf/record.h"
 #include "bpf/request_context.h"
 #include "bpf/server_handler.h"
 #include "bpf/trace_context.h"

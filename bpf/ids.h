@@ -4,9 +4,9 @@
 
 /* Numbers that nobody else draws, for ids of traces and spans: each CPU counts on from where chance
  * has put it, and mixes (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014;
- * the constants are splitmix64's). A count gives three numbers, each from a beginning of its own, so that 128
- * bits are the same only where two CPUs began equally far from each other in two. The kernel's own
- * numbers cost more than all the rest of an id, 32 bits at a time. */
+ * the constants are splitmix64's). A count gives three numbers, each from a beginning of its own,
+ * so that 128 bits are the same only where two CPUs began equally far from each other in two. The
+ * kernel's own numbers cost more than all the rest of an id, 32 bits at a time. */
 #include "bpf/counting.h"
 
 #define GOLDEN_GAMMA 0x9e3779b97f4a7c15ULL

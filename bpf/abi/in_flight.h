@@ -39,9 +39,9 @@ struct up_in_flight_request {
   uint8_t span_id[UP_SPAN_ID_SIZE];
   uint8_t parent_span_id[UP_SPAN_ID_SIZE];
   uint8_t trace_flags;
-  uint8_t suppressed; /* the counter of why it becomes no span; 0: it may */
-  uint8_t client;     /* client: UP_CLIENT_* */
-  uint8_t kept;       /* server: UP_KEPT_* */
+  uint8_t suppressed;     /* the counter of why it becomes no span; 0: it may */
+  uint8_t client;         /* client: UP_CLIENT_* */
+  uint8_t kept;           /* server: UP_KEPT_* */
   uint32_t handler_depth; /* server: of the frame that has called the handler, in the stack */
   union {
     /* client: the error that the last exchange ended in, as in struct up_http_event; 0: none */
@@ -54,8 +54,8 @@ struct up_in_flight_request {
   };
   union {
     uint64_t error_data; /* client: the data word of its interface */
-    /* server, unless UP_KEPT_NO: what leads to it in the map of contexts, instead of .context, whose
-     * parent it is; 0 where nothing does */
+    /* server, unless UP_KEPT_NO: what leads to it in the map of contexts, instead of .context,
+     * whose parent it is; 0 where nothing does */
     uint64_t connection_context;
   };
   union {
@@ -67,8 +67,9 @@ UP_ABI_OFFSET(struct up_in_flight_request, slot, 32);
 UP_ABI_OFFSET(struct up_in_flight_request, trace_id, 40);
 UP_ABI_ASSERT(sizeof(struct up_in_flight_request) == 112);
 
-/* up_in_flight_request.kept: of HTTP/1 the same goroutine serves the next request of the connection, so
- * the entry waits for that, which costs less than to delete it and insert another. */
+/* up_in_flight_request.kept: of HTTP/1 the same goroutine serves the next request of the
+ * connection, so the entry waits for that, which costs less than to delete it and insert another.
+ */
 #define UP_KEPT_NO 0
 #define UP_KEPT_SERVING 1 /* waited for the request that is being served */
 #define UP_KEPT_IDLE 2    /* no request is being served */
@@ -91,9 +92,9 @@ UP_ABI_ASSERT(sizeof(struct up_route) == 144);
 #define UP_ROUTE_TRUNCATED 0x1 /* the template is longer */
 #define UP_ROUTE_UNREAD 0x2    /* it could not be read */
 
-/* The context.Context of a request being served leads to it, as long as it is being served; of HTTP/1
- * from the second request of a connection on, that of the connection. Entries lie in an array,
- * UP_CONTEXT_WAYS of which are where a context can be. */
+/* The context.Context of a request being served leads to it, as long as it is being served; of
+ * HTTP/1 from the second request of a connection on, that of the connection. Entries lie in an
+ * array, UP_CONTEXT_WAYS of which are where a context can be. */
 #define UP_CONTEXT_BUCKET_BITS 15
 #define UP_CONTEXT_WAYS 4
 #define UP_CONTEXTS_MAX (UP_CONTEXT_WAYS << UP_CONTEXT_BUCKET_BITS)

@@ -220,8 +220,8 @@ UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
 #define UP_PLACE_ROUTER (UP_PLACE_HTTP2 + UP_HTTP2_COUNT) /* of each UP_ROUTER_* */
 #define UP_PLACE_COUNT (UP_PLACE_ROUTER + UP_ROUTER_COUNT)
 
-/* Structs of which several fields are needed, index in up_profile_slot.object_bytes: they are read at
- * once, from their begin to behind the last of these fields. */
+/* Structs of which several fields are needed, index in up_profile_slot.object_bytes: they are read
+ * at once, from their begin to behind the last of these fields. */
 #define UP_OBJECT_REQUEST 0         /* net/http.Request */
 #define UP_OBJECT_SERVER_RESPONSE 1 /* net/http.response */
 #define UP_OBJECT_CLIENT_RESPONSE 2 /* net/http.Response */

@@ -169,7 +169,8 @@ size_t InFlightRequests::RemoveOldHandoffs(uint64_t now_ns) const {
     const up_in_flight_key key{.goroutine = origin.goroutine, .tgid = tgid, .reserved = 0};
     up_in_flight_request request{};
     return bpf_map_lookup_elem(maps_.server_requests, &key, &request) == 0 &&
-           request.kept != UP_KEPT_IDLE && std::equal(std::begin(origin.span_id), std::end(origin.span_id), request.span_id);
+           request.kept != UP_KEPT_IDLE &&
+           std::equal(std::begin(origin.span_id), std::end(origin.span_id), request.span_id);
   };
   const auto is_old = [&](const auto& key, const up_origin& origin) {
     return now_ns > origin.since_ns + kHandoffsKeptNs && !is_served(origin, key.tgid);

@@ -109,8 +109,8 @@ absl::Status CheckTimes(const up_http_record& record) {
 absl::StatusOr<up_http_event> DecodeHttpEvent(std::span<const std::byte> record) {
   up_http_record head;
   if (record.size() < sizeof(head)) {
-    return Malformed(fmt::format("a record has {} bytes where the least has {}", record.size(),
-                                 sizeof(head)));
+    return Malformed(
+        fmt::format("a record has {} bytes where the least has {}", record.size(), sizeof(head)));
   }
   std::memcpy(&head, record.data(), sizeof(head));
   const size_t head_size = HeadSize(head.flags);

@@ -42,7 +42,9 @@ TEST(MakeProfileSlot, CarriesKnownFieldsAndLeavesTheOthersOut) {
 TEST(MakeProfileSlot, SaysHowMuchOfAStructHoldsItsFields) {
   Profile profile;
   for (const auto& [name, offset] : std::map<std::string, uint32_t>{
-           {"Request.Method", 0}, {"Request.Host", 128}, {"response.status", 120},
+           {"Request.Method", 0},
+           {"Request.Host", 128},
+           {"response.status", 120},
            {"Response.StatusCode", UP_OBJECT_MAX - UP_OBJECT_FIELD + 8}}) {
     profile.fields["net/http." + name] = {
         .offset = offset, .source = profile::Source::kDwarf, .others = {}};

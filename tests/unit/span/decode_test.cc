@@ -93,8 +93,8 @@ TEST(Decode, TakesStringsWhereverTheyAreInTheText) {
 }
 
 TEST(Decode, RefusesStringsOutsideOfTheText) {
-  for (const size_t begin : {size_t{0}, sizeof(up_http_record) - 1, size_t{65535},
-                             RecordOf(ServerEvent()).size()}) {
+  for (const size_t begin :
+       {size_t{0}, sizeof(up_http_record) - 1, size_t{65535}, RecordOf(ServerEvent()).size()}) {
     ExpectMalformed(DecodeWith([begin](up_http_record& head) {
       head.begins[UP_STRING_TARGET] = static_cast<uint16_t>(begin);
     }));

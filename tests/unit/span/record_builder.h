@@ -57,8 +57,7 @@ inline std::vector<std::byte> RecordOf(const up_http_event& event,
       event.method, event.scheme, event.host, event.target, event.query, event.route, event.peer};
   for (size_t i = 0; i < strings.size(); ++i) {
     head.begins[i] = static_cast<uint16_t>(sizeof(head) + text.size());
-    append(std::as_bytes(
-        strings[i].first(std::min<size_t>(strings[i].size(), event.lengths[i]))));
+    append(std::as_bytes(strings[i].first(std::min<size_t>(strings[i].size(), event.lengths[i]))));
   }
   std::vector<std::byte> record(sizeof(head));
   std::memcpy(record.data(), &head, sizeof(head));
