@@ -6,19 +6,14 @@
 #include "bpf/go_map.h"
 #include "bpf/trace_context.h"
 
-/* The first string of the []string at `slice`. */
-static __always_inline bool read_first_value(uint64_t slice, struct go_string* value) {
-  uint64_t values;
-  return read_word(slice, &values) && values &&
-         bpf_probe_read_user(value, sizeof(*value), (const void*)values) == 0;
-}
-
-/* The same of a traceparent. Apart from what looks for it, because the frames of all that call each
- * other must fit into 512 bytes (kernel/bpf/verifier.c, check_max_stack_depth). */
-static __noinline int adopt_first_value(uint64_t slice, struct up_in_flight_request* request) {
+/* Adopts the traceparent that is the first of the strings at `values`. Apart from what looks for
+ * it, because the frames of all that call each other must fit into 512 bytes
+ * (kernel/bpf/verifier.c, check_max_stack_depth). */
+static __noinline int adopt_first_value(uint64_t values, struct up_in_flight_request* request) {
   struct go_string value;
   char text[TRACEPARENT_LENGTH + 1];
-  if (!read_first_value(slice, &value) || value.length != TRACEPARENT_LENGTH ||
+  if (!values || bpf_probe_read_user(&value, sizeof(value), (const void*)values) ||
+      value.length != TRACEPARENT_LENGTH ||
       bpf_probe_read_user(text, TRACEPARENT_LENGTH, (const void*)value.data))
     return false;
   adopt_traceparent(request, text);
@@ -27,10 +22,13 @@ static __noinline int adopt_first_value(uint64_t slice, struct up_in_flight_requ
 
 /* Makes the request a part of the trace that the map at `map` names; leaves it as it was where it
  * names none. */
-static __always_inline int adopt_from_map(uint64_t map, struct up_in_flight_request* request) {
-  uint64_t slice = find_values(request->slot, map, TRACEPARENT_KEY_LENGTH);
-  if (!slice || !adopt_first_value(slice, request)) return false;
-  request->trace_state = find_values(request->slot, map, TRACESTATE_KEY_LENGTH);
+static __always_inline int adopt_from_map(uint64_t map, struct scratch* scratch,
+                                          struct up_in_flight_request* request) {
+  struct go_map_walk* walk = &scratch->walk;
+  if (!open_map(request->slot, map, scratch) || !find_values(walk, TRACEPARENT_KEY_LENGTH) ||
+      !adopt_first_value(walk->values, request))
+    return false;
+  request->trace_state = find_values(walk, TRACESTATE_KEY_LENGTH);
   if (request->trace_state) request->flags |= UP_FLAG_TRACE_STATE;
   return true;
 }

@@ -102,7 +102,7 @@ static __always_inline bool take_from_sender(const struct hit* hit, uint64_t add
 /* Whether what a goroutine receives changes nothing: it serves a request, which is its own; or
  * net/http passes it the response to one that it is making. */
 static __always_inline bool keeps_its_own(const struct up_in_flight_key* key) {
-  return bpf_map_lookup_elem(&server_requests, key) || bpf_map_lookup_elem(&client_requests, key);
+  return find_serving(key) || bpf_map_lookup_elem(&client_requests, key);
 }
 
 struct reception {

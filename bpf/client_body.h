@@ -12,7 +12,7 @@
  * the program reads the end, the pipe calls copyTrailers, of which it has a method value. */
 #include "bpf/go_error.h"
 #include "bpf/go_read.h"
-#include "bpf/in_flight.h"
+#include "bpf/record.h"
 
 /* The receiver behind the code in a method value. */
 #define GO_METHOD_VALUE_RECEIVER 8
@@ -55,38 +55,71 @@ static __always_inline uint64_t body_of(const struct up_profile_slot* profile, u
   return read_field(profile, UP_FIELD_BODY_EOF_SIGNAL_FN, inner, &method) ? method : 0;
 }
 
-/* The record of a request whose response has a body: to be filled, and kept until that is consumed.
- * NULL where the request ends with the header. */
-static __always_inline struct up_http_event* keep_for_body(
-    const struct hit* hit, const struct up_in_flight_request* request, uint64_t response,
-    uint64_t bias) {
-  struct up_address_key key = {.tgid = hit->key.tgid};
+/* What is in the scratch becomes what is kept of the body. */
+static __always_inline bool keep_record(struct scratch* scratch, struct up_client_body* body) {
+  uint64_t size = scratch->size;
+  if (size > sizeof(body->record) + sizeof(body->text)) return false;
+  body->size = size;
+  __builtin_memcpy(&body->record, &scratch->record, sizeof(body->record) + sizeof(body->text));
+  return true;
+}
+
+/* Keeps the record of a request whose response has a body until that is consumed. False where there
+ * is no room: the request ends with the header. */
+static __noinline int keep_for_body(const struct hit* hit, const struct up_address_key* key,
+                                    uint64_t bias) {
+  struct scratch* scratch = hit->scratch;
   uint32_t zero = 0;
-  key.address = body_of(hit->profile, response, bias);
-  if (!key.address) return 0;
-  struct up_client_body* forgotten = bpf_map_lookup_elem(&client_bodies, &key);
+  if (!scratch) return false;
+  struct up_client_body* forgotten = bpf_map_lookup_elem(&client_bodies, key);
   if (forgotten) submit_kept(hit, forgotten); /* neither read nor closed, but collected */
   const struct up_client_body* empty = bpf_map_lookup_elem(&empty_client_body, &zero);
-  if (!empty || bpf_map_update_elem(&client_bodies, &key, empty, BPF_ANY)) {
+  if (!empty || bpf_map_update_elem(&client_bodies, key, empty, BPF_ANY)) {
     count(hit->counters, UP_COUNTER_BODY_MAP_FULL);
-    return 0;
+    return false;
   }
-  struct up_client_body* body = bpf_map_lookup_elem(&client_bodies, &key);
-  if (!body) return 0;
+  struct up_client_body* body = bpf_map_lookup_elem(&client_bodies, key);
+  if (!body) return false;
   body->load_bias = bias;
-  body->suppressed = request->suppressed;
-  fill_event(hit, request, UP_EVENT_HTTP_CLIENT, &body->event);
-  body->event.first_byte_ns = body->event.end_ns;
-  return &body->event;
+  body->suppressed = hit->is_suppressed;
+  scratch->record.first_byte_ns = scratch->record.end_ns;
+  if (!keep_record(scratch, body)) {
+    bpf_map_delete_elem(&client_bodies, key);
+    return false;
+  }
+  release_scratch(scratch);
+  return true;
 }
 
 static __always_inline void end_body(const struct hit* hit, const struct up_address_key* key,
                                      struct up_client_body* body, uint32_t flag) {
-  body->event.end_ns = bpf_ktime_get_ns();
-  body->event.flags |= flag;
+  body->record.end_ns = bpf_ktime_get_ns();
+  body->record.flags |= flag;
   submit_kept(hit, body);
   /* Gone where another goroutine has ended it meanwhile. */
   if (bpf_map_delete_elem(&client_bodies, key)) count(hit->counters, UP_COUNTER_REPEATED_BODY_END);
+}
+
+/* Adds an error to what is kept. Its text is made where there is room for strings; that of one that
+ * was reported before is the last of them, and is overwritten. */
+static __noinline int report_kept(const struct hit* hit, const struct ended_in* ended,
+                                  struct up_client_body* body) {
+  struct up_http_record* event = &body->record;
+  set_error(ended, event);
+  if (event->lengths[UP_STRING_ROUTE]) body->size = event->begins[UP_STRING_ROUTE];
+  event->lengths[UP_STRING_ROUTE] = 0;
+  if (!has_error_text(hit->profile, ended)) return true;
+  struct scratch* scratch = take_scratch(0);
+  if (!scratch) {
+    mark_unread(event, UP_STRING_ROUTE);
+    return false;
+  }
+  __builtin_memcpy(&scratch->record, event, sizeof(*event) + sizeof(body->text));
+  scratch->size = body->size;
+  copy_string_at(&scratch->record, UP_STRING_ROUTE, UP_ROUTE_MAX, ended->data);
+  bool kept = keep_record(scratch, body);
+  release_scratch(scratch);
+  return kept;
 }
 
 /* Writes an error into the record, unless it is the end of the body. */
@@ -101,7 +134,7 @@ static __always_inline bool fail_body(const struct hit* hit, struct go_error* er
                            .value = described.error_value,
                            .data = described.error_data,
                            .flags = described.flags};
-  report_error(hit->profile, &ended, &body->event);
+  report_kept(hit, &ended, body);
   return true;
 }
 

@@ -6,6 +6,7 @@
  * unlike the names of types, those of functions are in every binary. */
 #include "bpf/go_read.h"
 #include "bpf/process.h"
+#include "bpf/record_text.h"
 #include "bpf/site_word.h"
 
 #define MAX_WRAPPED_ERRORS 6
@@ -87,14 +88,23 @@ struct ended_in {
   uint32_t flags;
 };
 
-static __always_inline void report_error(const struct up_profile_slot* profile,
-                                         const struct ended_in* ended,
-                                         struct up_http_event* event) {
+static __always_inline void set_error(const struct ended_in* ended, struct up_http_record* event) {
   event->flags |= UP_FLAG_ERROR | (ended->flags & UP_FLAG_ERROR_POINTER);
   event->error_method = ended->method;
   event->error_value = ended->value;
-  if (ended->method && ended->method == profile->error_string_method)
-    copy_string(event, UP_STRING_ROUTE, event->route, UP_ROUTE_MAX, ended->data);
+}
+
+static __always_inline bool has_error_text(const struct up_profile_slot* profile,
+                                           const struct ended_in* ended) {
+  return ended->method && ended->method == profile->error_string_method;
+}
+
+static __always_inline void report_error(const struct up_profile_slot* profile,
+                                         const struct ended_in* ended,
+                                         struct up_http_record* event) {
+  set_error(ended, event);
+  if (has_error_text(profile, ended))
+    copy_string_at(event, UP_STRING_ROUTE, UP_ROUTE_MAX, ended->data);
 }
 
 #endif /* UPROBED_BPF_GO_ERROR_H_ */

@@ -2,15 +2,14 @@
 #ifndef UPROBED_BPF_GO_MAP_H_
 #define UPROBED_BPF_GO_MAP_H_
 
-#include "bpf/go_read.h"
+#include "bpf/go_object.h"
 #include "bpf/maps.h"
 
 /* Finds one key in a Go map[string][]string, an http.Header or a metadata.MD, by a bounded walk: no
- * hashing, because
- * the hash function depends on the CPU and a per-process seed. Larger maps than the bounds are not
- * walked to their end, and the header then counts as absent. Slots that are empty need no look at
- * their control byte: their memory is zero, and a key that was deleted has lost its pointer
- * (src/runtime/map_faststr.go; src/internal/runtime/maps/map.go, Delete). */
+ * hashing, because the hash function depends on the CPU and a per-process seed. Larger maps than
+ * the bounds are not walked to their end, and the header then counts as absent. Slots that are
+ * empty need no look at their control byte: their memory is zero, and a key that was deleted has
+ * lost its pointer (src/runtime/map_faststr.go; src/internal/runtime/maps/map.go, Delete). */
 
 #define GO_SLOTS 8 /* abi.OldMapBucketCount (<= 1.23), abi.SwissMapGroupSlots (>= 1.24) */
 #define GO_STRING_SIZE 16
@@ -27,9 +26,13 @@
 #define GROUP_SLOT_SIZE (GO_STRING_SIZE + GO_SLICE_SIZE)
 #define GROUP_SIZE (GROUP_SLOTS + GO_SLOTS * GROUP_SLOT_SIZE)
 
-#define MAX_BUCKETS 8
+/* How many buckets or groups of a map are looked at, and buckets in each one's place. */
+#define MAX_PARTS 8
 #define MAX_CHAIN 2
-#define MAX_GROUPS 8
+
+#define WORD 8
+_Static_assert(BUCKET_SIZE == GO_MAP_PART_WORDS * WORD && GROUP_SIZE <= BUCKET_SIZE,
+               "a part fits into the walk");
 
 /* "traceparent", little-endian, its first letter as net/textproto canonicalises it, or as gRPC
  * lowers it. */
@@ -42,16 +45,15 @@
 #define TRACESTATE_KEY_TAIL 0x6574ULL             /* "te" */
 #define KEY_LOWER_FIRST 0x20ULL
 
-/* Whether the string header at `address`, of a string that is as long as the key, is the key. Like
- * those below not inlined: most of what differs inside is forgotten at the return, so that the
- * verifier follows what calls it not once for each way through it. They are static all the same:
- * kernels from 6.10 to 6.14 refuse calls of global functions where preemption is disabled
- * (kernel/bpf/verifier.c, check_func_call). */
-static __noinline uint32_t is_key(uint64_t address, uint64_t key_length) {
-  uint64_t data, text[2] = {};
+/* Whether the string at `data`, which is as long as the key, is the key. Like those below not
+ * inlined: most of what differs inside is forgotten at the return, so that the verifier follows
+ * what calls it not once for each way through it. They are static all the same: kernels from 6.10
+ * to 6.14 refuse calls of global functions where preemption is disabled (kernel/bpf/verifier.c,
+ * check_func_call). */
+static __noinline uint32_t is_key(uint64_t data, uint64_t key_length) {
+  uint64_t text[2] = {};
   /* What cannot be read is zero then (kernel/trace/bpf_trace.c, bpf_probe_read_user_common), which
    * is no key: to ask would be a way more for the verifier. */
-  bpf_probe_read_user(&data, sizeof(data), (const void*)address);
   if (key_length == TRACESTATE_KEY_LENGTH) {
     bpf_probe_read_user(text, TRACESTATE_KEY_LENGTH, (const void*)data);
     text[0] ^= TRACESTATE_KEY_HEAD;
@@ -64,122 +66,123 @@ static __noinline uint32_t is_key(uint64_t address, uint64_t key_length) {
   return !((text[0] & ~KEY_LOWER_FIRST) | text[1]);
 }
 
-/* The number of the slot, of `count`, that has the key, or `count`. The keys' string headers are
- * read already, into every `apart` words; they are in the program's memory from `keys` on. */
-static __always_inline uint32_t find_key(uint64_t keys, const uint64_t* words, const uint32_t apart,
-                                         const uint32_t count, uint64_t key_length) {
-  _Pragma("unroll") for (uint32_t i = 0; i < count; i++) {
-    if (words[i * apart + 1] == key_length &&
-        is_key(keys + i * apart * sizeof(uint64_t), key_length))
+/* Reads a bucket or a group, at once if that can be: a slot that was never used may lie on a page
+ * that nothing was written to, which is then not there, and those before it on one that is. What
+ * has been read is not read again for the next key. */
+static __noinline int read_part(struct go_map_walk* walk, uint64_t address, uint32_t words) {
+  if (walk->address == address) return true;
+  walk->address = address;
+  if (words > GO_MAP_PART_WORDS ||
+      bpf_probe_read_user(walk->words, words * WORD, (const void*)address) == 0)
+    return true;
+  /* Without asking, as in is_key. */
+  for (uint32_t i = 0; i < GO_MAP_PART_WORDS; i++)
+    bpf_probe_read_user(&walk->words[i], WORD, (const void*)(address + i * WORD));
+  return false;
+}
+
+/* The number of the slot, of those whose keys' string headers are `apart` words from each other
+ * from word `first` on, that has the key; GO_SLOTS where none has it. */
+static __always_inline uint32_t find_key(const struct go_map_walk* walk, const uint32_t first,
+                                         const uint32_t apart, uint64_t key_length) {
+  _Pragma("unroll") for (uint32_t i = 0; i < GO_SLOTS; i++) {
+    if (walk->words[first + i * apart + 1] == key_length &&
+        is_key(walk->words[first + i * apart], key_length))
       return i;
   }
-  return count;
+  return GO_SLOTS;
 }
 
-/* Reads the keys' string headers, at once if that can be: a slot that was never used may lie on a
- * page that nothing was written to, which is then not there, and those before it on one that is. */
-static __always_inline void read_keys(uint64_t keys, uint64_t* words, const uint32_t size,
-                                      const uint32_t apart, const uint32_t count) {
-  if (bpf_probe_read_user(words, size, (const void*)keys) == 0) return;
-  /* Without asking, as in is_key. */
-  _Pragma("unroll") for (uint32_t i = 0; i < count; i++) bpf_probe_read_user(
-      &words[i * apart], GO_STRING_SIZE, (const void*)(keys + i * apart * sizeof(uint64_t)));
+/* Address of the []string whose number in the part is `slot`, or 0. */
+static __always_inline uint64_t take_values(struct go_map_walk* walk, const uint32_t first,
+                                            const uint32_t apart, uint32_t slot) {
+  uint64_t word = first + slot * apart;
+  asm volatile("" : "+r"(word));
+  if (slot >= GO_SLOTS || word >= GO_MAP_PART_WORDS) return 0;
+  walk->values = walk->words[word];
+  return walk->address + word * WORD;
 }
 
-/* Address of the []string that belongs to the key, or 0. */
-static __noinline uint64_t find_in_bucket(uint64_t bucket, uint64_t key_length) {
-  uint64_t keys[GO_SLOTS * GO_STRING_SIZE / 8];
-  read_keys(bucket + BUCKET_KEYS, keys, sizeof(keys), GO_STRING_SIZE / 8, GO_SLOTS);
-  uint32_t slot = find_key(bucket + BUCKET_KEYS, keys, GO_STRING_SIZE / 8, GO_SLOTS, key_length);
-  return slot < GO_SLOTS ? bucket + BUCKET_VALUES + slot * GO_SLICE_SIZE : 0;
-}
-
-/* A group is read in halves, because a program's stack has 512 bytes. */
-#define HALF_GROUP (GO_SLOTS / 2)
-static __noinline uint64_t find_in_half_group(uint64_t slots, uint64_t key_length) {
-  uint64_t keys[HALF_GROUP * GROUP_SLOT_SIZE / 8];
-  read_keys(slots, keys, sizeof(keys), GROUP_SLOT_SIZE / 8, HALF_GROUP);
-  uint32_t slot = find_key(slots, keys, GROUP_SLOT_SIZE / 8, HALF_GROUP, key_length);
-  return slot < HALF_GROUP ? slots + slot * GROUP_SLOT_SIZE + GO_STRING_SIZE : 0;
-}
+#define BUCKET_WORD(offset) ((offset) / WORD)
 
 /* A bucket and those that overflow it. */
-static __noinline uint64_t find_in_chain(uint64_t bucket, uint64_t key_length) {
+static __noinline uint64_t find_in_chain(struct go_map_walk* walk, uint64_t bucket,
+                                         uint64_t key_length) {
   for (int i = 0; i < MAX_CHAIN; i++) {
-    uint64_t value = find_in_bucket(bucket, key_length);
-    if (value) return value;
-    if (bpf_probe_read_user(&bucket, sizeof(bucket), (const void*)(bucket + BUCKET_OVERFLOW)))
-      return 0;
+    read_part(walk, bucket, BUCKET_WORD(BUCKET_SIZE));
+    uint32_t slot = find_key(walk, BUCKET_WORD(BUCKET_KEYS), GO_STRING_SIZE / WORD, key_length);
+    if (slot < GO_SLOTS)
+      return take_values(walk, BUCKET_WORD(BUCKET_VALUES), GO_SLICE_SIZE / WORD, slot);
+    bucket = walk->words[BUCKET_WORD(BUCKET_OVERFLOW)];
     if (!bucket) return 0;
   }
   return 0;
 }
 
-static __always_inline uint64_t find_in_group(uint64_t group, uint64_t key_length) {
-  uint64_t slots = group + GROUP_SLOTS;
-  uint64_t value = find_in_half_group(slots, key_length);
-  return value ? value : find_in_half_group(slots + HALF_GROUP * GROUP_SLOT_SIZE, key_length);
+static __noinline uint64_t find_in_group(struct go_map_walk* walk, uint64_t group,
+                                         uint64_t key_length) {
+  const uint32_t keys = GROUP_SLOTS / WORD, apart = GROUP_SLOT_SIZE / WORD;
+  read_part(walk, group, GROUP_SIZE / WORD);
+  return take_values(walk, keys + GO_STRING_SIZE / WORD, apart,
+                     find_key(walk, keys, apart, key_length));
 }
 
-/* The first groups of a table, whose number is a power of two. */
-static __noinline uint64_t find_in_groups(uint64_t groups, uint64_t length_mask,
-                                          uint64_t key_length) {
-  for (uint32_t i = 0; i < MAX_GROUPS; i++) {
-    if (i > length_mask) return 0;
-    uint64_t value = find_in_group(groups + i * GROUP_SIZE, key_length);
-    if (value) return value;
+/* Address of the []string of one of the keys, told by its length, in the map that was opened, or 0.
+ */
+static __noinline uint64_t find_values(struct go_map_walk* walk, uint64_t key_length) {
+  for (uint32_t i = 0; i < MAX_PARTS; i++) {
+    if (i > walk->last) return 0;
+    uint64_t values = walk->kind == UP_MAP_SWISS
+                          ? find_in_group(walk, walk->parts + i * GROUP_SIZE, key_length)
+                          : find_in_chain(walk, walk->parts + i * BUCKET_SIZE, key_length);
+    if (values) return values;
   }
   return 0;
 }
 
-/* These two use variables again: the frames of all functions that call each other must fit into 512
- * bytes (kernel/bpf/verifier.c, check_max_stack_depth). */
-static __always_inline uint64_t find_in_bucket_map(const struct up_profile_slot* profile,
-                                                   uint64_t map, uint64_t key_length) {
-  uint64_t word;
-  uint8_t log2_buckets;
-  if (!read_field(profile, UP_FIELD_HMAP_COUNT, map, &word) || word == 0) return 0;
-  if (!read_field(profile, UP_FIELD_HMAP_BUCKETS, map, &word) ||
-      !has_field(profile, UP_FIELD_HMAP_B))
-    return 0;
-  if (bpf_probe_read_user(&log2_buckets, sizeof(log2_buckets),
-                          (const void*)field_address(profile, UP_FIELD_HMAP_B, map)))
-    return 0;
-  for (uint32_t i = 0; i < MAX_BUCKETS; i++) {
-    if (i >> (log2_buckets & 31)) return 0;
-    uint64_t value = find_in_chain(word + i * BUCKET_SIZE, key_length);
-    if (value) return value;
-  }
-  return 0;
+/* The number of buckets and of groups is a power of two. */
+static __always_inline bool open_bucket_map(const struct up_profile_slot* profile,
+                                            const struct go_object* map, struct go_map_walk* walk) {
+  const char* log2_buckets = find_in_object(profile, UP_FIELD_HMAP_B, map);
+  if (!log2_buckets) return false;
+  walk->last = (1ULL << (*log2_buckets & 31)) - 1;
+  return object_word(profile, UP_FIELD_HMAP_BUCKETS, map, &walk->parts);
 }
 
-static __always_inline uint64_t find_in_swiss_map(const struct up_profile_slot* profile,
-                                                  uint64_t map, uint64_t key_length) {
-  uint64_t word, groups;
-  if (!read_field(profile, UP_FIELD_SWISS_MAP_DIR_PTR, map, &groups) || !groups) return 0;
-  if (!read_field(profile, UP_FIELD_SWISS_MAP_DIR_LEN, map, &word)) return 0;
+static __always_inline bool open_swiss_map(const struct up_profile_slot* profile,
+                                           const struct go_object* map, struct go_map_walk* walk) {
+  uint64_t length, table;
+  if (!object_word(profile, UP_FIELD_SWISS_MAP_DIR_PTR, map, &walk->parts) ||
+      !object_word(profile, UP_FIELD_SWISS_MAP_DIR_LEN, map, &length))
+    return false;
+  walk->last = 0;
   /* A map of up to eight entries has no directory: the pointer is that of its only group. */
-  if (word == 0) return find_in_groups(groups, 0, key_length);
+  if (length == 0) return true;
   /* A second table comes with more than 1024 slots (src/internal/runtime/maps/table.go,
    * maxTableCapacity), which is more than is walked. */
-  if (word != 1 || bpf_probe_read_user(&word, sizeof(word), (const void*)groups)) return 0;
-  if (!read_field(profile, UP_FIELD_SWISS_TABLE_GROUPS, word, &groups) ||
-      !read_field(profile, UP_FIELD_SWISS_TABLE_LENGTH_MASK, word, &word))
-    return 0;
-  return find_in_groups(groups, word, key_length);
+  return length == 1 && read_word(walk->parts, &table) &&
+         read_field(profile, UP_FIELD_SWISS_TABLE_GROUPS, table, &walk->parts) &&
+         read_field(profile, UP_FIELD_SWISS_TABLE_LENGTH_MASK, table, &walk->last);
 }
 
-/* Address of the []string of one of the keys, told by its length, in the map at `map`, or 0. */
-static __noinline uint64_t find_values(uint32_t slot, uint64_t map, uint64_t key_length) {
+/* Makes ready to find keys in the map at `map`; false where it has none. len() takes what a map
+ * begins with for the number of its keys (src/runtime/map.go, hmap;
+ * src/internal/runtime/maps/map.go, Map). */
+static __noinline int open_map(uint32_t slot, uint64_t map, struct scratch* scratch) {
   const struct up_profile_slot* profile = bpf_map_lookup_elem(&profile_slots, &slot);
-  if (!profile) return 0;
-  switch (profile->map_kind) {
+  struct go_map_walk* walk = &scratch->walk;
+  if (!profile || !read_object(profile, UP_OBJECT_MAP, map, &scratch->other) ||
+      *(const uint64_t*)scratch->other.bytes == 0)
+    return false;
+  walk->address = 0;
+  walk->kind = profile->map_kind;
+  switch (walk->kind) {
     case UP_MAP_BUCKETS:
-      return find_in_bucket_map(profile, map, key_length);
+      return open_bucket_map(profile, &scratch->other, walk) && walk->parts;
     case UP_MAP_SWISS:
-      return find_in_swiss_map(profile, map, key_length);
+      return open_swiss_map(profile, &scratch->other, walk) && walk->parts;
     default:
-      return 0;
+      return false;
   }
 }
 

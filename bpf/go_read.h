@@ -6,7 +6,6 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "bpf/abi/http_event.h"
 #include "bpf/abi/profile_slot.h"
 #include "bpf/counting.h"
 
@@ -56,47 +55,6 @@ static __always_inline bool read_word(uint64_t address, uint64_t* value) {
 static __always_inline uint64_t string_address(const struct up_profile_slot* profile,
                                                enum up_field field, uint64_t base) {
   return has_field(profile, field) ? field_address(profile, field, base) : 0;
-}
-
-static __always_inline void mark_unread(struct up_http_event* event, int string) {
-  event->unread |= 1 << string;
-  event->flags |= UP_FLAG_READ_FAULT;
-}
-
-/* Copies the Go string whose header is at `address` into string number `string` of the event, at
- * most `capacity` bytes, and says in the event whether it was cut or could not be read. */
-static __always_inline void copy_string(struct up_http_event* event, int string, char* to,
-                                        uint32_t capacity, uint64_t address) {
-  struct go_string from;
-  event->lengths[string] = 0;
-  if (bpf_probe_read_user(&from, sizeof(from), (const void*)address)) {
-    mark_unread(event, string);
-    return;
-  }
-  if (from.length == 0) return;
-  uint64_t length = from.length;
-  if (length > capacity) {
-    length = capacity;
-    event->truncated |= 1 << string;
-  }
-  /* Keeps clang from reading the length anew: the verifier must see the bound on this register. */
-  asm volatile("" : "+r"(length));
-  if (length > capacity) return;
-  if (bpf_probe_read_user(to, length, (const void*)from.data)) {
-    mark_unread(event, string);
-    return;
-  }
-  event->lengths[string] = length;
-}
-
-static __always_inline void copy_string_field(const struct up_profile_slot* profile,
-                                              enum up_field field, uint64_t base,
-                                              struct up_http_event* event, int string, char* to,
-                                              uint32_t capacity) {
-  if (has_field(profile, field))
-    copy_string(event, string, to, capacity, field_address(profile, field, base));
-  else
-    event->lengths[string] = 0;
 }
 
 #endif /* UPROBED_BPF_GO_READ_H_ */

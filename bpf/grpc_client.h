@@ -7,6 +7,7 @@
  * has failed for good (stream.go). */
 #include "bpf/grpc_peer.h"
 #include "bpf/grpc_status.h"
+#include "bpf/record.h"
 #include "bpf/request_context.h"
 
 static __always_inline void limit_grpc_client_start(const struct hit* hit,
@@ -29,7 +30,7 @@ static __always_inline void on_grpc_client_start(struct pt_regs* regs) {
   request.request = GO_CLIENT_STREAM(hit.profile, regs);
   request.response = GO_SITE(regs);
   request.slot = hit.slot;
-  new_span_id(&request);
+  new_ids(&request);
   inherit_trace(&hit, UP_FIELD_GRPC_CLIENT_STREAM_CTX, request.request, &request);
   limit_grpc_client_start(&hit, &request);
   hit.key.goroutine = request.request;
@@ -37,16 +38,17 @@ static __always_inline void on_grpc_client_start(struct pt_regs* regs) {
 }
 
 static __always_inline void read_grpc_client_request(const struct up_profile_slot* profile,
-                                                     uint64_t stream, struct up_http_event* event) {
+                                                     uint64_t stream,
+                                                     struct up_http_record* event) {
   uint64_t header;
   if (!read_field(profile, UP_FIELD_GRPC_CLIENT_STREAM_CALL_HDR, stream, &header)) {
     mark_unread(event, UP_STRING_TARGET);
     return;
   }
   copy_string_field(profile, UP_FIELD_GRPC_CALL_HDR_METHOD, header, event, UP_STRING_TARGET,
-                    event->target, UP_TARGET_MAX);
+                    UP_TARGET_MAX);
   copy_string_field(profile, UP_FIELD_GRPC_CALL_HDR_HOST, header, event, UP_STRING_HOST,
-                    event->host, UP_HOST_MAX);
+                    UP_HOST_MAX);
 }
 
 static __always_inline uint64_t grpc_client_stream(const struct up_profile_slot* profile,
@@ -89,7 +91,7 @@ static __always_inline void on_grpc_client_end(struct pt_regs* regs) {
   }
   uint64_t site = request->response;
   uint64_t method = site + hit.profile->grpc_status_error[UP_GRPC_CLIENT];
-  struct up_http_event* event =
+  struct up_http_record* event =
       end_request(&hit, &grpc_client_requests, request, UP_EVENT_GRPC_CLIENT);
   if (!event) return;
   event->goroutine = goroutine;
@@ -97,7 +99,7 @@ static __always_inline void on_grpc_client_end(struct pt_regs* regs) {
   if (finishes_attempt(cookie) && !hit.is_suppressed)
     read_grpc_client_peer(hit.profile, GO_FINISH_ATTEMPT(hit.profile, regs), site, event);
   if (error.itab && !is_end_of_file(&error)) read_grpc_error(hit.profile, &error, method, event);
-  submit(&hit, event);
+  submit(&hit);
 }
 
 #endif /* UPROBED_BPF_GRPC_CLIENT_H_ */

@@ -58,4 +58,18 @@ static __always_inline uint64_t find_metadata(const struct up_profile_slot* prof
                           site + profile->grpc_metadata_key);
 }
 
+/* Makes the request a part of the trace that the metadata names, if it names one. False, and
+ * counted, where there is no room to look. */
+static __always_inline bool adopt_from_metadata(const struct hit* hit, uint64_t metadata,
+                                                struct up_in_flight_request* request) {
+  struct scratch* scratch = take_scratch(0);
+  if (!scratch) {
+    count(hit->counters, UP_COUNTER_LOST_PREEMPTED);
+    return false;
+  }
+  adopt_from_map(metadata, scratch, request);
+  release_scratch(scratch);
+  return true;
+}
+
 #endif /* UPROBED_BPF_GRPC_METADATA_H_ */

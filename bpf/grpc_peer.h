@@ -3,7 +3,7 @@
 #define UPROBED_BPF_GRPC_PEER_H_
 
 /* The other end of the connection that a request of google.golang.org/grpc was made on. */
-#include "bpf/go_read.h"
+#include "bpf/record_text.h"
 
 /* String is the second of the two methods of net.Addr. */
 #define GO_ITAB_ADDR_STRING (GO_ITAB_FIRST_METHOD + 8)
@@ -20,7 +20,7 @@ struct go_tcp_address {
 #define IPV4_SIZE 4
 #define IPV6_SIZE 16
 
-static __always_inline void read_zone(const struct go_string* zone, struct up_http_event* event,
+static __always_inline void read_zone(const struct go_string* zone, struct up_http_record* event,
                                       struct up_tcp_address* to) {
   uint64_t length = zone->length;
   if (!length) return;
@@ -38,10 +38,14 @@ static __always_inline void read_zone(const struct go_string* zone, struct up_ht
 /* Copies the net.Addr at `address` where it is a *net.TCPAddr, whose String has its code at
  * `string_method`; any other leaves the event without a peer. */
 static __noinline int read_tcp_peer(uint64_t address, uint64_t string_method,
-                                    struct up_http_event* event) {
-  struct up_tcp_address* to = (struct up_tcp_address*)event->peer;
+                                    struct up_http_record* event) {
+  struct scratch* scratch = scratch_of(event);
+  uint64_t at = scratch->size;
   struct go_tcp_address from;
   uint64_t interface[2], method;
+  asm volatile("" : "+r"(at));
+  if (at > SCRATCH_TEXT_LAST) return false;
+  struct up_tcp_address* to = (struct up_tcp_address*)((char*)event + at);
   if (bpf_probe_read_user(interface, sizeof(interface), (const void*)address) || !interface[0] ||
       !read_word(interface[0] + GO_ITAB_ADDR_STRING, &method) || method != string_method ||
       bpf_probe_read_user(&from, sizeof(from), (const void*)interface[1]))
@@ -56,7 +60,8 @@ static __noinline int read_tcp_peer(uint64_t address, uint64_t string_method,
   to->port = from.port;
   to->zone_length = 0;
   read_zone(&from.zone, event, to);
-  event->lengths[UP_STRING_PEER] = sizeof(*to);
+  set_string(event, UP_STRING_PEER, at, sizeof(*to));
+  scratch->size = at + sizeof(*to);
   event->flags |= UP_FLAG_PEER_ADDRESS;
   return true;
 }
@@ -65,7 +70,7 @@ static __noinline int read_tcp_peer(uint64_t address, uint64_t string_method,
  * address, one of ServeHTTP the *http.Request, whose peer is a text. */
 static __always_inline void read_grpc_server_peer(const struct up_profile_slot* profile,
                                                   uint64_t cookie, uint64_t transport,
-                                                  uint64_t site, struct up_http_event* event) {
+                                                  uint64_t site, struct up_http_record* event) {
   uint64_t request;
   enum up_field field = has_field(profile, UP_FIELD_GRPC_SERVER_PEER_ADDR)
                             ? UP_FIELD_GRPC_SERVER_PEER_ADDR
@@ -73,7 +78,7 @@ static __always_inline void read_grpc_server_peer(const struct up_profile_slot* 
   if (cookie & UP_COOKIE_GRPC_HANDLER) {
     if (read_field(profile, UP_FIELD_GRPC_HANDLER_TRANSPORT_REQ, transport, &request) && request)
       copy_string_field(profile, UP_FIELD_REQUEST_REMOTE_ADDR, request, event, UP_STRING_PEER,
-                        event->peer, UP_PEER_MAX);
+                        UP_PEER_MAX);
   } else if (has_field(profile, field) && profile->grpc_tcp_address[UP_GRPC_SERVER]) {
     read_tcp_peer(field_address(profile, field, transport),
                   site + profile->grpc_tcp_address[UP_GRPC_SERVER], event);
@@ -84,7 +89,7 @@ static __always_inline void read_grpc_server_peer(const struct up_profile_slot* 
  * ClientTransport (internal/transport). */
 static __always_inline void read_grpc_client_peer(const struct up_profile_slot* profile,
                                                   uint64_t attempt, uint64_t site,
-                                                  struct up_http_event* event) {
+                                                  struct up_http_record* event) {
   uint64_t transport;
   enum up_field field = has_field(profile, UP_FIELD_GRPC_ATTEMPT_TRANSPORT)
                             ? UP_FIELD_GRPC_ATTEMPT_TRANSPORT

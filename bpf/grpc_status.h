@@ -17,7 +17,7 @@
 /* internal/status/status.go: Status{s *spb.Status}, and Error{s *Status}, begin with a pointer in
  * 1.42 to 1.85. A Status that is nil, or empty, is OK. False where it cannot be read. */
 static __always_inline bool read_grpc_status(const struct up_profile_slot* profile, uint64_t status,
-                                             struct up_http_event* event) {
+                                             struct up_http_record* event) {
   uint64_t message;
   int32_t code;
   event->status = GRPC_OK;
@@ -44,7 +44,7 @@ static __always_inline bool is_status_error(const struct go_error* error, uint64
  * Unknown. */
 static __always_inline void read_grpc_error(const struct up_profile_slot* profile,
                                             const struct go_error* error, uint64_t method,
-                                            struct up_http_event* event) {
+                                            struct up_http_record* event) {
   struct go_error wrapped;
   uint64_t status = 0;
   event->status = GRPC_UNKNOWN;

@@ -23,7 +23,7 @@ static __always_inline bool is_fresh(const struct up_origin* origin, uint64_t no
 static __always_inline bool holds(const struct up_origin* origin, uint32_t tgid, uint64_t now) {
   if (is_fresh(origin, now)) return true;
   struct up_in_flight_key key = {.goroutine = origin->goroutine, .tgid = tgid};
-  const struct up_in_flight_request* serving = bpf_map_lookup_elem(&server_requests, &key);
+  const struct up_in_flight_request* serving = find_serving(&key);
   return serving && same_span(serving->span_id, origin->span_id);
 }
 
@@ -34,7 +34,7 @@ static __noinline int origin_of(const struct hit* hit, uint64_t goroutine, struc
   __builtin_memset(to, 0, sizeof(*to));
   to->since_ns = now;
   to->slot = hit->slot;
-  const struct up_in_flight_request* serving = bpf_map_lookup_elem(&server_requests, &key);
+  const struct up_in_flight_request* serving = find_serving(&key);
   if (serving) {
     to->goroutine = goroutine;
     to->state = UP_ORIGIN_KNOWN;

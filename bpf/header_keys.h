@@ -18,7 +18,20 @@ enum header_search { HEADER_ABSENT, HEADER_PRESENT, HEADER_UNKNOWN };
  * tidied up. */
 #define BUCKETS_SAME_SIZE_GROW 8
 
-/* As is_traceparent_key. Setting the bit makes a letter of no byte that is none. */
+/* A group is read in halves, because a program's stack has 512 bytes. */
+#define HALF_GROUP (GO_SLOTS / 2)
+
+/* Reads the keys' string headers, into every `apart` words, at once if that can be, as read_part.
+ */
+static __always_inline void read_keys(uint64_t keys, uint64_t* words, const uint32_t size,
+                                      const uint32_t apart, const uint32_t count) {
+  if (bpf_probe_read_user(words, size, (const void*)keys) == 0) return;
+  /* Without asking, as in is_key. */
+  _Pragma("unroll") for (uint32_t i = 0; i < count; i++) bpf_probe_read_user(
+      &words[i * apart], GO_STRING_SIZE, (const void*)(keys + i * apart * sizeof(uint64_t)));
+}
+
+/* As is_key. Setting the bit makes a letter of no byte that is none. */
 static __noinline uint32_t is_traceparent_in_any_case(uint64_t address) {
   uint64_t data, text[2] = {};
   if (bpf_probe_read_user(&data, sizeof(data), (const void*)address)) return false;
@@ -56,12 +69,12 @@ static __noinline enum header_search search_chain(uint64_t bucket) {
 }
 
 static __noinline enum header_search search_buckets(uint64_t buckets, uint64_t number) {
-  for (uint32_t i = 0; i < MAX_BUCKETS; i++) {
+  for (uint32_t i = 0; i < MAX_PARTS; i++) {
     if (i >= number) return HEADER_ABSENT;
     enum header_search found = search_chain(buckets + i * BUCKET_SIZE);
     if (found != HEADER_ABSENT) return found;
   }
-  return number > MAX_BUCKETS ? HEADER_UNKNOWN : HEADER_ABSENT;
+  return number > MAX_PARTS ? HEADER_UNKNOWN : HEADER_ABSENT;
 }
 
 static __noinline enum header_search search_half_group(uint64_t slots) {
@@ -78,12 +91,12 @@ static __always_inline enum header_search search_group(uint64_t group) {
 }
 
 static __noinline enum header_search search_groups(uint64_t groups, uint64_t length_mask) {
-  for (uint32_t i = 0; i < MAX_GROUPS; i++) {
+  for (uint32_t i = 0; i < MAX_PARTS; i++) {
     if (i > length_mask) return HEADER_ABSENT;
     enum header_search found = search_group(groups + i * GROUP_SIZE);
     if (found != HEADER_ABSENT) return found;
   }
-  return length_mask >= MAX_GROUPS ? HEADER_UNKNOWN : HEADER_ABSENT;
+  return length_mask >= MAX_PARTS ? HEADER_UNKNOWN : HEADER_ABSENT;
 }
 
 static __noinline enum header_search search_bucket_map(const struct up_profile_slot* profile,

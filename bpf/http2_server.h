@@ -58,6 +58,7 @@ static __always_inline void on_http2_server_start(struct pt_regs* regs) {
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_HTTP2_SERVER_START)) return;
   struct up_in_flight_request request = {};
+  struct go_context context = {};
   request.start_ns = bpf_ktime_get_ns();
   request.slot = hit.slot;
   if (!(cookie & UP_COOKIE_HANDLER_ON_STACK)) {
@@ -69,19 +70,18 @@ static __always_inline void on_http2_server_start(struct pt_regs* regs) {
     count(hit.counters, UP_COUNTER_LOST_READ_FAULT);
     return;
   }
-  new_trace_id(&request);
-  new_span_id(&request);
-  read_traceparent(hit.profile, &request);
+  new_ids(&request);
+  if (!read_server_start(&hit, &request, &context)) return;
   if (!(request.flags & UP_FLAG_REMOTE_PARENT))
     inherit_by_stream(hit.profile, http2_implementation(cookie), &request);
   limit_server_start(&hit, &request);
-  begin_server_request(&hit, cookie, UP_FIELD_REQUEST_CTX, request.request, &request);
+  begin_server_request(&hit, cookie, &context, &request);
 }
 
 /* The status is 0 as long as the handler has set none (1xx are no status of the response). */
 static __always_inline void read_http2_response(const struct up_profile_slot* profile,
                                                 uint64_t cookie, uint64_t response,
-                                                struct up_http_event* event) {
+                                                struct up_http_record* event) {
   uint64_t state, value;
   event->http2 = 1 + http2_implementation(cookie);
   if (!read_http2_field(profile, cookie, HTTP2_RWS, response, &state)) {
@@ -97,14 +97,11 @@ static __always_inline void read_http2_response(const struct up_profile_slot* pr
 }
 
 /* Whether the memory of *http.Request is still that of the request whose URI is at `uri`. */
-static __always_inline bool is_same_request(const struct up_profile_slot* profile, uint64_t request,
-                                            uint64_t uri) {
+static __always_inline bool is_same_request(const struct up_profile_slot* profile,
+                                            const struct go_object* of_request, uint64_t uri) {
   struct go_string theirs, own;
-  return has_field(profile, UP_FIELD_REQUEST_REQUEST_URI) &&
+  return object_pair(profile, UP_FIELD_REQUEST_REQUEST_URI, of_request, &own.data, &own.length) &&
          bpf_probe_read_user(&theirs, sizeof(theirs), (const void*)uri) == 0 &&
-         bpf_probe_read_user(
-             &own, sizeof(own),
-             (const void*)field_address(profile, UP_FIELD_REQUEST_REQUEST_URI, request)) == 0 &&
          own.data == theirs.data && own.length == theirs.length;
 }
 
@@ -112,34 +109,35 @@ static __always_inline bool is_same_request(const struct up_profile_slot* profil
  * the handler's (src/net/http/http2.go, Go 1.27): it may be collected before the handler returns.
  * The pattern is nowhere else. */
 static __always_inline void read_internal_request(const struct hit* hit, uint64_t state,
-                                                  uint64_t request, struct up_http_event* event) {
+                                                  uint64_t request, struct up_http_record* event) {
   const struct up_profile_slot* profile = hit->profile;
   uint64_t value;
   copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_METHOD, state, event, UP_STRING_METHOD,
-                    event->method, UP_METHOD_MAX);
+                    UP_METHOD_MAX);
   event->protocol_major = PROTO_MAJOR_HTTP2;
   if (read_field(profile, UP_FIELD_HTTP2_REQUEST_CONTENT_LENGTH, state, &value))
     event->request_size = value;
   if (read_field(profile, UP_FIELD_HTTP2_REQUEST_TLS, state, &value) && value)
     event->flags |= UP_FLAG_TLS;
+  read_object(profile, UP_OBJECT_REQUEST, request, &hit->scratch->request);
   if ((event->flags & UP_FLAG_ROUTER_ROUTE) ||
-      is_same_request(profile, request,
+      is_same_request(profile, &hit->scratch->request,
                       field_address(profile, UP_FIELD_HTTP2_REQUEST_REQUEST_URI, state)))
-    read_route(profile, request, event);
+    read_route(profile, &hit->scratch->request, event);
   else
     mark_unread(event, UP_STRING_ROUTE);
   if (hit->is_suppressed) return;
-  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_HOST, state, event, UP_STRING_HOST, event->host,
+  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_HOST, state, event, UP_STRING_HOST,
                     UP_HOST_MAX);
   copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_REQUEST_URI, state, event, UP_STRING_TARGET,
-                    event->target, UP_TARGET_MAX);
+                    UP_TARGET_MAX);
   copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_REMOTE_ADDR, state, event, UP_STRING_PEER,
-                    event->peer, UP_PEER_MAX);
+                    UP_PEER_MAX);
 }
 
 static __always_inline void read_http2_request(const struct hit* hit, uint64_t cookie,
                                                uint64_t response, uint64_t request,
-                                               struct up_http_event* event) {
+                                               struct up_http_record* event) {
   uint64_t state;
   if (http2_implementation(cookie) != UP_HTTP2_INTERNAL)
     read_server_request(hit, request, event);
@@ -164,13 +162,12 @@ static __always_inline void on_http2_refused(struct hit* hit, uint64_t cookie, u
   count(hit->counters, UP_COUNTER_HTTP2_REFUSED);
   request.start_ns = bpf_ktime_get_ns();
   request.flags = UP_FLAG_REFUSED;
-  new_trace_id(&request);
-  new_span_id(&request);
+  new_ids(&request);
   limit_start(hit, &request, UP_EVENT_HTTP_SERVER, 0, 0);
-  struct up_http_event* event = make_event(hit, &request, UP_EVENT_HTTP_SERVER);
+  struct up_http_record* event = make_event(hit, &request, UP_EVENT_HTTP_SERVER);
   if (!event) return;
   event->status = status;
-  submit(hit, event);
+  submit(hit);
 }
 
 /* The handler has returned. */
@@ -179,7 +176,7 @@ static __always_inline void on_http2_server_end(struct pt_regs* regs) {
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_HTTP2_SERVER_END)) return;
   uint64_t response = GO_HTTP2_DONE_RESPONSE(hit.profile, regs);
-  const struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
+  const struct up_in_flight_request* request = find_serving(&hit.key);
   if (!request) {
     on_http2_refused(&hit, cookie, response);
     return;
@@ -191,12 +188,12 @@ static __always_inline void on_http2_server_end(struct pt_regs* regs) {
     return;
   }
   uint64_t address = request->request;
-  struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);
+  struct up_http_record* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);
   if (!event) return;
   read_http2_request(&hit, cookie, response, address, event);
   read_http2_response(hit.profile, cookie, response, event);
   if (event->status == 0 && !(event->flags & UP_FLAG_READ_FAULT)) event->status = STATUS_OK;
-  submit(&hit, event);
+  submit(&hit);
 }
 
 /* The handler has not returned. How the request ends here: 0 where it does not. */
@@ -215,19 +212,19 @@ static __always_inline void on_http2_server_unfinished(struct pt_regs* regs) {
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED)) return;
   uint32_t flags = http2_end_flags(hit.profile, regs, cookie);
   if (!flags) return;
-  const struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
+  const struct up_in_flight_request* request = find_serving(&hit.key);
   if (!request) {
     count(hit.counters, UP_COUNTER_LOST_NO_START);
     return;
   }
   uint64_t address = request->request;
   uint64_t response = request->response;
-  struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);
+  struct up_http_record* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);
   if (!event) return;
   read_http2_request(&hit, cookie, response, address, event);
   read_http2_response(hit.profile, cookie, response, event);
   event->flags |= flags;
-  submit(&hit, event);
+  submit(&hit);
 }
 
 #endif /* UPROBED_BPF_HTTP2_SERVER_H_ */

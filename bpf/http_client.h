@@ -10,8 +10,8 @@
 #include "bpf/go_error.h"
 #include "bpf/go_read.h"
 #include "bpf/handoff.h"
-#include "bpf/in_flight.h"
 #include "bpf/outgoing_headers.h"
+#include "bpf/record.h"
 #include "bpf/request_context.h"
 #include "bpf/trace_context.h"
 
@@ -50,7 +50,7 @@ static __always_inline void on_client_start(struct pt_regs* regs) {
   request.start_ns = bpf_ktime_get_ns();
   request.request = GO_ROUND_TRIP_REQUEST(hit.profile, regs);
   request.slot = hit.slot;
-  new_span_id(&request);
+  new_ids(&request);
   inherit_trace(&hit, UP_FIELD_REQUEST_CTX, request.request, &request);
   limit_client_start(&hit, &request);
   /* At last, for the verifier tells the ways through what is above by it, too. */
@@ -80,42 +80,45 @@ static __always_inline void on_client_connection(struct pt_regs* regs) {
 }
 
 static __always_inline void read_client_request(const struct hit* hit, uint64_t request,
-                                                struct up_http_event* event) {
+                                                struct up_http_record* event) {
   const struct up_profile_slot* profile = hit->profile;
+  struct go_object* object = &hit->scratch->request;
+  struct go_object* url = &hit->scratch->other;
   uint64_t value;
-  copy_string_field(profile, UP_FIELD_REQUEST_METHOD, request, event, UP_STRING_METHOD,
-                    event->method, UP_METHOD_MAX);
+  read_object(profile, UP_OBJECT_REQUEST, request, object);
+  copy_object_string(profile, UP_FIELD_REQUEST_METHOD, object, event, UP_STRING_METHOD,
+                     UP_METHOD_MAX);
   /* 0 means "no body" or "unknown" (net/http.Request.ContentLength), so only a size is a fact. */
-  if (read_field(profile, UP_FIELD_REQUEST_CONTENT_LENGTH, request, &value) && (int64_t)value > 0)
+  if (object_word(profile, UP_FIELD_REQUEST_CONTENT_LENGTH, object, &value) && (int64_t)value > 0)
     event->request_size = value;
-  if (!read_field(profile, UP_FIELD_REQUEST_URL, request, &value) || !value) {
+  if (!object_word(profile, UP_FIELD_REQUEST_URL, object, &value) || !value) {
     mark_unread(event, UP_STRING_TARGET);
     return;
   }
-  copy_string_field(profile, UP_FIELD_URL_SCHEME, value, event, UP_STRING_SCHEME, event->scheme,
-                    UP_SCHEME_MAX);
-  copy_string_field(profile, UP_FIELD_URL_HOST, value, event, UP_STRING_HOST, event->host,
-                    UP_HOST_MAX);
+  read_object(profile, UP_OBJECT_URL, value, url);
+  copy_object_string(profile, UP_FIELD_URL_SCHEME, url, event, UP_STRING_SCHEME, UP_SCHEME_MAX);
+  copy_object_string(profile, UP_FIELD_URL_HOST, url, event, UP_STRING_HOST, UP_HOST_MAX);
   if (hit->is_suppressed) return;
-  copy_string_field(profile, UP_FIELD_URL_PATH, value, event, UP_STRING_TARGET, event->target,
-                    UP_TARGET_MAX);
+  copy_object_string(profile, UP_FIELD_URL_PATH, url, event, UP_STRING_TARGET, UP_TARGET_MAX);
   if (profile->flags & UP_SLOT_CAPTURE_QUERY)
-    copy_string_field(profile, UP_FIELD_URL_RAW_QUERY, value, event, UP_STRING_QUERY, event->query,
-                      UP_QUERY_MAX);
+    copy_object_string(profile, UP_FIELD_URL_RAW_QUERY, url, event, UP_STRING_QUERY, UP_QUERY_MAX);
 }
 
-static __always_inline void read_client_response(const struct up_profile_slot* profile,
-                                                 uint64_t response, struct up_http_event* event) {
+static __always_inline void read_client_response(const struct hit* hit, uint64_t response,
+                                                 struct up_http_record* event) {
+  const struct up_profile_slot* profile = hit->profile;
+  struct go_object* object = &hit->scratch->other;
   uint64_t value;
-  if (read_field(profile, UP_FIELD_CLIENT_RESPONSE_STATUS_CODE, response, &value))
+  read_object(profile, UP_OBJECT_CLIENT_RESPONSE, response, object);
+  if (object_word(profile, UP_FIELD_CLIENT_RESPONSE_STATUS_CODE, object, &value))
     event->status = value;
   else
     event->flags |= UP_FLAG_READ_FAULT;
-  if (read_field(profile, UP_FIELD_CLIENT_RESPONSE_PROTO_MAJOR, response, &value))
+  if (object_word(profile, UP_FIELD_CLIENT_RESPONSE_PROTO_MAJOR, object, &value))
     event->protocol_major = value;
-  if (read_field(profile, UP_FIELD_CLIENT_RESPONSE_PROTO_MINOR, response, &value))
+  if (object_word(profile, UP_FIELD_CLIENT_RESPONSE_PROTO_MINOR, object, &value))
     event->protocol_minor = value;
-  if (read_field(profile, UP_FIELD_CLIENT_RESPONSE_CONTENT_LENGTH, response, &value))
+  if (object_word(profile, UP_FIELD_CLIENT_RESPONSE_CONTENT_LENGTH, object, &value))
     event->response_size = value;
 }
 
@@ -159,26 +162,19 @@ static __always_inline void on_client_end(struct pt_regs* regs) {
   }
   if (!ends) return;
   uint64_t address = request->request;
-  if (!failed && (hit.profile->flags & UP_SLOT_CLIENT_BODIES)) {
-    uint64_t response = GO_RESULT_RESPONSE(hit.profile, regs);
-    struct up_http_event* kept =
-        keep_for_body(&hit, request, response, load_bias(hit.profile, regs, cookie));
-    if (kept) {
-      hit.is_suppressed = request->suppressed;
-      forget_request(&hit, &client_requests, request);
-      read_client_request(&hit, address, kept);
-      read_client_response(hit.profile, response, kept);
-      return;
-    }
-  }
-  struct up_http_event* event = end_request(&hit, &client_requests, request, UP_EVENT_HTTP_CLIENT);
+  uint64_t response = GO_RESULT_RESPONSE(hit.profile, regs);
+  uint64_t bias = load_bias(hit.profile, regs, cookie);
+  struct up_address_key body = {.tgid = hit.key.tgid};
+  if (!failed && (hit.profile->flags & UP_SLOT_CLIENT_BODIES))
+    body.address = body_of(hit.profile, response, bias);
+  struct up_http_record* event = end_request(&hit, &client_requests, request, UP_EVENT_HTTP_CLIENT);
   if (!event) return;
   read_client_request(&hit, address, event);
   if (failed)
     report_error(hit.profile, &ended, event);
   else
-    read_client_response(hit.profile, GO_RESULT_RESPONSE(hit.profile, regs), event);
-  submit(&hit, event);
+    read_client_response(&hit, response, event);
+  if (!body.address || !keep_for_body(&hit, &body, bias)) submit(&hit);
 }
 
 #endif /* UPROBED_BPF_HTTP_CLIENT_H_ */

@@ -50,6 +50,10 @@ static __always_inline void on_server_recover(struct pt_regs* regs) {
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_SERVER_RECOVER)) return;
   const struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
   if (!request) return;
+  if (request->kept == UP_KEPT_IDLE) {
+    delete_request(&hit, &server_requests, request);
+    return;
+  }
   uint64_t address = request->request;
   uint64_t response = request->response;
   if (is_preface(hit.profile, address)) {
@@ -58,17 +62,18 @@ static __always_inline void on_server_recover(struct pt_regs* regs) {
     forget_request(&hit, &server_requests, request);
     return;
   }
-  struct up_http_event* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);
+  struct up_http_record* event = end_request(&hit, &server_requests, request, UP_EVENT_HTTP_SERVER);
   if (!event) return;
   read_server_request(&hit, address, event);
-  read_server_response(hit.profile, response, event);
+  read_object(hit.profile, UP_OBJECT_SERVER_RESPONSE, response, &hit.scratch->other);
+  read_server_response(hit.profile, &hit.scratch->other, event);
   event->flags |= UP_FLAG_UNFINISHED;
   if (takes_the_way(cookie, regs))
     event->flags |= is_abort(GO_RECOVERED_DATA(hit.profile, regs)) ? UP_FLAG_PANIC | UP_FLAG_ABORTED
                                                                    : UP_FLAG_PANIC;
   else
     event->flags |= why_unfinished(hit.profile, response);
-  submit(&hit, event);
+  submit(&hit);
 }
 
 #define STATUS_LINE_LENGTH 12                /* "HTTP/1.1 400" */
@@ -105,14 +110,13 @@ static __always_inline void on_server_refused(struct pt_regs* regs) {
   struct up_in_flight_request request = {};
   request.start_ns = bpf_ktime_get_ns();
   request.flags = UP_FLAG_REFUSED;
-  new_trace_id(&request);
-  new_span_id(&request);
+  new_ids(&request);
   limit_start(&hit, &request, UP_EVENT_HTTP_SERVER, 0, 0);
   uint32_t status = refusal_status(hit.profile, regs);
-  struct up_http_event* event = make_event(&hit, &request, UP_EVENT_HTTP_SERVER);
+  struct up_http_record* event = make_event(&hit, &request, UP_EVENT_HTTP_SERVER);
   if (!event) return;
   event->status = status;
-  submit(&hit, event);
+  submit(&hit);
 }
 
 #endif /* UPROBED_BPF_HTTP_SERVER_ENDS_H_ */

@@ -2,9 +2,8 @@
 #ifndef UPROBED_BPF_IN_FLIGHT_H_
 #define UPROBED_BPF_IN_FLIGHT_H_
 
+#include "bpf/context_table.h"
 #include "bpf/process.h"
-#include "bpf/request_metrics.h"
-#include "bpf/span_limits.h"
 #include "bpf/trace_state.h"
 
 /* Forgets which connection a client's request went out on. It is no longer noted where a server
@@ -53,6 +52,34 @@ static __always_inline bool is_routed(const struct hit* hit, const void* request
   return requests == (const void*)&server_requests && (hit->profile->flags & UP_SLOT_ROUTES);
 }
 
+/* The request that the goroutine serves, or NULL. */
+static __always_inline struct up_in_flight_request* find_serving(
+    const struct up_in_flight_key* key) {
+  struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, key);
+  return request && request->kept != UP_KEPT_IDLE ? request : 0;
+}
+
+/* Forgets what leads to a request that is being served, or belongs to it. */
+static __always_inline void forget_ways(const struct hit* hit, const void* requests,
+                                        const struct up_in_flight_request* request) {
+  if (request->context && !request->connection_context)
+    remove_context(request->context, hit->key.tgid);
+  /* Most probes ask for no routes, and not every request has one; and it may have been removed by
+   * the daemon meanwhile, which is all that can fail. */
+  if (is_routed(hit, requests)) bpf_map_delete_elem(&server_routes, &hit->key);
+  forget_trace_state(hit, requests, request);
+}
+
+static __always_inline void delete_request(const struct hit* hit, void* requests,
+                                           const struct up_in_flight_request* request) {
+  uint8_t kept = request->kept;
+  if (kept && request->connection_context)
+    remove_context(request->connection_context, hit->key.tgid);
+  /* It may have been removed by the daemon meanwhile, which has counted it then. */
+  if (bpf_map_delete_elem(requests, &hit->key) == 0 && kept)
+    __sync_fetch_and_add(&kept_requests, -1);
+}
+
 /* Forgets a request, and the way from its context or its connection to it. */
 static __always_inline void forget_request(const struct hit* hit, void* requests,
                                            const struct up_in_flight_request* request) {
@@ -60,31 +87,95 @@ static __always_inline void forget_request(const struct hit* hit, void* requests
     forget_client_request(hit, request);
     return;
   }
-  struct up_context_key context = {.context = request->context, .tgid = hit->key.tgid};
-  /* Either may have been removed by the daemon meanwhile, which is all that can fail. */
-  if (context.context) bpf_map_delete_elem(&server_contexts, &context);
-  /* Most probes ask for no routes, and not every request has one. */
-  if (is_routed(hit, requests)) bpf_map_delete_elem(&server_routes, &hit->key);
-  forget_trace_state(hit, requests, request);
-  bpf_map_delete_elem(requests, &hit->key);
+  forget_ways(hit, requests, request);
+  delete_request(hit, requests, request);
 }
 
-/* Remembers a request that begins. One that is still there for the same goroutine never ended: it
- * is counted as abandoned, unless the site may be hit twice by one call and this is the same
- * request. False, and counted, where there is no room. */
+/* Whether there is room for an entry to stay until the goroutine's next request. */
+static __always_inline bool may_keep(const struct hit* hit) {
+  if (!(hit->profile->flags & UP_SLOT_CONNECTIONS)) return false;
+  if (__sync_fetch_and_add(&kept_requests, 1) < UP_KEPT_MAX) return true;
+  __sync_fetch_and_add(&kept_requests, -1);
+  return false;
+}
+
+/* From now on the context of the connection leads to its requests, whose contexts are all its
+ * children (src/net/http/server.go, readRequest): it is entered once for all of them. */
+static __noinline int enter_connection(const struct hit* hit,
+                                       struct up_in_flight_request* request) {
+  uint64_t parent[2] = {};
+  if (!request->context ||
+      bpf_probe_read_user(parent, sizeof(parent), (const void*)request->context) || !parent[0] ||
+      !parent[1])
+    return false;
+  struct up_context connection = {.context = parent[1],
+                                  .tgid = hit->key.tgid,
+                                  .slot = hit->slot,
+                                  .is_connection = true,
+                                  .itab = parent[0],
+                                  .goroutine = hit->key.goroutine};
+  if (!put_context(&connection)) return false;
+  request->connection_context = parent[1];
+  return true;
+}
+
+/* The same where the goroutine will serve another, or its connection ends, which is seen. */
+static __always_inline void forget_served(const struct hit* hit,
+                                          struct up_in_flight_request* request) {
+  forget_ways(hit, &server_requests, request);
+  if (!request->kept) {
+    if (!may_keep(hit)) {
+      delete_request(hit, &server_requests, request);
+      return;
+    }
+    enter_connection(hit, request);
+  }
+  /* What a context or a connection leads to is asked for this by who has found it. */
+  request->context = 0;
+  request->kept = UP_KEPT_IDLE;
+}
+
+/* Counts a request that is still there for the same goroutine and has never ended: as abandoned,
+ * unless the site may be hit twice by one call and this is the same request. */
+static __always_inline void count_replaced(const struct hit* hit, uint64_t cookie,
+                                           const struct up_in_flight_request* before,
+                                           const struct up_in_flight_request* request) {
+  bool repeated = (cookie & UP_COOKIE_MAY_REPEAT) && before->request == request->request;
+  count(hit->counters, repeated ? UP_COUNTER_REPEATED_START : UP_COUNTER_LOST_ABANDONED);
+}
+
+static __always_inline bool insert_request(const struct hit* hit, void* requests,
+                                           const struct up_in_flight_request* request) {
+  if (bpf_map_update_elem(requests, &hit->key, request, BPF_ANY) == 0) return true;
+  count(hit->counters, UP_COUNTER_LOST_MAP_FULL);
+  return false;
+}
+
+/* Remembers a request that begins. False, and counted, where there is no room. */
 static __always_inline bool begin_request(const struct hit* hit, void* requests, uint64_t cookie,
                                           const struct up_in_flight_request* request) {
   const struct up_in_flight_request* before = bpf_map_lookup_elem(requests, &hit->key);
   if (before) {
-    bool repeated = (cookie & UP_COOKIE_MAY_REPEAT) && before->request == request->request;
-    count(hit->counters, repeated ? UP_COUNTER_REPEATED_START : UP_COUNTER_LOST_ABANDONED);
+    count_replaced(hit, cookie, before, request);
     forget_request(hit, requests, before);
   }
-  if (bpf_map_update_elem(requests, &hit->key, request, BPF_ANY)) {
-    count(hit->counters, UP_COUNTER_LOST_MAP_FULL);
-    return false;
+  return insert_request(hit, requests, request);
+}
+
+/* The same of one that is being served, which may find the entry of the goroutine's last one. */
+static __always_inline bool begin_served(const struct hit* hit, uint64_t cookie,
+                                         struct up_in_flight_request* request) {
+  struct up_in_flight_request* before = bpf_map_lookup_elem(&server_requests, &hit->key);
+  if (!before) return insert_request(hit, &server_requests, request);
+  if (before->kept != UP_KEPT_IDLE) {
+    count_replaced(hit, cookie, before, request);
+    forget_ways(hit, &server_requests, before);
   }
-  if (requests == (void*)&server_requests) keep_trace_state(hit, request);
+  if (before->kept) {
+    request->kept = UP_KEPT_SERVING;
+    request->connection_context = before->connection_context;
+  }
+  *before = *request;
   return true;
 }
 
@@ -94,162 +185,6 @@ static __always_inline void inherit_ids(struct up_in_flight_request* request,
   __builtin_memcpy(request->trace_id, serving->trace_id, UP_TRACE_ID_SIZE);
   __builtin_memcpy(request->parent_span_id, serving->span_id, UP_SPAN_ID_SIZE);
   request->trace_flags = serving->trace_flags;
-}
-
-/* Writes into the record of a request that ends what is known since its begin. */
-static __always_inline void fill_event(const struct hit* hit,
-                                       const struct up_in_flight_request* request, uint32_t kind,
-                                       struct up_http_event* event) {
-  bool server = kind == UP_EVENT_HTTP_SERVER || kind == UP_EVENT_GRPC_SERVER;
-  event->kind = kind;
-  event->slot = hit->slot;
-  event->start_ns = request->start_ns;
-  event->end_ns = bpf_ktime_get_ns();
-  event->goroutine = hit->key.goroutine;
-  event->request_size = -1;
-  event->response_size = -1;
-  event->tgid = hit->process.tgid;
-  event->tid = hit->process.tid;
-  event->status = 0;
-  event->protocol_major = 0;
-  event->protocol_minor = 0;
-  event->flags = request->flags;
-  event->truncated = 0;
-  event->unread = 0;
-  event->trace_flags = request->trace_flags;
-  event->http2 = 0;
-  event->handler_function = kind == UP_EVENT_HTTP_SERVER ? request->handler_function : 0;
-  event->error_value = 0;
-  event->first_byte_ns = server ? request->first_byte_ns : 0;
-  __builtin_memset(event->lengths, 0, sizeof(event->lengths));
-  __builtin_memcpy(event->trace_id, request->trace_id, UP_TRACE_ID_SIZE);
-  __builtin_memcpy(event->span_id, request->span_id, UP_SPAN_ID_SIZE);
-  __builtin_memcpy(event->parent_span_id, request->parent_span_id, UP_SPAN_ID_SIZE);
-}
-
-/* Room for the record of a request that ends: in the ring buffer, or outside of it where that is
- * full, or the record is longer than others or may not be meant for it. NULL, and counted, where
- * there is none. */
-static __always_inline struct up_http_event* make_room(struct hit* hit,
-                                                       const struct up_in_flight_request* request) {
-  uint64_t cause = request->suppressed;
-  hit->scratch = 0;
-  hit->is_suppressed = false;
-  if (!cause && !(hit->profile->flags & UP_SLOT_LIMITED) &&
-      !(request->flags & UP_FLAG_TRACE_STATE)) {
-    struct up_http_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-    if (event) return event;
-    cause = UP_COUNTER_LOST_RING_FULL;
-  }
-  struct scratch* scratch = take_scratch(cause);
-  if (!scratch) {
-    count(hit->counters, UP_COUNTER_LOST_PREEMPTED);
-    return 0;
-  }
-  hit->scratch = scratch;
-  hit->is_suppressed = cause;
-  return &scratch->event;
-}
-
-/* Makes the record of a request that ends, with what is known since its begin. */
-static __always_inline struct up_http_event* make_event(struct hit* hit,
-                                                        const struct up_in_flight_request* request,
-                                                        uint32_t kind) {
-  struct up_http_event* event = make_room(hit, request);
-  if (event) fill_event(hit, request, kind, event);
-  return event;
-}
-
-/* Copies the template by which a router has found the handler of the request. */
-static __always_inline void copy_route(const struct hit* hit,
-                                       const struct up_in_flight_request* request,
-                                       struct up_http_event* event) {
-  const struct up_route* route = bpf_map_lookup_elem(&server_routes, &hit->key);
-  if (!route || *(const uint64_t*)route->span_id != *(const uint64_t*)request->span_id) return;
-  event->flags |= UP_FLAG_ROUTER_ROUTE;
-  event->lengths[UP_STRING_ROUTE] = route->length;
-  if (route->flags & UP_ROUTE_TRUNCATED) event->truncated |= 1 << UP_STRING_ROUTE;
-  if (route->flags & UP_ROUTE_UNREAD) {
-    event->unread |= 1 << UP_STRING_ROUTE;
-    event->flags |= UP_FLAG_READ_FAULT;
-  }
-  __builtin_memcpy(event->route, route->text, UP_ROUTE_MAX);
-}
-
-/* The same for one that was remembered, which is then forgotten. */
-static __always_inline struct up_http_event* end_request(struct hit* hit, void* requests,
-                                                         const struct up_in_flight_request* request,
-                                                         uint32_t kind) {
-  struct up_http_event* event = make_event(hit, request, kind);
-  if (event && is_routed(hit, requests)) copy_route(hit, request, event);
-  if (requests == (void*)&server_requests && (request->flags & UP_FLAG_TRACE_STATE) &&
-      hit->scratch && !hit->is_suppressed)
-    copy_trace_state(hit, hit->scratch);
-  forget_request(hit, requests, request);
-  return event;
-}
-
-/* Wakes the reader only when enough is waiting. */
-static __always_inline uint64_t wakeup_flags(void) {
-  uint64_t waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
-  return waiting >= wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-}
-
-static __always_inline void count_submitted(const struct hit* hit,
-                                            const struct up_http_event* event) {
-  if (event->flags & UP_FLAG_READ_FAULT) count(hit->counters, UP_COUNTER_FIELD_UNREAD);
-  count(hit->counters, UP_COUNTER_EVENTS_SUBMITTED);
-}
-
-/* Decides about a record that is not in the ring buffer: it goes there, or is counted by cause and
- * added to the metrics. */
-static __noinline int conclude(const struct hit* hit, struct scratch* scratch) {
-  const struct up_http_event* event = &scratch->event;
-  uint64_t cause = scratch->cause;
-  if (!cause) cause = limit_end(hit, event);
-  if (!cause) {
-    uint64_t size = sizeof(scratch->event);
-    if (event->flags & UP_FLAG_TRACE_STATE) size += sizeof(scratch->trace_state);
-    if (bpf_ringbuf_output(&events, &scratch->event, size, wakeup_flags()) == 0) {
-      count_submitted(hit, event);
-      release_scratch(scratch);
-      return true;
-    }
-    cause = UP_COUNTER_LOST_RING_FULL;
-  }
-  if (cause < UP_COUNTER_COUNT) count(hit->counters, cause);
-  add_to_metrics(hit, scratch);
-  release_scratch(scratch);
-  return false;
-}
-
-/* Hands the record over. */
-static __always_inline void submit(const struct hit* hit, struct up_http_event* event) {
-  if (hit->scratch) {
-    conclude(hit, hit->scratch);
-    return;
-  }
-  count_submitted(hit, event);
-  bpf_ringbuf_submit(event, wakeup_flags());
-}
-
-/* The same for a record that was kept. */
-static __noinline int submit_kept(const struct hit* hit, struct up_client_body* body) {
-  uint64_t cause = body->suppressed;
-  if (!cause && !(hit->profile->flags & UP_SLOT_LIMITED)) {
-    if (bpf_ringbuf_output(&events, &body->event, sizeof(body->event), wakeup_flags()) == 0) {
-      count_submitted(hit, &body->event);
-      return true;
-    }
-    cause = UP_COUNTER_LOST_RING_FULL;
-  }
-  struct scratch* scratch = take_scratch(cause);
-  if (!scratch) {
-    count(hit->counters, UP_COUNTER_LOST_PREEMPTED);
-    return false;
-  }
-  __builtin_memcpy(&scratch->event, &body->event, sizeof(scratch->event));
-  return conclude(hit, scratch);
 }
 
 #endif /* UPROBED_BPF_IN_FLIGHT_H_ */

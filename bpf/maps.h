@@ -71,13 +71,17 @@ struct {
   __type(value, struct up_in_flight_request);
 } grpc_client_requests SEC(".maps");
 
-/* Contexts of requests being served: at most one for each, so there is room for them. */
+/* Contexts of requests being served (bpf/context_table.h). The daemon maps it into its memory. */
 struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, UP_IN_FLIGHT_MAX);
-  __type(key, struct up_context_key);
-  __type(value, struct up_context_owner);
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, UP_CONTEXTS_MAX);
+  __type(key, uint32_t);
+  __type(value, struct up_context);
 } server_contexts SEC(".maps");
+
+/* Entries of server_requests that are UP_KEPT_SERVING or UP_KEPT_IDLE. */
+uint64_t kept_requests = 0;
 
 /* Routes of requests being served: at most one for each, so there is room for them. */
 struct {
@@ -208,7 +212,7 @@ const volatile uint64_t pid_namespace_inode = 0;
  * behind this is then not there for it. */
 const volatile bool may_read_kernel = true;
 
-/* The reader is woken when so many bytes wait; less than that it fetches by its own timer. */
-const volatile uint64_t wakeup_bytes = UP_WAKEUP_BYTES_DEFAULT;
+/* The reader is woken once more when so many bytes wait; the loader sets it. */
+const volatile uint64_t wakeup_bytes;
 
 #endif /* UPROBED_BPF_MAPS_H_ */

@@ -68,8 +68,10 @@ static __always_inline uint64_t first_field_type(const struct go_context* contex
 
 struct context_walk {
   struct go_context at;
+  struct go_context below; /* where it was before; .itab is 0 where it begins */
   uint64_t interface_type; /* context.Context's */
   uint64_t embedded_type;  /* of what was embedded by pointer on the way, or 0 */
+  uint64_t embedded_below; /* the same, up to .below */
 };
 
 /* To the parent. In Go 1.20 a timerCtx embeds its cancelCtx by pointer. That it was this, and not a
@@ -79,6 +81,8 @@ static __always_inline bool step_to_parent(struct context_walk* walk) {
   struct go_context first;
   /* What context.Background() is begins with zero in every release. */
   if (!read_context(walk->at.data, &first) || !first.itab) return false;
+  walk->below = walk->at;
+  walk->embedded_below = walk->embedded_type;
   if (!is_context(&first, walk->interface_type)) {
     uint64_t type = first_field_type(&walk->at);
     if (!type || (walk->embedded_type && walk->embedded_type != type)) return false;
@@ -97,32 +101,37 @@ static __always_inline bool same_words(const uint8_t* one, const uint8_t* other,
   return true;
 }
 
-/* Whether the walk has arrived at what a request's context is: it has a parent, which words that a
- * wrong offset gave have not; and what was embedded by pointer was of its type. */
-static __always_inline bool is_cancel_context(const struct context_walk* walk) {
+/* Whether what the walk has come to is as a request's context: it has a parent, which words that a
+ * wrong offset gave have not; and what was embedded by pointer before was of its type. */
+static __always_inline bool is_cancel_context(const struct context_walk* walk,
+                                              const struct go_context* context,
+                                              uint64_t embedded_type) {
   struct go_context parent;
   struct go_itab itab;
-  if (!read_context(walk->at.data, &parent) || !is_context(&parent, walk->interface_type))
+  if (!read_context(context->data, &parent) || !is_context(&parent, walk->interface_type))
     return false;
-  return !walk->embedded_type ||
-         (bpf_probe_read_user(&itab, sizeof(itab), (const void*)walk->at.itab) == 0 &&
-          itab.type == walk->embedded_type);
+  return !embedded_type ||
+         (bpf_probe_read_user(&itab, sizeof(itab), (const void*)context->itab) == 0 &&
+          itab.type == embedded_type);
 }
 
-/* Whether the walk has arrived at the context of a request that is being served; copies its ids. */
-static __always_inline bool joins_here(const struct context_walk* walk, uint32_t tgid,
-                                       struct up_in_flight_request* request) {
-  struct up_context_key context = {.context = walk->at.data, .tgid = tgid};
-  const struct up_context_owner* owner = bpf_map_lookup_elem(&server_contexts, &context);
-  if (!owner || owner->itab != walk->at.itab || !is_cancel_context(walk)) return false;
-  struct up_in_flight_key key = {.goroutine = owner->goroutine, .tgid = tgid};
-  const struct up_in_flight_request* serving = bpf_map_lookup_elem(&server_requests, &key);
-  if (!serving || serving->context != context.context) return false;
+/* Whether the walk has arrived at the context of a request that is being served, or gone from there
+ * to that of its connection; copies the ids of the request. */
+static __noinline int joins_here(const struct context_walk* walk, uint32_t tgid,
+                                 struct up_in_flight_request* request) {
+  struct up_context owner = {};
+  if (!find_context(walk->at.data, tgid, &owner) || owner.itab != walk->at.itab) return false;
+  const struct go_context* context = owner.is_connection ? &walk->below : &walk->at;
+  uint64_t embedded_type = owner.is_connection ? walk->embedded_below : walk->embedded_type;
+  if (!context->itab || !is_cancel_context(walk, context, embedded_type)) return false;
+  struct up_in_flight_key key = {.goroutine = owner.goroutine, .tgid = tgid};
+  const struct up_in_flight_request* serving = find_serving(&key);
+  if (!serving || serving->context != context->data) return false;
   inherit_ids(request, serving);
   /* The serving goroutine runs meanwhile: where its request ended while it was copied, the copy may
    * be of whatever took its place in the map. */
-  serving = bpf_map_lookup_elem(&server_requests, &key);
-  return serving && serving->context == context.context &&
+  serving = find_serving(&key);
+  return serving && serving->context == context->data &&
          same_words(serving->span_id, request->parent_span_id, UP_SPAN_ID_SIZE) &&
          same_words(serving->trace_id, request->trace_id, UP_TRACE_ID_SIZE);
 }
@@ -149,7 +158,7 @@ static __noinline int inherit_by_context(const struct go_context* context, uint3
 static __always_inline void inherit_trace(const struct hit* hit, enum up_field field, uint64_t base,
                                           struct up_in_flight_request* request) {
   struct go_context context;
-  const struct up_in_flight_request* serving = bpf_map_lookup_elem(&server_requests, &hit->key);
+  const struct up_in_flight_request* serving = find_serving(&hit->key);
   if (serving) {
     inherit_ids(request, serving);
     request->flags |= UP_FLAG_LOCAL_PARENT;
@@ -161,19 +170,21 @@ static __always_inline void inherit_trace(const struct hit* hit, enum up_field f
   }
 }
 
-/* Remembers a request that is being served from now on, and whose context it is: that in a field of
- * what is at `base`. */
+/* Remembers a request that is being served from now on, and whose context it is; .itab is 0 where
+ * that is not known. */
 static __always_inline void begin_server_request(const struct hit* hit, uint64_t cookie,
-                                                 enum up_field field, uint64_t base,
+                                                 const struct go_context* context,
                                                  struct up_in_flight_request* request) {
-  struct go_context context;
-  if (read_context_field(hit->profile, field, base, &context)) request->context = context.data;
-  if (!begin_request(hit, &server_requests, cookie, request) || !request->context) return;
-  struct up_context_key key = {.context = request->context, .tgid = hit->key.tgid};
-  struct up_context_owner owner = {
-      .itab = context.itab, .goroutine = hit->key.goroutine, .slot = hit->slot};
-  /* There is room, see the map. Should it fail, what is called on other goroutines stays a root. */
-  bpf_map_update_elem(&server_contexts, &key, &owner, BPF_ANY);
+  if (context->itab) request->context = context->data;
+  if (!begin_served(hit, cookie, request)) return;
+  keep_trace_state(hit, request);
+  if (!request->context || request->connection_context) return;
+  struct up_context owner = {.context = request->context,
+                             .tgid = hit->key.tgid,
+                             .slot = hit->slot,
+                             .itab = context->itab,
+                             .goroutine = hit->key.goroutine};
+  put_context(&owner);
 }
 
 #endif /* UPROBED_BPF_REQUEST_CONTEXT_H_ */

@@ -5,6 +5,7 @@
 /* Adds requests that become no event to sums by label, which the daemon reads when its metrics are
  * read. Only requests that are suppressed or find no room in the ring buffer come here: to the
  * others this costs nothing. */
+#include "bpf/go_map.h"
 #include "bpf/scratch.h"
 
 struct {
@@ -29,12 +30,33 @@ struct {
   __type(value, struct up_request_metrics);
 } no_request_metrics SEC(".maps");
 
+/* Copies at most `words` words of a string of the record to where all bytes count. Word by word,
+ * because a copy of a length that is not constant would be a read of kernel memory, which a kernel
+ * that is locked down refuses. */
+static __noinline int copy_label(const struct up_http_record* event, uint32_t string, uint64_t* to,
+                                 uint32_t words) {
+  if (string > UP_STRING_COUNT) return false;
+  uint64_t at = event->begins[string];
+  uint64_t length = event->lengths[string];
+  asm volatile("" : "+r"(at));
+  if (at > SCRATCH_TEXT_LAST) return false;
+  const char* text = (const char*)event + at;
+  for (uint32_t i = 0; i < UP_METRIC_NAME_MAX / WORD; i++) {
+    if (i >= words) break;
+    uint64_t left = length > i * WORD ? length - i * WORD : 0;
+    uint64_t word = left ? *(const uint64_t*)(text + i * WORD) : 0;
+    if (left < WORD) word &= (1ULL << left * 8) - 1;
+    to[i] = word;
+  }
+  return true;
+}
+
 static __always_inline void fill_key(struct up_request_key* key, uint32_t slot,
-                                     const struct up_http_event* event) {
+                                     const struct up_http_record* event) {
   bool grpc = event->kind == UP_EVENT_GRPC_SERVER || event->kind == UP_EVENT_GRPC_CLIENT;
   bool client = event->kind == UP_EVENT_HTTP_CLIENT || event->kind == UP_EVENT_GRPC_CLIENT;
-  uint16_t name_length = event->lengths[grpc ? UP_STRING_TARGET : UP_STRING_ROUTE];
-  __builtin_memset(key, 0, __builtin_offsetof(struct up_request_key, host));
+  uint32_t name = grpc ? UP_STRING_TARGET : UP_STRING_ROUTE;
+  __builtin_memset(key, 0, sizeof(*key));
   key->slot = slot;
   key->tgid = event->tgid;
   key->kind = event->kind;
@@ -45,19 +67,18 @@ static __always_inline void fill_key(struct up_request_key* key, uint32_t slot,
   key->truncated = event->truncated & ~(1 << UP_STRING_PEER | 1 << UP_STRING_QUERY);
   key->unread = event->unread & (1 << UP_STRING_METHOD);
   key->http2 = event->http2;
-  if (grpc) {
-    __builtin_memcpy(key->name, event->target, UP_METRIC_NAME_MAX);
-    if (name_length > UP_METRIC_NAME_MAX) {
-      name_length = UP_METRIC_NAME_MAX;
-      key->truncated |= 1 << UP_STRING_TARGET;
-    }
-  } else {
+  key->name_length = event->lengths[name];
+  if (key->name_length > UP_METRIC_NAME_MAX) {
+    key->name_length = UP_METRIC_NAME_MAX;
+    key->truncated |= 1 << name;
+  }
+  copy_label(event, name, (uint64_t*)key->name, UP_METRIC_NAME_MAX / WORD);
+  if (!grpc) {
     key->truncated &= ~(1 << UP_STRING_TARGET);
     key->method_length = event->lengths[UP_STRING_METHOD];
-    __builtin_memcpy(key->method, event->method, UP_METHOD_MAX);
+    copy_label(event, UP_STRING_METHOD, (uint64_t*)key->method, UP_METHOD_MAX / WORD);
     key->scheme_length = event->lengths[UP_STRING_SCHEME];
-    __builtin_memcpy(key->scheme, event->scheme, UP_SCHEME_MAX);
-    __builtin_memcpy(key->name, event->route, UP_METRIC_NAME_MAX);
+    copy_label(event, UP_STRING_SCHEME, (uint64_t*)key->scheme, UP_SCHEME_MAX / WORD);
     key->error_method = client ? event->error_method : 0;
     if (key->error_method)
       key->error_value =
@@ -65,13 +86,11 @@ static __always_inline void fill_key(struct up_request_key* key, uint32_t slot,
               ? UP_METRIC_NO_ERRNO
               : event->error_value;
   }
-  key->name_length = name_length;
   if (client) {
     key->host_length = event->lengths[UP_STRING_HOST];
-    __builtin_memcpy(key->host, event->host, UP_HOST_MAX);
+    copy_label(event, UP_STRING_HOST, (uint64_t*)key->host, UP_HOST_MAX / WORD);
   } else {
     key->truncated &= ~(1 << UP_STRING_HOST);
-    __builtin_memset(key->host, 0, UP_HOST_MAX);
   }
 }
 
@@ -123,7 +142,7 @@ static __always_inline struct up_request_metrics* metrics_of(const struct hit* h
 }
 
 static __always_inline void add_to_metrics(const struct hit* hit, struct scratch* scratch) {
-  const struct up_http_event* event = &scratch->event;
+  const struct up_http_record* event = &scratch->record;
   fill_key(&scratch->key, hit->slot, event);
   struct up_request_metrics* metrics = metrics_of(hit, &scratch->key);
   if (!metrics) return;

@@ -21,7 +21,7 @@ static __always_inline void on_server_first_byte(struct pt_regs* regs) {
   uint64_t response;
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_SERVER_FIRST_BYTE)) return;
-  struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
+  struct up_in_flight_request* request = find_serving(&hit.key);
   if (!request || request->first_byte_ns) return;
   if (cookie & UP_COOKIE_FIRST_BYTE_HTTP2) {
     if (!http2_status_is_set(hit.profile, cookie, request->response)) return;

@@ -175,7 +175,7 @@ static __always_inline void on_server_route(struct pt_regs* regs) {
   struct hit hit;
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_SERVER_ROUTE)) return;
-  struct up_in_flight_request* request = bpf_map_lookup_elem(&server_requests, &hit.key);
+  struct up_in_flight_request* request = find_serving(&hit.key);
   /* It began before the attach, or is served on a goroutine of its own (http.TimeoutHandler). */
   if (!request) return;
   struct route_found found = {};

@@ -120,7 +120,7 @@ static __noinline int limit_start(const struct hit* hit, struct up_in_flight_req
 
 /* The bit of the status' class. gRPC's OK is one of success, what is the server's fault one of its
  * errors, and all others are the client's. */
-static __always_inline uint32_t status_class_bit(const struct up_http_event* event) {
+static __always_inline uint32_t status_class_bit(const struct up_http_record* event) {
   uint32_t status = event->status;
   if (event->kind == UP_EVENT_GRPC_SERVER || event->kind == UP_EVENT_GRPC_CLIENT) {
     if (!status) return 1U << 2;
@@ -154,7 +154,7 @@ static __always_inline bool takes_from_rate(const struct up_span_limits* limits,
 
 /* What can be decided only where a request ends: the counter of why it becomes no span, or 0. */
 static __always_inline uint64_t limit_end(const struct hit* hit,
-                                          const struct up_http_event* event) {
+                                          const struct up_http_record* event) {
   const struct up_span_limits* limits = limits_of(hit);
   if (!limits) return 0;
   if (event->end_ns - event->start_ns < limits->min_duration_ns ||

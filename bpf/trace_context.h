@@ -7,6 +7,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/abi/in_flight.h"
+#include "bpf/ids.h"
 
 /* Trace and span ids: made here, because a client span needs those of the request being served
  * before that request has ended; or taken from a traceparent header (W3C Trace Context). */
@@ -18,20 +19,21 @@
 #define TRACEPARENT_FLAGS 53
 #define TRACE_FLAG_SAMPLED 1
 
-static __always_inline void random_bytes(uint8_t* to, int words) {
-  uint32_t* out = (uint32_t*)to;
-  for (int i = 0; i < words; i++) out[i] = bpf_get_prandom_u32();
-  /* An id of zeros means "none". Without a branch, which the verifier would follow twice. */
-  out[0] |= (out[0] - 1) >> 31 & ~out[0] >> 31;
-}
-
-static __always_inline void new_trace_id(struct up_in_flight_request* request) {
-  random_bytes(request->trace_id, UP_TRACE_ID_SIZE / 4);
+/* Makes the request one that begins a trace. */
+static __always_inline void new_ids(struct up_in_flight_request* request) {
+  struct ids ids = {};
+  draw_ids(&ids);
+  __builtin_memcpy(request->trace_id, ids.trace, UP_TRACE_ID_SIZE);
+  __builtin_memcpy(request->span_id, &ids.span, UP_SPAN_ID_SIZE);
   request->trace_flags = TRACE_FLAG_SAMPLED;
 }
 
-static __always_inline void new_span_id(struct up_in_flight_request* request) {
-  random_bytes(request->span_id, UP_SPAN_ID_SIZE / 4);
+/* The same of one that has a span id, and may have been taken for a part of another trace. */
+static __always_inline void new_trace_id(struct up_in_flight_request* request) {
+  struct ids ids = {};
+  draw_ids(&ids);
+  __builtin_memcpy(request->trace_id, ids.trace, UP_TRACE_ID_SIZE);
+  request->trace_flags = TRACE_FLAG_SAMPLED;
 }
 
 /* The value of a lower-case hexadecimal digit; above 15 for anything else. */

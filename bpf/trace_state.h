@@ -50,11 +50,12 @@ static __always_inline void keep_trace_state(const struct hit* hit,
   if ((request->flags & UP_FLAG_TRACE_STATE) && !request->suppressed) put_trace_state(hit, request);
 }
 
-/* Puts that of a request that ends behind its event. */
+/* Puts that of a request that ends behind its record, before its strings. */
 static __noinline int copy_trace_state(const struct hit* hit, struct scratch* scratch) {
-  struct up_trace_state* to = &scratch->trace_state;
+  struct up_trace_state* to = (struct up_trace_state*)scratch->text;
   const struct up_trace_state* state = bpf_map_lookup_elem(&trace_states, &hit->key);
-  if (state && *(const uint64_t*)state->span_id == *(const uint64_t*)scratch->event.span_id) {
+  scratch->size = sizeof(scratch->record) + sizeof(*to);
+  if (state && *(const uint64_t*)state->span_id == *(const uint64_t*)scratch->record.span_id) {
     __builtin_memcpy(to, state, sizeof(*to));
     return true;
   }

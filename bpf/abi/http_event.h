@@ -85,6 +85,62 @@ UP_ABI_ASSERT(sizeof(struct up_tcp_address) == UP_PEER_MAX);
 #define UP_HANDLER_NOT_FOUND 1 /* net/http.NotFound */
 #define UP_HANDLER_REDIRECT 2  /* net/http.(*redirectHandler).ServeHTTP */
 
+/* What stands in the ring buffer: this, with UP_FLAG_TRACE_STATE a struct up_trace_state, and the
+ * text. Strings have their true lengths, so that what is written is what there is to say. */
+struct up_http_record {
+  uint32_t kind;
+  uint32_t slot;         /* which binary: index of up_profile_slot */
+  uint64_t start_ns;     /* CLOCK_MONOTONIC */
+  uint64_t end_ns;       /* CLOCK_MONOTONIC */
+  uint64_t goroutine;    /* address of runtime.g */
+  int64_t request_size;  /* bytes of the body as declared, -1 when unknown (chunked) */
+  int64_t response_size; /* server: bytes written; client: Content-Length, -1 when unknown */
+  uint32_t tgid;         /* process id in the daemon's pid namespace */
+  uint32_t tid;
+  uint32_t status; /* 0 when there was no response */
+  uint16_t protocol_major;
+  uint16_t protocol_minor;
+  uint32_t flags;
+  uint8_t truncated; /* bit n: string n was longer than may be; lengths[n] bytes are here */
+  uint8_t unread;    /* bit n: string n was there but its memory could not be read */
+  uint8_t trace_flags;
+  uint8_t http2; /* server: 1 + UP_HTTP2_* of the implementation that served it; 0: HTTP/1 */
+  uint16_t lengths[UP_STRING_COUNT + 1]; /* of each string, never above UP_*_MAX */
+  uint16_t begins[UP_STRING_COUNT + 1];  /* where each that has a length is, from the record on */
+  uint8_t trace_id[UP_TRACE_ID_SIZE];
+  uint8_t span_id[UP_SPAN_ID_SIZE];
+  uint8_t parent_span_id[UP_SPAN_ID_SIZE]; /* all zero: no parent */
+  /* client, with UP_FLAG_ERROR: the Error method of the innermost error, its address as linked, and
+   * the first word of its value; 0 where the error is not known */
+  union {
+    uint64_t error_method;
+    /* server: the code of the function that serves, its address as linked, or UP_HANDLER_*; 0
+     * where it is not known */
+    uint64_t handler_function;
+  };
+  uint64_t error_value;
+  /* CLOCK_MONOTONIC, 0 where it is not known. Server: the response's header is written; client,
+   * with UP_FLAG_BODY_*: it has been read. */
+  uint64_t first_byte_ns;
+};
+UP_ABI_OFFSET(struct up_http_record, start_ns, 8);
+UP_ABI_OFFSET(struct up_http_record, request_size, 32);
+UP_ABI_OFFSET(struct up_http_record, tgid, 48);
+UP_ABI_OFFSET(struct up_http_record, flags, 64);
+UP_ABI_OFFSET(struct up_http_record, lengths, 72);
+UP_ABI_OFFSET(struct up_http_record, begins, 88);
+UP_ABI_OFFSET(struct up_http_record, trace_id, 104);
+UP_ABI_OFFSET(struct up_http_record, error_method, 136);
+UP_ABI_ASSERT(sizeof(struct up_http_record) == 160);
+
+/* All strings of one record, with the space between a method and its target. */
+#define UP_TEXT_MAX 728
+UP_ABI_ASSERT(UP_METHOD_MAX + 1 + UP_SCHEME_MAX + UP_HOST_MAX + UP_TARGET_MAX + UP_QUERY_MAX +
+                  UP_ROUTE_MAX + UP_PEER_MAX <=
+              UP_TEXT_MAX);
+
+/* A record with its strings in places of their own, as the daemon works with it
+ * (server/span/decode.h). */
 struct up_http_event {
   uint32_t kind;
   uint32_t slot;         /* which binary: index of up_profile_slot */
@@ -99,7 +155,7 @@ struct up_http_event {
   uint16_t protocol_major;
   uint16_t protocol_minor;
   uint32_t flags;
-  uint8_t truncated; /* bit n: string n was longer than its array; lengths[n] bytes are here */
+  uint8_t truncated; /* as in struct up_http_record */
   uint8_t unread;    /* bit n: string n was there but its memory could not be read */
   uint8_t trace_flags;
   uint8_t http2; /* server: 1 + UP_HTTP2_* of the implementation that served it; 0: HTTP/1 */

@@ -11,8 +11,7 @@
 #define UP_IN_FLIGHT_MAX 65536
 /* Requests being served with a tracestate that is known. */
 #define UP_TRACE_STATES_MAX 8192
-#define UP_RING_BYTES_DEFAULT (16 * 1024 * 1024)
-#define UP_WAKEUP_BYTES_DEFAULT (128 * 1024)
+#define UP_RING_BYTES_DEFAULT (4 * 1024 * 1024)
 
 /* A goroutine serves at most one request and is in at most one RoundTrip at a time. */
 struct up_in_flight_key {
@@ -39,9 +38,9 @@ struct up_in_flight_request {
   uint8_t span_id[UP_SPAN_ID_SIZE];
   uint8_t parent_span_id[UP_SPAN_ID_SIZE];
   uint8_t trace_flags;
-  uint8_t suppressed; /* the counter of why it becomes no span; 0: it may */
-  uint8_t client;     /* client: UP_CLIENT_* */
-  uint8_t reserved;
+  uint8_t suppressed;     /* the counter of why it becomes no span; 0: it may */
+  uint8_t client;         /* client: UP_CLIENT_* */
+  uint8_t kept;           /* server: UP_KEPT_* */
   uint32_t handler_depth; /* server: of the frame that has called the handler, in the stack */
   union {
     /* client: the error that the last exchange ended in, as in struct up_http_event; 0: none */
@@ -52,7 +51,12 @@ struct up_in_flight_request {
     uint64_t error_value;
     uint64_t trace_state; /* server, as it begins: address of the []string of tracestate, or 0 */
   };
-  uint64_t error_data; /* the data word of its interface */
+  union {
+    uint64_t error_data; /* client: the data word of its interface */
+    /* server, unless UP_KEPT_NO: what leads to it in the map of contexts, instead of .context,
+     * whose parent it is; 0 where nothing does */
+    uint64_t connection_context;
+  };
   union {
     uint64_t writer; /* client: its key in the map of headers to be written; 0: not there */
     uint64_t handler_function; /* server: as in struct up_http_event */
@@ -61,6 +65,15 @@ struct up_in_flight_request {
 UP_ABI_OFFSET(struct up_in_flight_request, slot, 32);
 UP_ABI_OFFSET(struct up_in_flight_request, trace_id, 40);
 UP_ABI_ASSERT(sizeof(struct up_in_flight_request) == 112);
+
+/* up_in_flight_request.kept: of HTTP/1 the same goroutine serves the next request of the
+ * connection, so the entry waits for that, which costs less than to delete it and insert another.
+ */
+#define UP_KEPT_NO 0
+#define UP_KEPT_SERVING 1 /* waited for the request that is being served */
+#define UP_KEPT_IDLE 2    /* no request is being served */
+/* So many connections at most, and no others: the rest of the map is for requests. */
+#define UP_KEPT_MAX (UP_IN_FLIGHT_MAX / 2)
 
 /* The template by which a router has found the handler of a request being served. Key: that of the
  * request. */
@@ -78,22 +91,22 @@ UP_ABI_ASSERT(sizeof(struct up_route) == 144);
 #define UP_ROUTE_TRUNCATED 0x1 /* the template is longer */
 #define UP_ROUTE_UNREAD 0x2    /* it could not be read */
 
-/* The context.Context of a request being served leads to it, as long as it is being served. */
-struct up_context_key {
-  uint64_t context; /* data word of the interface */
+/* The context.Context of a request being served leads to it, as long as it is being served; of
+ * HTTP/1 from the second request of a connection on, that of the connection. Entries lie in an
+ * array, UP_CONTEXT_WAYS of which are where a context can be. */
+#define UP_CONTEXT_BUCKET_BITS 15
+#define UP_CONTEXT_WAYS 4
+#define UP_CONTEXTS_MAX (UP_CONTEXT_WAYS << UP_CONTEXT_BUCKET_BITS)
+struct up_context {
+  uint64_t context; /* data word of the interface; 0: the entry is free */
   uint32_t tgid;
-  uint32_t reserved;
-};
-UP_ABI_ASSERT(sizeof(struct up_context_key) == 16);
-
-struct up_context_owner {
+  uint16_t slot;
+  uint16_t is_connection;
   uint64_t itab;      /* first word of the interface */
   uint64_t goroutine; /* that serves: with the process, the key of the request */
-  uint32_t slot;
-  uint32_t reserved;
 };
-UP_ABI_OFFSET(struct up_context_owner, slot, 16);
-UP_ABI_ASSERT(sizeof(struct up_context_owner) == 24);
+UP_ABI_OFFSET(struct up_context, itab, 16);
+UP_ABI_ASSERT(sizeof(struct up_context) == 32);
 
 /* What both ends of a TCP connection know of it. */
 #define UP_ADDRESS_WORDS 4
@@ -201,10 +214,13 @@ UP_ABI_ASSERT(sizeof(struct up_timer_function) == 72);
 #define UP_CLIENT_BODIES_MAX 16384
 struct up_client_body {
   uint64_t load_bias;  /* how far the binary was loaded from where it was linked */
-  uint64_t suppressed; /* as of the request */
-  struct up_http_event event;
+  uint32_t suppressed; /* as of the request */
+  uint32_t size;       /* of the record */
+  struct up_http_record record;
+  char text[UP_TEXT_MAX];
 };
-UP_ABI_ASSERT(sizeof(struct up_client_body) == 880);
+UP_ABI_OFFSET(struct up_client_body, text, 176);
+UP_ABI_ASSERT(sizeof(struct up_client_body) == 904);
 
 /* What a select statement receives, until it is known which channels it could have received from.
  */

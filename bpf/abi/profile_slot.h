@@ -194,6 +194,7 @@ UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
 #define UP_SLOT_STITCHED 0x100     /* requests are found again by the connection they go out on */
 #define UP_SLOT_INJECTED 0x200     /* requests are given the header traceparent */
 #define UP_SLOT_HANDLERS 0x400     /* the function that serves is told */
+#define UP_SLOT_CONNECTIONS 0x800  /* the end of each connection of HTTP/1 is seen */
 
 /* Error types that wrap another error; more are not unwrapped. */
 #define UP_ERROR_WRAPPERS 8
@@ -218,6 +219,18 @@ UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
 #define UP_PLACE_HTTP2 4      /* where requests of each implementation of HTTP/2 begin */
 #define UP_PLACE_ROUTER (UP_PLACE_HTTP2 + UP_HTTP2_COUNT) /* of each UP_ROUTER_* */
 #define UP_PLACE_COUNT (UP_PLACE_ROUTER + UP_ROUTER_COUNT)
+
+/* Structs of which several fields are needed, index in up_profile_slot.object_bytes: they are read
+ * at once, from their begin to behind the last of these fields. */
+#define UP_OBJECT_REQUEST 0         /* net/http.Request */
+#define UP_OBJECT_SERVER_RESPONSE 1 /* net/http.response */
+#define UP_OBJECT_CLIENT_RESPONSE 2 /* net/http.Response */
+#define UP_OBJECT_URL 3             /* net/url.URL */
+#define UP_OBJECT_MAP 4             /* runtime.hmap, internal/runtime/maps.Map */
+#define UP_OBJECT_COUNT 5
+#define UP_OBJECT_MAX 320
+/* Each of these fields is followed by what is of the struct, or has this size. */
+#define UP_OBJECT_FIELD 16
 
 struct up_profile_slot {
   uint64_t present[UP_PRESENT_WORDS];
@@ -250,10 +263,12 @@ struct up_profile_slot {
   uint64_t mux_return;   /* behind the call of (*ServeMux).Handler in its ServeHTTP */
   uint64_t own_handler;  /* net/http.serverHandler.ServeHTTP */
   uint64_t echo_wrapper; /* the closure in which echo keeps a handler with its middleware */
+  uint16_t object_bytes[UP_OBJECT_COUNT]; /* 0 where the profile has no field of it */
+  uint16_t reserved_bytes[3];
 };
 UP_ABI_OFFSET(struct up_profile_slot, offset, 48);
 UP_ABI_OFFSET(struct up_profile_slot, client_function, 312);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 648);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 664);
 UP_ABI_OFFSET(struct up_profile_slot, grpc_metadata_key, 480);
 
 /* Key of the scope map: a process that a scoped slot observes. */

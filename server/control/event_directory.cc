@@ -152,7 +152,7 @@ void EventDirectory::CountSpan(uint32_t slot) {
 
 void EventDirectory::CountMalformed(std::span<const std::byte> record) {
   uint32_t slot = 0;
-  constexpr size_t kSlotOffset = offsetof(up_http_event, slot);
+  constexpr size_t kSlotOffset = offsetof(up_http_record, slot);
   if (record.size() < kSlotOffset + sizeof(slot)) return;
   std::memcpy(&slot, record.data() + kSlotOffset, sizeof(slot));
   const absl::MutexLock lock(&mutex_);

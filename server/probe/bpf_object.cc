@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -134,7 +135,6 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
       .server_requests = bpf_map__fd(skeleton->maps.server_requests),
       .client_requests = bpf_map__fd(skeleton->maps.client_requests),
       .grpc_client_requests = bpf_map__fd(skeleton->maps.grpc_client_requests),
-      .server_contexts = bpf_map__fd(skeleton->maps.server_contexts),
       .server_routes = bpf_map__fd(skeleton->maps.server_routes),
       .trace_states = bpf_map__fd(skeleton->maps.trace_states),
       .outgoing_connections = bpf_map__fd(skeleton->maps.outgoing_connections),
@@ -147,8 +147,29 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
       .client_bodies = bpf_map__fd(skeleton->maps.client_bodies),
       .failed_bodies = bpf_map__fd(skeleton->maps.failed_bodies),
       .counters = bpf_map__fd(skeleton->maps.counters),
-      .events = bpf_map__fd(skeleton->maps.events)};
+      .events = bpf_map__fd(skeleton->maps.events),
+      .server_contexts = {},
+      .kept_requests = &skeleton->bss->kept_requests};
+  if (absl::Status status = object->MapContexts(); !status.ok()) return status;
   return object;
+}
+
+absl::Status BpfObject::MapContexts() {
+  constexpr size_t kBytes = sizeof(up_context) * UP_CONTEXTS_MAX;
+  void* const address = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                             bpf_map__fd(skeleton_->maps.server_contexts), 0);
+  if (address == MAP_FAILED) {
+    return MakeErrnoError(errno, "KERNEL_FEATURE_MISSING",
+                          "the kernel lets nobody map a BPF array; kernel 5.15 or later is needed, "
+                          "`uprobectl doctor` says what is missing");
+  }
+  contexts_.reset(static_cast<up_context*>(address));
+  maps_.server_contexts = {contexts_.get(), UP_CONTEXTS_MAX};
+  return absl::OkStatus();
+}
+
+void ContextsDeleter::operator()(up_context* contexts) const noexcept {
+  munmap(contexts, sizeof(up_context) * UP_CONTEXTS_MAX);
 }
 
 }  // namespace uprobed::probe

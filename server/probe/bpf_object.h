@@ -3,8 +3,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "bpf/abi/in_flight.h"
 #include "server/probe/site_program.h"
 
 struct uprobed_bpf;
@@ -18,7 +21,8 @@ struct BpfObjectOptions {
   bool allow_uprobe_multi = true;
 };
 
-// File descriptors of the maps, valid as long as the object.
+// File descriptors of the maps, and what of them is in the daemon's memory, valid as long as the
+// object.
 struct BpfMaps {
   int profile_slots = -1;
   int span_limits = -1;
@@ -29,7 +33,6 @@ struct BpfMaps {
   int server_requests = -1;
   int client_requests = -1;
   int grpc_client_requests = -1;
-  int server_contexts = -1;
   int server_routes = -1;
   int trace_states = -1;
   int outgoing_connections = -1;
@@ -43,6 +46,13 @@ struct BpfMaps {
   int failed_bodies = -1;
   int counters = -1;
   int events = -1;
+  std::span<up_context> server_contexts;  // which programs change meanwhile
+  uint64_t* kept_requests = nullptr;      // likewise
+};
+
+// Unmaps the contexts.
+struct ContextsDeleter {
+  void operator()(up_context* contexts) const noexcept;
 };
 
 struct SkeletonDeleter {
@@ -73,7 +83,10 @@ class BpfObject {
 
  private:
   BpfObject(BpfSkeleton skeleton, bool uprobe_multi, bool reads_kernel);
+  absl::Status MapContexts();
+
   BpfSkeleton skeleton_;
+  std::unique_ptr<up_context, ContextsDeleter> contexts_;
   BpfMaps maps_;
   bool uprobe_multi_;
   bool reads_kernel_;

@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 
 #include <algorithm>
+#include <atomic>
 #include <iterator>
 #include <vector>
 
@@ -40,8 +41,13 @@ size_t RemoveFrom(int map, const Predicate& wanted) {
   return removed;
 }
 
+// What a context is known by, as far as it matters here.
+struct ContextKey {
+  uint32_t tgid;
+};
+
+uint32_t TgidOf(const ContextKey& key, const up_context&) { return key.tgid; }
 uint32_t TgidOf(const up_in_flight_key& key, const up_in_flight_request&) { return key.tgid; }
-uint32_t TgidOf(const up_context_key& key, const up_context_owner&) { return key.tgid; }
 uint32_t TgidOf(const up_in_flight_key& key, const up_route&) { return key.tgid; }
 uint32_t TgidOf(const up_in_flight_key& key, const up_trace_state&) { return key.tgid; }
 uint32_t TgidOf(uint64_t, const up_outgoing_request& value) { return value.client.tgid; }
@@ -49,7 +55,7 @@ uint32_t TgidOf(const up_address_key& key, const up_http2_attempt&) { return key
 uint32_t TgidOf(const up_address_key& key, const up_outgoing_headers&) { return key.tgid; }
 uint32_t TgidOf(const up_in_flight_key& key, const up_origin&) { return key.tgid; }
 uint32_t TgidOf(const up_address_key& key, const up_origin&) { return key.tgid; }
-uint32_t TgidOf(const up_address_key& key, const up_http_event&) { return key.tgid; }
+uint32_t TgidOf(const up_address_key& key, const up_http_record&) { return key.tgid; }
 
 const up_origin& OriginOf(const up_origin& origin) { return origin; }
 const up_origin& OriginOf(const up_timer_function& timer) { return timer.origin; }
@@ -64,7 +70,7 @@ size_t RemoveHandoffs(const BpfMaps& maps, const Predicate& wanted) {
 }
 
 uint32_t SlotOf(const up_in_flight_request& request) { return request.slot; }
-uint32_t SlotOf(const up_client_body& body) { return body.event.slot; }
+uint32_t SlotOf(const up_client_body& body) { return body.record.slot; }
 
 // What is gone already when its turn comes has ended, or was removed and counted by another.
 template <typename Key, typename Value, typename Predicate>
@@ -81,11 +87,36 @@ void RemoveRequests(int map, const Predicate& wanted,
   }
 }
 
+// Programs claim and free entries meanwhile, so one is freed only if it is still the same.
+template <typename Predicate>
+void RemoveContexts(const BpfMaps& maps, const Predicate& wanted) {
+  for (up_context& entry : maps.server_contexts) {
+    std::atomic_ref<uint64_t> context(entry.context);
+    uint64_t address = context.load();
+    if (address != 0 && wanted(ContextKey{entry.tgid}, entry)) {
+      context.compare_exchange_strong(address, 0);
+    }
+  }
+}
+
+// An entry may wait for a request, too, and is of none then.
+template <typename Predicate>
+void RemoveServed(const BpfMaps& maps, const Predicate& wanted,
+                  const InFlightRequests::OnRequest& on_request) {
+  for (const up_in_flight_key& key :
+       Collect<up_in_flight_key, up_in_flight_request>(maps.server_requests, wanted)) {
+    up_in_flight_request request{};
+    if (bpf_map_lookup_and_delete_elem(maps.server_requests, &key, &request) != 0) continue;
+    if (request.kept != UP_KEPT_NO) std::atomic_ref<uint64_t>(*maps.kept_requests).fetch_sub(1);
+    if (request.kept != UP_KEPT_IDLE) on_request(request.slot);
+  }
+}
+
 // `wanted` takes a key and a value of each kind.
 template <typename Predicate>
 void Remove(const BpfMaps& maps, const Predicate& wanted,
             const InFlightRequests::OnRequest& on_request) {
-  RemoveFrom<up_context_key, up_context_owner>(maps.server_contexts, wanted);
+  RemoveContexts(maps, wanted);
   RemoveFrom<up_in_flight_key, up_route>(maps.server_routes, wanted);
   RemoveFrom<up_in_flight_key, up_trace_state>(maps.trace_states, wanted);
   RemoveFrom<uint64_t, up_outgoing_request>(maps.outgoing_connections, wanted);
@@ -95,26 +126,38 @@ void Remove(const BpfMaps& maps, const Predicate& wanted,
       maps, [&wanted](const auto& key, const auto& value) { return wanted(key, OriginOf(value)); });
   RemoveRequests<up_address_key, up_client_body>(
       maps.client_bodies,
-      [&wanted](const auto& key, const auto& value) { return wanted(key, value.event); },
+      [&wanted](const auto& key, const auto& value) { return wanted(key, value.record); },
       on_request);
-  for (const int map : {maps.server_requests, maps.client_requests, maps.grpc_client_requests}) {
+  RemoveServed(maps, wanted, on_request);
+  for (const int map : {maps.client_requests, maps.grpc_client_requests}) {
     RemoveRequests<up_in_flight_key, up_in_flight_request>(map, wanted, on_request);
   }
 }
 
 constexpr auto kAny = [](const auto&, const auto&) { return true; };
+constexpr auto kServed = [](const up_in_flight_key&, const up_in_flight_request& request) {
+  return request.kept != UP_KEPT_IDLE;
+};
 
 }  // namespace
 
 size_t InFlightRequests::Count() const {
   return Collect<up_address_key, up_client_body>(maps_.client_bodies, kAny).size() +
-         Collect<up_in_flight_key, up_in_flight_request>(maps_.server_requests, kAny).size() +
+         Collect<up_in_flight_key, up_in_flight_request>(maps_.server_requests, kServed).size() +
          Collect<up_in_flight_key, up_in_flight_request>(maps_.client_requests, kAny).size() +
          Collect<up_in_flight_key, up_in_flight_request>(maps_.grpc_client_requests, kAny).size();
 }
 
 size_t InFlightRequests::CountContexts() const {
-  return Collect<up_context_key, up_context_owner>(maps_.server_contexts, kAny).size();
+  const auto of_requests = std::count_if(
+      maps_.server_contexts.begin(), maps_.server_contexts.end(), [](up_context& entry) {
+        return std::atomic_ref<uint64_t>(entry.context).load() != 0 && entry.is_connection == 0;
+      });
+  const auto by_connection = Collect<up_in_flight_key, up_in_flight_request>(
+      maps_.server_requests, [](const up_in_flight_key&, const up_in_flight_request& request) {
+        return request.kept == UP_KEPT_SERVING && request.connection_context != 0;
+      });
+  return static_cast<size_t>(of_requests) + by_connection.size();
 }
 
 size_t InFlightRequests::CountRoutes() const {
@@ -146,6 +189,7 @@ size_t InFlightRequests::RemoveOldHandoffs(uint64_t now_ns) const {
     const up_in_flight_key key{.goroutine = origin.goroutine, .tgid = tgid, .reserved = 0};
     up_in_flight_request request{};
     return bpf_map_lookup_elem(maps_.server_requests, &key, &request) == 0 &&
+           request.kept != UP_KEPT_IDLE &&
            std::equal(std::begin(origin.span_id), std::end(origin.span_id), request.span_id);
   };
   const auto is_old = [&](const auto& key, const up_origin& origin) {

@@ -17,7 +17,10 @@ namespace {
 constexpr uint32_t kBatchEntries = 1024;
 
 uint32_t SlotOfEntry(const up_in_flight_request& request) { return request.slot; }
-uint32_t SlotOfEntry(const up_client_body& body) { return body.event.slot; }
+bool IsInFlight(const up_in_flight_request& request) { return request.kept != UP_KEPT_IDLE; }
+
+uint32_t SlotOfEntry(const up_client_body& body) { return body.record.slot; }
+bool IsInFlight(const up_client_body& /*body*/) { return true; }
 
 // By buckets, not from key to key: where a key is deleted meanwhile the walk by keys begins anew,
 // and then counts twice and ends early.
@@ -37,7 +40,7 @@ absl::Status AddSlots(int map, std::vector<uint64_t>& counts) {
     }
     for (uint32_t i = 0; i < count; ++i) {
       const uint32_t slot = SlotOfEntry(values[i]);
-      if (slot < counts.size()) ++counts[slot];
+      if (IsInFlight(values[i]) && slot < counts.size()) ++counts[slot];
     }
   }
   return absl::OkStatus();

@@ -158,6 +158,28 @@ void FillHandlers(const Profile& profile, up_profile_slot& slot) {
   }
 }
 
+// Which UP_OBJECT_* has the field.
+std::optional<unsigned> ObjectOf(std::string_view struct_name) {
+  if (struct_name == "net/http.Request") return UP_OBJECT_REQUEST;
+  if (struct_name == "net/http.response") return UP_OBJECT_SERVER_RESPONSE;
+  if (struct_name == "net/http.Response") return UP_OBJECT_CLIENT_RESPONSE;
+  if (struct_name == "net/url.URL") return UP_OBJECT_URL;
+  if (struct_name == "runtime.hmap" || struct_name == "internal/runtime/maps.Map") {
+    return UP_OBJECT_MAP;
+  }
+  return std::nullopt;
+}
+
+void CoverField(const profile::FieldSpec& field, up_profile_slot& slot) {
+  const std::optional<unsigned> object = ObjectOf(field.struct_name);
+  if (!object.has_value()) return;
+  // What lies further is not read; the programs know that it is not there.
+  const uint32_t end = slot.offset[field.index] + uint32_t{UP_OBJECT_FIELD};
+  if (end <= UP_OBJECT_MAX) {
+    slot.object_bytes[*object] = std::max(slot.object_bytes[*object], static_cast<uint16_t>(end));
+  }
+}
+
 }  // namespace
 
 up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& options) {
@@ -166,6 +188,7 @@ up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& opt
   if (options.capture_query) slot.flags |= UP_SLOT_CAPTURE_QUERY;
   if (Wants(options, profile::Instrumentation::kGoroutines)) slot.flags |= UP_SLOT_GOROUTINES;
   if (Wants(options, profile::Instrumentation::kChannels)) slot.flags |= UP_SLOT_CHANNELS;
+  if (Observes(profile, options, SiteKind::kServerRecover)) slot.flags |= UP_SLOT_CONNECTIONS;
   if (TellsRoutes(profile, options)) slot.flags |= UP_SLOT_ROUTES;
   if (options.stitch_traces) slot.flags |= UP_SLOT_STITCHED;
   if (Injects(profile, options)) slot.flags |= UP_SLOT_INJECTED;
@@ -186,6 +209,7 @@ up_profile_slot MakeProfileSlot(const Profile& profile, const AttachOptions& opt
     slot.present[field.index / UP_FIELDS_OF_WORD] |= uint64_t{1}
                                                      << (field.index % UP_FIELDS_OF_WORD);
     slot.offset[field.index] = static_cast<uint16_t>(found->second.offset);
+    CoverField(field, slot);
   }
   FillErrors(profile, slot);
   if (options.handler_function && profile::KnowsHandlers(profile)) FillHandlers(profile, slot);

@@ -35,42 +35,96 @@ absl::Status Malformed(const std::string& what) {
                                what));
 }
 
+// Where each string of an event is.
+std::array<char*, UP_STRING_COUNT> PlacesIn(up_http_event& event) {
+  return {event.method, event.scheme, event.host, event.target,
+          event.query,  event.route,  event.peer};
+}
+
+// All but the strings, which the event has apart.
+void CopyNumbers(const up_http_record& from, up_http_event& to) {
+  to.kind = from.kind;
+  to.slot = from.slot;
+  to.start_ns = from.start_ns;
+  to.end_ns = from.end_ns;
+  to.goroutine = from.goroutine;
+  to.request_size = from.request_size;
+  to.response_size = from.response_size;
+  to.tgid = from.tgid;
+  to.tid = from.tid;
+  to.status = from.status;
+  to.protocol_major = from.protocol_major;
+  to.protocol_minor = from.protocol_minor;
+  to.flags = from.flags;
+  to.truncated = from.truncated;
+  to.unread = from.unread;
+  to.trace_flags = from.trace_flags;
+  to.http2 = from.http2;
+  std::memcpy(to.lengths, from.lengths, sizeof(to.lengths));
+  std::memcpy(to.trace_id, from.trace_id, sizeof(to.trace_id));
+  std::memcpy(to.span_id, from.span_id, sizeof(to.span_id));
+  std::memcpy(to.parent_span_id, from.parent_span_id, sizeof(to.parent_span_id));
+  to.error_method = from.error_method;
+  to.error_value = from.error_value;
+  to.first_byte_ns = from.first_byte_ns;
+}
+
+absl::Status CopyStrings(std::span<const std::byte> record, const up_http_record& from,
+                         up_http_event& to) {
+  const std::array<char*, UP_STRING_COUNT> places = PlacesIn(to);
+  for (size_t i = 0; i < kBounds.size(); ++i) {
+    const size_t length = from.lengths[i];
+    const size_t begin = from.begins[i];
+    if (length > kBounds[i].size) {
+      return Malformed(fmt::format("the {} of a record has {} bytes where at most {} fit",
+                                   kBounds[i].name, length, kBounds[i].size));
+    }
+    if (length == 0) continue;
+    if (begin < HeadSize(from.flags) || begin + length > record.size()) {
+      return Malformed(fmt::format("the {} of a record of {} bytes is at {} to {}", kBounds[i].name,
+                                   record.size(), begin, begin + length));
+    }
+    std::memcpy(places[i], record.data() + begin, length);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTimes(const up_http_record& record) {
+  if (record.end_ns < record.start_ns) {
+    return Malformed(
+        fmt::format("a record ends {} ns before it starts", record.start_ns - record.end_ns));
+  }
+  if (record.first_byte_ns != 0 &&
+      (record.first_byte_ns < record.start_ns || record.first_byte_ns > record.end_ns)) {
+    return Malformed("the first byte of a record's response is outside of the request");
+  }
+  if (record.end_ns > kLatestNs) {
+    return Malformed(fmt::format("a record ends {} ns after boot", record.end_ns));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<up_http_event> DecodeHttpEvent(std::span<const std::byte> record) {
-  up_http_event event;
-  // The ring buffer rounds each record up to 8 bytes, and the event is a multiple of that, so its
-  // size is exact.
-  static_assert(sizeof(event) % 8 == 0);
-  if (record.size() < sizeof(event)) {
-    return Malformed(fmt::format("a record has {} bytes where an HTTP event has {}", record.size(),
-                                 sizeof(event)));
-  }
-  std::memcpy(&event, record.data(), sizeof(event));
-  if (record.size() != RecordSize(event.flags)) {
-    return Malformed(fmt::format("a record has {} bytes where one of its flags has {}",
-                                 record.size(), RecordSize(event.flags)));
-  }
-  if (event.kind < UP_EVENT_HTTP_SERVER || event.kind > UP_EVENT_GRPC_CLIENT) {
-    return Malformed(fmt::format("a record is of unknown kind {}", event.kind));
-  }
-  for (size_t i = 0; i < kBounds.size(); ++i) {
-    if (event.lengths[i] > kBounds[i].size) {
-      return Malformed(fmt::format("the {} of a record has {} bytes where at most {} fit",
-                                   kBounds[i].name, event.lengths[i], kBounds[i].size));
-    }
-  }
-  if (event.end_ns < event.start_ns) {
+  up_http_record head;
+  if (record.size() < sizeof(head)) {
     return Malformed(
-        fmt::format("a record ends {} ns before it starts", event.start_ns - event.end_ns));
+        fmt::format("a record has {} bytes where the least has {}", record.size(), sizeof(head)));
   }
-  if (event.first_byte_ns != 0 &&
-      (event.first_byte_ns < event.start_ns || event.first_byte_ns > event.end_ns)) {
-    return Malformed("the first byte of a record's response is outside of the request");
+  std::memcpy(&head, record.data(), sizeof(head));
+  const size_t head_size = HeadSize(head.flags);
+  if (record.size() < head_size || record.size() > head_size + UP_TEXT_MAX) {
+    return Malformed(fmt::format("a record has {} bytes where one of its flags has {} to {}",
+                                 record.size(), head_size, head_size + UP_TEXT_MAX));
   }
-  if (event.end_ns > kLatestNs) {
-    return Malformed(fmt::format("a record ends {} ns after boot", event.end_ns));
+  if (head.kind < UP_EVENT_HTTP_SERVER || head.kind > UP_EVENT_GRPC_CLIENT) {
+    return Malformed(fmt::format("a record is of unknown kind {}", head.kind));
   }
+  RETURN_IF_ERROR(CheckTimes(head));
+  up_http_event event;
+  CopyNumbers(head, event);
+  RETURN_IF_ERROR(CopyStrings(record, head, event));
   return event;
 }
 

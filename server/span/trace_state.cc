@@ -63,14 +63,17 @@ std::string ParseTraceState(std::string_view text, bool cut) {
   return list;
 }
 
-size_t RecordSize(uint32_t flags) {
-  return sizeof(up_http_event) + ((flags & UP_FLAG_TRACE_STATE) != 0 ? sizeof(up_trace_state) : 0);
+size_t HeadSize(uint32_t flags) {
+  return sizeof(up_http_record) + ((flags & UP_FLAG_TRACE_STATE) != 0 ? sizeof(up_trace_state) : 0);
 }
 
 std::optional<up_trace_state> TraceStateOf(std::span<const std::byte> record) {
-  if (record.size() != RecordSize(UP_FLAG_TRACE_STATE)) return std::nullopt;
+  uint32_t flags = 0;
+  if (record.size() < HeadSize(UP_FLAG_TRACE_STATE)) return std::nullopt;
+  std::memcpy(&flags, record.data() + offsetof(up_http_record, flags), sizeof(flags));
+  if ((flags & UP_FLAG_TRACE_STATE) == 0) return std::nullopt;
   up_trace_state state;
-  std::memcpy(&state, record.data() + sizeof(up_http_event), sizeof(state));
+  std::memcpy(&state, record.data() + sizeof(up_http_record), sizeof(state));
   return state;
 }
 

@@ -17,11 +17,10 @@ namespace uprobed::span {
 // must not hand it on.
 std::string ParseTraceState(std::string_view text, bool cut);
 
-// Bytes of a ring-buffer record whose event has these flags.
-size_t RecordSize(uint32_t flags);
+// Bytes of a ring-buffer record of these flags before its text.
+size_t HeadSize(uint32_t flags);
 
-// What a record has behind its event, which DecodeHttpEvent has accepted; nullopt where there is
-// nothing.
+// What a record that DecodeHttpEvent has accepted has before its text; nullopt where it has none.
 std::optional<up_trace_state> TraceStateOf(std::span<const std::byte> record);
 
 // Adds it to the span.

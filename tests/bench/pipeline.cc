@@ -9,6 +9,7 @@
 
 #include "server/base/clock.h"
 #include "tests/unit/span/event_builder.h"
+#include "tests/unit/span/record_builder.h"
 
 namespace uprobed::bench {
 namespace {
@@ -18,12 +19,6 @@ constexpr size_t kPathsPerRoute = 50;
 // The records that one look at the ring finds under load.
 constexpr size_t kRecordsPerLook = 256;
 constexpr int64_t kWindowNs = 3'600'000'000'000;
-
-std::vector<std::byte> RecordOf(const up_http_event& event) {
-  std::vector<std::byte> record(sizeof(event));
-  std::memcpy(record.data(), &event, sizeof(event));
-  return record;
-}
 
 up_http_event Served(size_t route, size_t path) {
   up_http_event event = span::ServerEvent();
@@ -37,8 +32,8 @@ up_http_event Served(size_t route, size_t path) {
 RecordSource::RecordSource() {
   for (size_t path = 0; path < kPathsPerRoute; ++path) {
     for (size_t route = 0; route < kRoutes; ++route) {
-      if (route % 3 == 0) records_.push_back(RecordOf(span::ClientEvent()));
-      records_.push_back(RecordOf(Served(route, path)));
+      if (route % 3 == 0) records_.push_back(span::RecordOf(span::ClientEvent()));
+      records_.push_back(span::RecordOf(Served(route, path)));
     }
   }
 }
@@ -49,9 +44,9 @@ const std::vector<std::byte>& RecordSource::Next() {
   ++id_;
   const uint64_t end_ns = MonotonicNanosNow();
   const uint64_t start_ns = end_ns - 1'000'000;
-  std::memcpy(record.data() + offsetof(up_http_event, span_id), &id_, sizeof(id_));
-  std::memcpy(record.data() + offsetof(up_http_event, start_ns), &start_ns, sizeof(start_ns));
-  std::memcpy(record.data() + offsetof(up_http_event, end_ns), &end_ns, sizeof(end_ns));
+  std::memcpy(record.data() + offsetof(up_http_record, span_id), &id_, sizeof(id_));
+  std::memcpy(record.data() + offsetof(up_http_record, start_ns), &start_ns, sizeof(start_ns));
+  std::memcpy(record.data() + offsetof(up_http_record, end_ns), &end_ns, sizeof(end_ns));
   return record;
 }
 

@@ -141,15 +141,15 @@ TEST_P(BpfObjects, ShareTheMapsWithTheDaemon) {
 
   EXPECT_THAT(
       MapsOf(object.get()),
-      ElementsAre(Key("client_bodies"), Key("client_requests"), Key("counters"),
-                  Key("empty_client_body"), Key("empty_trace_state"), Key("events"),
-                  Key("failed_bodies"), Key("goroutine_origins"), Key("grpc_client_requests"),
-                  Key("http2_attempts"), Key("no_request_metrics"), Key("outgoing_connections"),
-                  Key("outgoing_headers"), Key("overflowed_request_metrics"), Key("profile_slots"),
-                  Key("request_metrics"), Key("scoped_processes"), Key("scratches"),
-                  Key("select_receives"), Key("sent_elements"), Key("server_contexts"),
-                  Key("server_requests"), Key("server_routes"), Key("span_limits"),
-                  Key("span_rates"), Key("timer_functions"), Key("trace_states")));
+      ElementsAre(
+          Key("client_bodies"), Key("client_requests"), Key("counters"), Key("empty_client_body"),
+          Key("empty_trace_state"), Key("events"), Key("failed_bodies"), Key("goroutine_origins"),
+          Key("grpc_client_requests"), Key("http2_attempts"), Key("id_sequences"),
+          Key("no_request_metrics"), Key("outgoing_connections"), Key("outgoing_headers"),
+          Key("overflowed_request_metrics"), Key("profile_slots"), Key("request_metrics"),
+          Key("scoped_processes"), Key("scratches"), Key("select_receives"), Key("sent_elements"),
+          Key("server_contexts"), Key("server_requests"), Key("server_routes"), Key("span_limits"),
+          Key("span_rates"), Key("timer_functions"), Key("trace_states")));
   EXPECT_EQ(MapsOf(object.get()), MapsOf(amd64.get()));
 }
 

@@ -39,6 +39,22 @@ TEST(MakeProfileSlot, CarriesKnownFieldsAndLeavesTheOthersOut) {
   EXPECT_EQ(slot.flags, 0U);
 }
 
+TEST(MakeProfileSlot, SaysHowMuchOfAStructHoldsItsFields) {
+  Profile profile;
+  for (const auto& [name, offset] : std::map<std::string, uint32_t>{
+           {"Request.Method", 0},
+           {"Request.Host", 128},
+           {"response.status", 120},
+           {"Response.StatusCode", UP_OBJECT_MAX - UP_OBJECT_FIELD + 8}}) {
+    profile.fields["net/http." + name] = {
+        .offset = offset, .source = profile::Source::kDwarf, .others = {}};
+  }
+
+  const up_profile_slot slot = MakeProfileSlot(profile, {});
+
+  EXPECT_THAT(slot.object_bytes, ElementsAre(144, 136, 0, 0, 0)) << "one is too far away";
+}
+
 TEST(MakeProfileSlot, CarriesScopeAndCaptureOptions) {
   AttachOptions options;
   options.scoped_pids = {42};

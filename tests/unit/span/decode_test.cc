@@ -1,17 +1,32 @@
 #include "server/span/decode.h"
 
+#include <cstring>
+#include <functional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/errors.h"
 #include "tests/unit/span/event_builder.h"
+#include "tests/unit/span/record_builder.h"
 
 namespace uprobed::span {
 namespace {
 
 absl::StatusOr<up_http_event> Decode(const up_http_event& event) {
-  return DecodeHttpEvent(std::as_bytes(std::span(&event, 1)));
+  return DecodeHttpEvent(RecordOf(event));
+}
+
+// What the programs make of ServerEvent(), with one thing changed.
+absl::StatusOr<up_http_event> DecodeWith(const std::function<void(up_http_record&)>& change) {
+  std::vector<std::byte> record = RecordOf(ServerEvent());
+  up_http_record head;
+  std::memcpy(&head, record.data(), sizeof(head));
+  change(head);
+  std::memcpy(record.data(), &head, sizeof(head));
+  return DecodeHttpEvent(record);
 }
 
 void ExpectMalformed(const absl::StatusOr<up_http_event>& event) {
@@ -31,12 +46,58 @@ TEST(Decode, CopiesServerAndClientEvents) {
   EXPECT_EQ(client->status, 201u);
 }
 
-TEST(Decode, RefusesEveryOtherSize) {
-  const std::vector<std::byte> bytes(2 * sizeof(up_http_event));
+TEST(Decode, CopiesEachNumber) {
+  up_http_event event = ClientEvent();
+  event.slot = 1;
+  event.tid = 2;
+  event.flags = UP_FLAG_ERROR | UP_FLAG_TLS;
+  event.truncated = 3;
+  event.unread = 4;
+  event.trace_flags = 5;
+  event.http2 = 6;
+  event.parent_span_id[3] = 7;
+  event.error_method = 8;
+  event.error_value = 9;
+  event.first_byte_ns = event.start_ns + 10;
 
-  for (size_t size = 0; size <= bytes.size(); ++size) {
-    if (size == sizeof(up_http_event)) continue;
-    ExpectMalformed(DecodeHttpEvent(std::span(bytes).first(size)));
+  const absl::StatusOr<up_http_event> decoded = Decode(event);
+
+  ASSERT_TRUE(decoded.ok());
+  const up_http_record from = HeadOf(event);
+  const up_http_record to = HeadOf(*decoded);
+  EXPECT_EQ(std::memcmp(&from, &to, sizeof(from)), 0);
+}
+
+TEST(Decode, RefusesWhatIsShorterThanItsStringsOrLongerThanAll) {
+  std::vector<std::byte> record = RecordOf(ServerEvent());
+  ASSERT_TRUE(DecodeHttpEvent(record).ok());
+
+  for (size_t size = 0; size < record.size(); ++size) {
+    ExpectMalformed(DecodeHttpEvent(std::span(record).first(size)));
+  }
+  record.resize(sizeof(up_http_record) + UP_TEXT_MAX);
+  EXPECT_TRUE(DecodeHttpEvent(record).ok());
+  record.resize(record.size() + 1);
+  ExpectMalformed(DecodeHttpEvent(record));
+}
+
+TEST(Decode, TakesStringsWhereverTheyAreInTheText) {
+  const absl::StatusOr<up_http_event> decoded = DecodeWith([](up_http_record& head) {
+    head.begins[UP_STRING_ROUTE] = head.begins[UP_STRING_TARGET];
+    head.lengths[UP_STRING_ROUTE] = 6;
+    head.begins[UP_STRING_SCHEME] = 65535;  // of a string that is empty it says nothing
+  });
+
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(std::string_view(decoded->route, decoded->lengths[UP_STRING_ROUTE]), "/items");
+}
+
+TEST(Decode, RefusesStringsOutsideOfTheText) {
+  for (const size_t begin :
+       {size_t{0}, sizeof(up_http_record) - 1, size_t{65535}, RecordOf(ServerEvent()).size()}) {
+    ExpectMalformed(DecodeWith([begin](up_http_record& head) {
+      head.begins[UP_STRING_TARGET] = static_cast<uint16_t>(begin);
+    }));
   }
 }
 
@@ -92,7 +153,10 @@ TEST_P(DecodeBounds, TakesFullArray) {
   up_http_event event = ServerEvent();
   event.lengths[GetParam().index] = GetParam().size;
 
-  EXPECT_TRUE(Decode(event).ok());
+  const absl::StatusOr<up_http_event> decoded = Decode(event);
+
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->lengths[GetParam().index], GetParam().size);
 }
 
 TEST_P(DecodeBounds, RefusesLengthBeyondArrayByName) {
