@@ -75,9 +75,9 @@ struct {
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(map_flags, BPF_F_MMAPABLE);
-  __uint(max_entries, UP_CONTEXTS_MAX);
+  __uint(max_entries, UP_CONTEXT_BUCKETS);
   __type(key, uint32_t);
-  __type(value, struct up_context);
+  __type(value, struct up_context_bucket);
 } server_contexts SEC(".maps");
 
 /* Entries of server_requests that are UP_KEPT_SERVING or UP_KEPT_IDLE. */

@@ -30,25 +30,67 @@ struct {
   __type(value, struct up_request_metrics);
 } no_request_metrics SEC(".maps");
 
-/* Copies at most `words` words of a string of the record to where all bytes count. Word by word,
- * because a copy of a length that is not constant would be a read of kernel memory, which a kernel
- * that is locked down refuses. */
+/* Wherever in the first bytes of the record a string is said to be, it is in the scratch: a mask
+ * for a check, which the verifier would follow twice. */
+#define RECORD_BYTES_MASK 0x7ff
+_Static_assert(SCRATCH_TEXT_LAST <= RECORD_BYTES_MASK &&
+                   __builtin_offsetof(struct scratch, record) + RECORD_BYTES_MASK +
+                           UP_METRIC_NAME_MAX <=
+                       sizeof(struct scratch),
+               "the mask covers the record, and no more than the scratch");
+#define STRINGS_MASK 7
+_Static_assert(UP_STRING_COUNT == STRINGS_MASK, "the mask covers all strings");
+
+/* Copies a string of the record to `words` words of zero. Word by word, because a copy of a length
+ * that is not constant would be a read of kernel memory, which a kernel that is locked down
+ * refuses.
+ */
 static __noinline int copy_label(const struct up_http_record* event, uint32_t string, uint64_t* to,
                                  uint32_t words) {
-  if (string > UP_STRING_COUNT) return false;
-  uint64_t at = event->begins[string];
-  uint64_t length = event->lengths[string];
-  asm volatile("" : "+r"(at));
-  if (at > SCRATCH_TEXT_LAST) return false;
-  const char* text = (const char*)event + at;
-  for (uint32_t i = 0; i < UP_METRIC_NAME_MAX / WORD; i++) {
-    if (i >= words) break;
-    uint64_t left = length > i * WORD ? length - i * WORD : 0;
-    uint64_t word = left ? *(const uint64_t*)(text + i * WORD) : 0;
-    if (left < WORD) word &= (1ULL << left * 8) - 1;
-    to[i] = word;
+  uint64_t length = event->lengths[string & STRINGS_MASK];
+  const char* text =
+      (const char*)event + (event->begins[string & STRINGS_MASK] & RECORD_BYTES_MASK);
+  uint64_t whole = length / WORD;
+  for (uint32_t i = 0; i < UP_METRIC_NAME_MAX / WORD && i < words; i++) {
+    if (i >= whole) break;
+    to[i] = *(const uint64_t*)(text + i * WORD);
   }
+  asm volatile("" : "+r"(whole));
+  if (whole < words)
+    to[whole] = *(const uint64_t*)(text + whole * WORD) & ((1ULL << length % WORD * 8) - 1);
   return true;
+}
+
+/* The number of no string: it has no length. */
+#define NO_STRING UP_STRING_COUNT
+
+struct label_strings {
+  uint8_t method;
+  uint8_t scheme;
+  uint8_t host;
+  uint8_t name;
+};
+
+/* Which strings the labels are of each kind of request. A table, because the verifier would follow
+ * what comes behind each branch. */
+static const struct label_strings label_strings[UP_REQUEST_KINDS] = {
+    [UP_EVENT_HTTP_SERVER - 1] = {UP_STRING_METHOD, UP_STRING_SCHEME, NO_STRING, UP_STRING_ROUTE},
+    [UP_EVENT_HTTP_CLIENT - 1] = {UP_STRING_METHOD, UP_STRING_SCHEME, UP_STRING_HOST,
+                                  UP_STRING_ROUTE},
+    [UP_EVENT_GRPC_SERVER - 1] = {NO_STRING, NO_STRING, NO_STRING, UP_STRING_TARGET},
+    [UP_EVENT_GRPC_CLIENT - 1] = {NO_STRING, NO_STRING, UP_STRING_HOST, UP_STRING_TARGET},
+};
+
+static __always_inline void fill_texts(struct up_request_key* key,
+                                       const struct up_http_record* event) {
+  uint64_t kind = event->kind - 1;
+  asm volatile("" : "+r"(kind));
+  if (kind >= UP_REQUEST_KINDS) return;
+  const struct label_strings* strings = &label_strings[kind];
+  copy_label(event, strings->method, (uint64_t*)key->method, UP_METHOD_MAX / WORD);
+  copy_label(event, strings->scheme, (uint64_t*)key->scheme, UP_SCHEME_MAX / WORD);
+  copy_label(event, strings->host, (uint64_t*)key->host, UP_HOST_MAX / WORD);
+  copy_label(event, strings->name, (uint64_t*)key->name, UP_METRIC_NAME_MAX / WORD);
 }
 
 static __always_inline void fill_key(struct up_request_key* key, uint32_t slot,
@@ -57,6 +99,7 @@ static __always_inline void fill_key(struct up_request_key* key, uint32_t slot,
   bool client = event->kind == UP_EVENT_HTTP_CLIENT || event->kind == UP_EVENT_GRPC_CLIENT;
   uint32_t name = grpc ? UP_STRING_TARGET : UP_STRING_ROUTE;
   __builtin_memset(key, 0, sizeof(*key));
+  fill_texts(key, event);
   key->slot = slot;
   key->tgid = event->tgid;
   key->kind = event->kind;
@@ -72,13 +115,10 @@ static __always_inline void fill_key(struct up_request_key* key, uint32_t slot,
     key->name_length = UP_METRIC_NAME_MAX;
     key->truncated |= 1 << name;
   }
-  copy_label(event, name, (uint64_t*)key->name, UP_METRIC_NAME_MAX / WORD);
   if (!grpc) {
     key->truncated &= ~(1 << UP_STRING_TARGET);
     key->method_length = event->lengths[UP_STRING_METHOD];
-    copy_label(event, UP_STRING_METHOD, (uint64_t*)key->method, UP_METHOD_MAX / WORD);
     key->scheme_length = event->lengths[UP_STRING_SCHEME];
-    copy_label(event, UP_STRING_SCHEME, (uint64_t*)key->scheme, UP_SCHEME_MAX / WORD);
     key->error_method = client ? event->error_method : 0;
     if (key->error_method)
       key->error_value =
@@ -86,12 +126,10 @@ static __always_inline void fill_key(struct up_request_key* key, uint32_t slot,
               ? UP_METRIC_NO_ERRNO
               : event->error_value;
   }
-  if (client) {
+  if (client)
     key->host_length = event->lengths[UP_STRING_HOST];
-    copy_label(event, UP_STRING_HOST, (uint64_t*)key->host, UP_HOST_MAX / WORD);
-  } else {
+  else
     key->truncated &= ~(1 << UP_STRING_HOST);
-  }
 }
 
 /* Atomic although per CPU, as counters are. */

@@ -92,11 +92,12 @@ UP_ABI_ASSERT(sizeof(struct up_route) == 144);
 #define UP_ROUTE_UNREAD 0x2    /* it could not be read */
 
 /* The context.Context of a request being served leads to it, as long as it is being served; of
- * HTTP/1 from the second request of a connection on, that of the connection. Entries lie in an
- * array, UP_CONTEXT_WAYS of which are where a context can be. */
+ * HTTP/1 from the second request of a connection on, that of the connection. Entries lie in
+ * buckets, two of which are where a context can be. */
 #define UP_CONTEXT_BUCKET_BITS 15
 #define UP_CONTEXT_WAYS 4
-#define UP_CONTEXTS_MAX (UP_CONTEXT_WAYS << UP_CONTEXT_BUCKET_BITS)
+#define UP_CONTEXT_BUCKETS (1 << UP_CONTEXT_BUCKET_BITS)
+#define UP_CONTEXTS_MAX (UP_CONTEXT_WAYS * UP_CONTEXT_BUCKETS)
 struct up_context {
   uint64_t context; /* data word of the interface; 0: the entry is free */
   uint32_t tgid;
@@ -107,6 +108,9 @@ struct up_context {
 };
 UP_ABI_OFFSET(struct up_context, itab, 16);
 UP_ABI_ASSERT(sizeof(struct up_context) == 32);
+struct up_context_bucket {
+  struct up_context entries[UP_CONTEXT_WAYS];
+};
 
 /* What both ends of a TCP connection know of it. */
 #define UP_ADDRESS_WORDS 4

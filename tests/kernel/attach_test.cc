@@ -159,6 +159,25 @@ TEST_F(RequestUnderWay, IsForgottenWithItsContextWhenItsProcessHasExited) {
   ExpectBalance(attachment_.get());
 }
 
+// The kernel keeps what it knows of a connection from one request to the next.
+TEST_F(AttachTest, AConnectionThatWaitsIsNoRequest) {
+  std::optional<RunningTarget> target = RunningTarget::Start(path_);
+  ASSERT_TRUE(target.has_value());
+  const auto attachment = Attach(path_);
+  ASSERT_NE(attachment, nullptr);
+
+  const std::optional<ChildProcess> waiting =
+      ChildProcess::Start({(TargetsDir() / "loadgen").string(), "-url", Url(*target, "/hello"),
+                           "-n", "2", "-c", "1", "-interval", "60s"});
+  ASSERT_TRUE(waiting.has_value());
+  ASSERT_EQ(spans_.Wait(1, IsServer).size(), 1U);
+
+  EXPECT_EQ(backend_.InFlight(), 0U);
+  EXPECT_EQ(backend_.ContextsInFlight(), 0U);
+  target.reset();
+  EXPECT_EQ(backend_.ForgetExitedProcesses(), 0U);
+}
+
 TEST_F(AttachTest, EndWithoutItsStartIsCounted) {
   const std::optional<RunningTarget> target = RunningTarget::Start(path_);
   ASSERT_TRUE(target.has_value());
