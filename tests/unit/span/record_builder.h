@@ -59,9 +59,9 @@ inline std::vector<std::byte> RecordOf(const up_http_event& event,
     head.begins[i] = static_cast<uint16_t>(sizeof(head) + text.size());
     append(std::as_bytes(strings[i].first(std::min<size_t>(strings[i].size(), event.lengths[i]))));
   }
-  std::vector<std::byte> record(sizeof(head));
+  std::vector<std::byte> record(sizeof(head) + text.size());
   std::memcpy(record.data(), &head, sizeof(head));
-  record.insert(record.end(), text.begin(), text.end());
+  std::copy(text.begin(), text.end(), record.begin() + sizeof(head));
   return record;
 }
 
