@@ -212,7 +212,7 @@ const volatile uint64_t pid_namespace_inode = 0;
  * behind this is then not there for it. */
 const volatile bool may_read_kernel = true;
 
-/* The reader is woken once more when so many bytes wait; the loader sets it. */
+/* The reader is woken once more when so many bytes wait, not 0; the loader sets it. */
 const volatile uint64_t wakeup_bytes;
 
 #endif /* UPROBED_BPF_MAPS_H_ */

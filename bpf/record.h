@@ -102,11 +102,13 @@ static __always_inline struct up_http_record* end_request(
 }
 
 /* Without a flag the kernel wakes the reader with the record that comes after it has read all, and
- * with no other until then (bpf_ringbuf_commit, kernel/bpf/ringbuf.c); it is woken once more where
- * much is waiting, and reads at once then. */
-static __always_inline uint64_t wakeup_flags(void) {
+ * with no other until then (bpf_ringbuf_commit, kernel/bpf/ringbuf.c). It is woken once more where
+ * so many bytes more make enough, and again for each time as much: a wake-up is an interrupt, and
+ * until the reader is there every record would send one. Two CPUs at a time may miss the moment;
+ * then the reader's own timer is what is left, or the next. */
+static __always_inline uint64_t wakeup_flags(uint64_t size) {
   uint64_t waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
-  return waiting >= wakeup_bytes ? BPF_RB_FORCE_WAKEUP : 0;
+  return waiting % wakeup_bytes + size >= wakeup_bytes ? BPF_RB_FORCE_WAKEUP : 0;
 }
 
 /* Hands the record over: it goes into the ring buffer, or is counted by cause and added to the
@@ -119,7 +121,7 @@ static __always_inline bool conclude(const struct hit* hit, struct scratch* scra
     uint64_t size = scratch->size;
     asm volatile("" : "+r"(size));
     if (size <= SCRATCH_TEXT_LAST &&
-        bpf_ringbuf_output(&events, &scratch->record, size, wakeup_flags()) == 0) {
+        bpf_ringbuf_output(&events, &scratch->record, size, wakeup_flags(size)) == 0) {
       if (event->flags & UP_FLAG_READ_FAULT) count(hit->counters, UP_COUNTER_FIELD_UNREAD);
       count(hit->counters, UP_COUNTER_EVENTS_SUBMITTED);
       release_scratch(scratch);
