@@ -212,7 +212,8 @@ const volatile uint64_t pid_namespace_inode = 0;
  * behind this is then not there for it. */
 const volatile bool may_read_kernel = true;
 
-/* The reader is woken when so many bytes wait, not 0; less than that it fetches by its own timer. */
+/* The reader is woken when so many bytes wait, not 0; less than that it fetches by its own timer.
+ */
 const volatile uint64_t wakeup_bytes = UP_WAKEUP_BYTES_DEFAULT;
 
 #endif /* UPROBED_BPF_MAPS_H_ */
