@@ -10,8 +10,8 @@
  * all programs that run on the CPU, since 6.13: a task that preempts another inside the same
  * program then overwrites its stack and brings the kernel down. These kfuncs (6.10) close the door.
  * They must be called before anything is put on the stack, hence the wrapper that does nothing
- * else. Between 6.0 and 6.9 stacks are the tasks' own, so there is nothing to protect: what the programs
- * keep per CPU has one owner at a time (bpf/scratch.h). */
+ * else. Between 6.0 and 6.9 stacks are the tasks' own, so there is nothing to protect: what the
+ * programs keep per CPU has one owner at a time (bpf/scratch.h). */
 extern void bpf_preempt_disable(void) __ksym __weak;
 extern void bpf_preempt_enable(void) __ksym __weak;
 

@@ -20,7 +20,7 @@ struct Config {
   std::string database_path = "/var/lib/uprobed/state.db";
   std::string metrics_address = "127.0.0.1:9464";  // "off": no endpoint
   uint32_t ring_bytes = 4U << 20;                  // a power of two and of pages
-  uint32_t span_delay_ms = 25;              // spans are gathered so long before they are read
+  uint32_t span_delay_ms = 10;              // spans are gathered so long before they are read
   uint32_t max_series = 2000;               // per metric family
   uint32_t topology_max_edges = 10000;      // the overflow edge comes on top
   uint32_t topology_window_seconds = 3600;  // after it an edge that was not seen is dropped

@@ -27,7 +27,7 @@ class EventLoop {
   using OnTick = std::function<void(uint64_t now_ns)>;
 
   // A record lies in the ring buffer so long while others follow it, unless it fills up.
-  static constexpr std::chrono::milliseconds kDefaultGather{25};
+  static constexpr std::chrono::milliseconds kDefaultGather{10};
 
   EventLoop(const probe::LibbpfBackend& backend, control::EventDirectory& directory,
             SpanPipeline::OnSpan on_span, OnTick on_tick = {},

@@ -97,7 +97,6 @@ UP_ABI_ASSERT(sizeof(struct up_route) == 144);
 #define UP_CONTEXT_BUCKET_BITS 15
 #define UP_CONTEXT_WAYS 4
 #define UP_CONTEXT_BUCKETS (1 << UP_CONTEXT_BUCKET_BITS)
-#define UP_CONTEXTS_MAX (UP_CONTEXT_WAYS * UP_CONTEXT_BUCKETS)
 struct up_context {
   uint64_t context; /* data word of the interface; 0: the entry is free */
   uint32_t tgid;

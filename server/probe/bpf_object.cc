@@ -28,6 +28,9 @@ constexpr uint32_t kFilledPart = 8;
 // include/linux/proc_ns.h: PROC_PID_INIT_INO, the inode of the initial pid namespace.
 constexpr ino_t kInitialPidNamespaceInode = 0xEFFFFFFC;
 
+constexpr size_t kContexts = size_t{UP_CONTEXT_BUCKETS} * UP_CONTEXT_WAYS;
+constexpr size_t kContextBytes = sizeof(up_context) * kContexts;
+
 // libbpf's messages at their own level; what it calls a warning is told again, with what to do
 // about it, by the status that the failing call returns.
 int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
@@ -155,8 +158,7 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
 }
 
 absl::Status BpfObject::MapContexts() {
-  constexpr size_t kBytes = sizeof(up_context) * UP_CONTEXTS_MAX;
-  void* const address = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+  void* const address = mmap(nullptr, kContextBytes, PROT_READ | PROT_WRITE, MAP_SHARED,
                              bpf_map__fd(skeleton_->maps.server_contexts), 0);
   if (address == MAP_FAILED) {
     return MakeErrnoError(errno, "KERNEL_FEATURE_MISSING",
@@ -164,12 +166,12 @@ absl::Status BpfObject::MapContexts() {
                           "`uprobectl doctor` says what is missing");
   }
   contexts_.reset(static_cast<up_context*>(address));
-  maps_.server_contexts = {contexts_.get(), UP_CONTEXTS_MAX};
+  maps_.server_contexts = {contexts_.get(), kContexts};
   return absl::OkStatus();
 }
 
 void ContextsDeleter::operator()(up_context* contexts) const noexcept {
-  munmap(contexts, sizeof(up_context) * UP_CONTEXTS_MAX);
+  munmap(contexts, kContextBytes);
 }
 
 }  // namespace uprobed::probe
