@@ -60,11 +60,10 @@ constexpr CounterLabel kLossCauses[] = {{"ring_full", UP_COUNTER_LOST_RING_FULL}
                                         {"preempted", UP_COUNTER_LOST_PREEMPTED},
                                         {"process_exited", UP_COUNTER_LOST_PROCESS_EXITED},
                                         {"detached", UP_COUNTER_LOST_DETACHED}};
-constexpr CounterLabel kSuppressionCauses[] = {
-    {"filtered", UP_COUNTER_SUPPRESSED_FILTERED},
-    {"sampled", UP_COUNTER_SUPPRESSED_SAMPLED},
-    {"rate_limited", UP_COUNTER_SUPPRESSED_RATE_LIMITED},
-    {"budget", UP_COUNTER_SUPPRESSED_BUDGET}};
+constexpr CounterLabel kSuppressionCauses[] = {{"filtered", UP_COUNTER_SUPPRESSED_FILTERED},
+                                               {"sampled", UP_COUNTER_SUPPRESSED_SAMPLED},
+                                               {"rate_limited", UP_COUNTER_SUPPRESSED_RATE_LIMITED},
+                                               {"budget", UP_COUNTER_SUPPRESSED_BUDGET}};
 constexpr CounterLabel kNotInjectedCauses[] = {{"own_header", UP_COUNTER_NOT_INJECTED_OWN_HEADER},
                                                {"headers", UP_COUNTER_NOT_INJECTED_HEADERS},
                                                {"no_room", UP_COUNTER_NOT_INJECTED_NO_ROOM},

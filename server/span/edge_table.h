@@ -62,7 +62,9 @@ class EdgeTable {
   };
   struct KeyHash {
     using is_transparent = void;
-    size_t operator()(const Key& key) const { return (*this)(KeyView{key.edge, key.unresolved_in}); }
+    size_t operator()(const Key& key) const {
+      return (*this)(KeyView{key.edge, key.unresolved_in});
+    }
     size_t operator()(const KeyView& key) const {
       return absl::HashOf(key.edge, key.unresolved_in);
     }

@@ -87,8 +87,7 @@ class KernelTest : public ::testing::Test {
  protected:
   explicit KernelTest(const probe::BpfObjectOptions& options = {})
       : backend_(options),
-        loop_(backend_, directory_,
-              [this](const span::Span& span) { spans_.Add(span); }) {}
+        loop_(backend_, directory_, [this](const span::Span& span) { spans_.Add(span); }) {}
 
   void SetUp() override {
     if (const absl::Status available = backend_.Available(); !available.ok()) {

@@ -13,10 +13,9 @@ constexpr up_counter kEnds[] = {
     UP_COUNTER_HITS_HTTP2_SERVER_END, UP_COUNTER_HITS_HTTP2_SERVER_UNFINISHED,
     UP_COUNTER_HITS_CLIENT_END,       UP_COUNTER_HITS_GRPC_SERVER_END,
     UP_COUNTER_HITS_GRPC_CLIENT_END};
-constexpr up_counter kSuppressions[] = {UP_COUNTER_SUPPRESSED_FILTERED,
-                                        UP_COUNTER_SUPPRESSED_SAMPLED,
-                                        UP_COUNTER_SUPPRESSED_RATE_LIMITED,
-                                        UP_COUNTER_SUPPRESSED_BUDGET};
+constexpr up_counter kSuppressions[] = {
+    UP_COUNTER_SUPPRESSED_FILTERED, UP_COUNTER_SUPPRESSED_SAMPLED,
+    UP_COUNTER_SUPPRESSED_RATE_LIMITED, UP_COUNTER_SUPPRESSED_BUDGET};
 
 }  // namespace
 
