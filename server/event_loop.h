@@ -47,6 +47,9 @@ class EventLoop {
   void Stop();
   // Thread-safe.
   metrics::EventLoopStats stats() const { return pipeline_.stats(); }
+  // Whether all that was in the ring buffer at one moment of this call has been delivered.
+  // Thread-safe, once started.
+  bool has_read_all() const { return reader_ != nullptr && reader_->is_empty(); }
 
  private:
   void Run(const std::stop_token& stop);

@@ -40,6 +40,7 @@ std::vector<control::LedgerBalance> LedgerReader::Read(uint64_t now_ns) {
   control::LedgerLook look;
   look.programs_most = cpus_;
   look.drains_before = drains_.load(std::memory_order_acquire);
+  look.ring_was_empty = event_loop_.has_read_all();
   look.loop_before = ReadLoop();
   look.before = controller_.List("", SIZE_MAX);
   absl::StatusOr<std::vector<uint64_t>> in_flight = backend_.InFlightBySlot();

@@ -182,15 +182,15 @@ void Ledger::JudgeProbe(const LedgerLook& look, const Probe& before, const Probe
       .inside = {.least = static_cast<int64_t>(least), .most = static_cast<int64_t>(most)},
       .half_way = look.programs_most + kForgetters};
 
-  // What was written before the last look is out of the ring buffer, if that was read to its end
-  // since.
+  // What was written before the last look is out of the ring buffer, if that was read to its end,
+  // or was empty, since.
   StageLook ring{.before = RingAccount(before.status),
                  .after = RingAccount(after.status),
                  .inside = {},
                  .half_way = look.programs_most + 1};
   const auto previous = judged_.find({uid, kRingStage});
-  const bool drained =
-      previous != judged_.end() && look.drains_before >= drains_ + kDrainsBehindALook;
+  const bool read_since = look.ring_was_empty || look.drains_before >= drains_ + kDrainsBehindALook;
+  const bool drained = previous != judged_.end() && read_since;
   ring.inside.most = ring.before.entered - (drained ? previous->second.account.entered : 0);
 
   const auto judge = [&](const char* stage, const StageLook& of_stage) {

@@ -25,11 +25,11 @@ namespace uprobed::control {
 // than kMostPerStep. So many programs as there are CPUs may have been half way as the look began
 // (more where they can be preempted, on kernels 6.0 to 6.9); they no longer are where no step was
 // taken since the look before, and then the bounds meet. The ring buffer has at most what was
-// written since the look before, if it was read to its end in between. What is shown is the
-// imbalance that persists: the least by amount that the bounds of this look or of the one before
-// allow. So requests that flow never show one, and one that is there shows at rest exactly, after
-// three looks; without rest as soon as it is larger than the bounds are wide. Looks must be further
-// apart than any program takes. tests/unit/control/ledger_model.h proves it.
+// written since the look before, if it was read to its end or found empty in between. What is shown
+// is the imbalance that persists: the least by amount that the bounds of this look or of the one
+// before allow. So requests that flow never show one, and one that is there shows at rest exactly,
+// after three looks; without rest as soon as it is larger than the bounds are wide. Looks must be
+// further apart than any program takes. tests/unit/control/ledger_model.h proves it.
 
 // What entered and what left since both began; `steps` grows with each change of either and of
 // what is under way.
@@ -58,6 +58,9 @@ struct LedgerLook {
   // `drains_before` is read before `before`, `drains_after` behind `after`.
   uint64_t drains_before = 0;
   uint64_t drains_after = 0;
+  // Whether the ring buffer held nothing that had not been counted, before `before` was read: at
+  // rest nobody reads it to its end any more.
+  bool ring_was_empty = false;
   std::vector<Probe> before;
   std::vector<Probe> after;
   LoopTotals loop_before;

@@ -68,6 +68,10 @@ absl::StatusOr<size_t> EventReader::Drain() {
   return static_cast<size_t>(consumed);
 }
 
+bool EventReader::is_empty() const {
+  return ring__avail_data_size(ring_buffer__ring(ring_.get(), 0)) == 0;
+}
+
 void EventReader::Wake() {
   // Fails only where the counter is full of wake-ups.
   const eventfd_t one = 1;

@@ -15,7 +15,8 @@ struct ring_buffer;
 namespace uprobed::probe {
 
 // Reads the kernel's ring buffer. `on_record` gets each record, in the order in which requests
-// ended; its bytes are valid during the call only. Thread: the event loop's only, but for Wake().
+// ended; its bytes are valid during the call only. Thread: the event loop's only, but for
+// is_empty() and Wake().
 //
 // The kernel wakes the reader with the first record after all had been read, and then no more until
 // the buffer is filled to a part (bpf_ringbuf_commit(), kernel/bpf/ringbuf.c: without flags, a
@@ -40,6 +41,8 @@ class EventReader {
   absl::StatusOr<size_t> Poll(const Waits& waits);
   // Delivers what is there, without waiting.
   absl::StatusOr<size_t> Drain();
+  // Whether all records have been delivered: one that is being delivered has not been. Thread-safe.
+  bool is_empty() const;
   // Ends the wait of Poll(), of the next one if there is none now. Thread-safe.
   void Wake();
 

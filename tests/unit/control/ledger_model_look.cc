@@ -53,6 +53,7 @@ control::LedgerLook LedgerModel::Look() {
   control::LedgerLook look;
   look.programs_most = kCpus;
   look.drains_before = drains_;
+  look.ring_was_empty = ring_.empty() && loop_.steps.empty();
   look.loop_before = ReadLoop();
   for (size_t of = 0; of < kProbes; ++of) look.before.push_back(ReadProbe(of));
   look.in_flight.resize(next_slot_ + 1000);
@@ -104,9 +105,7 @@ std::vector<control::LedgerBalance> LedgerModel::LookAtRest() {
   if (omission_.book == Book::kRequestsUnderWay || omission_.book == Book::kBodiesUnderWay) {
     omitted_ = 0;  // what counts is what this look leaves out
   }
-  std::vector<control::LedgerBalance> balances = ledger_.Judge(Look());
-  drains_ += 2;
-  return balances;
+  return ledger_.Judge(Look());
 }
 
 int64_t LedgerModel::Unaccounted() const {
