@@ -36,6 +36,7 @@ void EventLoop::Stop() {
 
 void EventLoop::Run(const std::stop_token& stop) {
   pthread_setname_np(pthread_self(), "event-loop");
+  maintained_ns_ = MonotonicNanosNow();  // there is nothing to be forgotten yet
   uint64_t busy_until_ns = 0;
   while (!stop.stop_requested()) {
     const bool busy = MonotonicNanosNow() < busy_until_ns;
