@@ -15,7 +15,7 @@ using testing::Book;
 using testing::LedgerModel;
 using testing::Omission;
 
-constexpr uint64_t kSeeds = 300;
+constexpr uint64_t kSeeds = 100;
 constexpr uint64_t kSeedsOfAnOmission = 20;
 constexpr int kLooks = 40;
 // The first at rest may find what was half way, the second finds it at its end, and what two in
