@@ -97,7 +97,7 @@ std::shared_ptr<const span::EventSource> EventDirectory::Find(uint32_t slot, uin
       });
     }
   }
-  const auto source = std::make_shared<const span::EventSource>(span::EventSource{
+  auto source = std::make_shared<const span::EventSource>(span::EventSource{
       .probe = std::move(binding.probe_id),
       .service_name =
           ChooseServiceName(binding.service_name, known->service_name, binding.binary_path),

@@ -59,7 +59,8 @@ class SpanWriter {
     if (span_.has_parent()) {
       wire_.Text(v1::Span::kParentSpanIdFieldNumber, Bytes(span_.parent_span_id));
     }
-    wire_.Varint(v1::Span::kParentSourceFieldNumber, ParentSourceToProto(span_.parent_source));
+    wire_.Varint(v1::Span::kParentSourceFieldNumber,
+                 static_cast<uint64_t>(ParentSourceToProto(span_.parent_source)));
     wire_.Varint(v1::Span::kTraceFlagsFieldNumber, span_.trace_flags);
     WriteName();
     wire_.Varint(v1::Span::kKindFieldNumber,

@@ -40,7 +40,7 @@ Target TargetOf(const Span& span, std::string& text) {
   text.clear();
   if (span.is_rpc()) {
     span.AppendRpcFullMethod(text);
-    return {text};
+    return Target(text);
   }
   text.append(span.method).append(" ");
   const size_t limit = text.size() + kComparedPathBytes;
@@ -55,7 +55,7 @@ Target TargetOf(const Span& span, std::string& text) {
     text += static_cast<char>(high * 16 + low);
     i += 2;
   }
-  return {text};
+  return Target(text);
 }
 
 CallMatcher::Served::iterator CallMatcher::FindServed(const OutgoingCall& call) {

@@ -34,8 +34,7 @@ struct CallMatcherLimits {
 // to share.
 struct Target {
   Target() = default;
-  Target(std::string_view text);
-  Target(const char* text) : Target(std::string_view(text)) {}
+  explicit Target(std::string_view text);
   bool operator==(const Target&) const = default;
 
   std::array<uint64_t, 2> bits{};

@@ -20,17 +20,20 @@ namespace uprobed::span {
 class Name {
  public:
   Name() = default;  // the empty text
+  // A name is its text wherever one is wanted.
+  // NOLINTBEGIN(google-explicit-constructor)
   Name(std::string_view text)
       : shared_(text.empty() ? nullptr : std::make_shared<const Shared>(text)) {}
   Name(const std::string& text) : Name(std::string_view(text)) {}
   Name(const char* text) : Name(std::string_view(text)) {}
+  operator std::string_view() const { return text(); }
+  operator const std::string&() const { return text(); }
+  // NOLINTEND(google-explicit-constructor)
 
   const std::string& text() const {
     static const std::string empty;
     return shared_ == nullptr ? empty : shared_->text;
   }
-  operator std::string_view() const { return text(); }
-  operator const std::string&() const { return text(); }
   bool empty() const { return shared_ == nullptr; }
   size_t hash() const { return shared_ == nullptr ? 0 : shared_->hash; }
   // Whether nobody else has the text.

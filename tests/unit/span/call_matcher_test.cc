@@ -20,14 +20,14 @@ OutgoingCall CallAt(uint64_t id, int64_t start_ms, int64_t end_ms) {
           .service = "stock",
           .network_namespace = 7,
           .authority = "stock:80",
-          .target = "GET /x",
+          .target = Target("GET /x"),
           .start_unix_ns = start_ms * kMs,
           .end_unix_ns = end_ms * kMs};
 }
 
 ServedRequest ServedAt(int64_t start_ms) {
   return {.service = "stock",
-          .target = "GET /x",
+          .target = Target("GET /x"),
           .start_unix_ns = start_ms * kMs,
           .end_unix_ns = (start_ms + 1) * kMs};
 }
@@ -51,10 +51,10 @@ size_t CountUnclaimed(CallMatcher& matcher, int64_t now_ns) {
 }
 
 TEST(TargetOf, IsMethodAndPathWithoutEscapes) {
-  EXPECT_EQ(TargetOfPath("/a%2Fb%20c"), "GET /a/b c");
-  EXPECT_EQ(TargetOfPath("/100%"), "GET /100%");
-  EXPECT_EQ(TargetOfPath("/%g1%4"), "GET /%g1%4");
-  EXPECT_EQ(TargetOfPath("/%41"), "GET /A");
+  EXPECT_EQ(TargetOfPath("/a%2Fb%20c"), Target("GET /a/b c"));
+  EXPECT_EQ(TargetOfPath("/100%"), Target("GET /100%"));
+  EXPECT_EQ(TargetOfPath("/%g1%4"), Target("GET /%g1%4"));
+  EXPECT_EQ(TargetOfPath("/%41"), Target("GET /A"));
 }
 
 TEST(TargetOf, OfAnRpcIsItsFullMethod) {
@@ -62,7 +62,7 @@ TEST(TargetOf, OfAnRpcIsItsFullMethod) {
   span.rpc_system = "grpc";
   span.rpc_service = "shop.v1.Stock";
   span.rpc_method = "Reserve";
-  EXPECT_EQ(TargetOfSpan(span), "/shop.v1.Stock/Reserve");
+  EXPECT_EQ(TargetOfSpan(span), Target("/shop.v1.Stock/Reserve"));
 }
 
 TEST(TargetOf, ComparesWhatBothSidesRead) {
@@ -86,7 +86,7 @@ TEST(CallMatcher, NeverPairsWhatDiffers) {
     ServedRequest served = ServedAt(500);
     OutgoingCall call = CallAt(1, 400, 600);
     if (what == 0) served.service = "other";
-    if (what == 1) served.target = "GET /y";
+    if (what == 1) served.target = Target("GET /y");
     if (what == 2) served.start_unix_ns = 611 * kMs;
     if (what == 3) served.start_unix_ns = 389 * kMs;
     EXPECT_FALSE(matcher.AddServed(served, 0).has_value());
@@ -118,7 +118,7 @@ TEST(CallMatcher, TraceparentGoesBeforeEverythingElse) {
   matcher.AddCall(CallAt(1, 0, 10), 0);
   OutgoingCall call = CallAt(2, 0, 10);
   call.service = {};
-  call.target = "GET /before/the/proxy";
+  call.target = Target("GET /before/the/proxy");
   matcher.AddCall(call, 0);
   ServedRequest served = ServedAt(5);
   served.parent_span_id = call.span_id;
