@@ -73,9 +73,8 @@ bool EventReader::is_empty() const {
 }
 
 void EventReader::Wake() {
-  // Fails only where the counter is full of wake-ups.
-  const eventfd_t one = 1;
-  if (eventfd_write(wake_.get(), one) != 0) return;
+  // Fails only where the counter is full, and then a wake-up waits to be seen anyway.
+  static_cast<void>(eventfd_write(wake_.get(), 1));
 }
 
 }  // namespace uprobed::probe
