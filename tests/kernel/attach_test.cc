@@ -13,7 +13,8 @@ namespace {
 
 class AttachTest : public KernelTest {
  protected:
-  explicit AttachTest(const probe::BpfObjectOptions& options = {}) : KernelTest(options) {}
+  AttachTest() = default;
+  explicit AttachTest(const probe::BpfObjectOptions& options) : KernelTest(options) {}
 
   void SetUp() override {
     KernelTest::SetUp();

@@ -16,7 +16,8 @@ constexpr int kHandoffRequests = 64;
 
 class HandoffTest : public KernelTest {
  protected:
-  explicit HandoffTest(const probe::BpfObjectOptions& options = {}) : KernelTest(options) {}
+  HandoffTest() = default;
+  explicit HandoffTest(const probe::BpfObjectOptions& options) : KernelTest(options) {}
 
   void SetUp() override {
     KernelTest::SetUp();

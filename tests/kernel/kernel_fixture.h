@@ -85,8 +85,22 @@ class SpanCollector {
 // does not let BPF programs be loaded.
 class KernelTest : public ::testing::Test {
  protected:
-  explicit KernelTest(const probe::BpfObjectOptions& options = {})
-      : backend_(options),
+  KernelTest() : KernelTest(SharedBackend()) {}
+  // With programs and maps of its own.
+  explicit KernelTest(const probe::BpfObjectOptions& options)
+      : KernelTest(std::make_shared<probe::LibbpfBackend>(options)) {}
+
+  // Of all tests of a process that want nothing special: to load the programs takes the kernel much
+  // longer than most tests do. What a test attaches is gone before the next one begins, and what
+  // was under way in it with it.
+  static const std::shared_ptr<probe::LibbpfBackend>& SharedBackend() {
+    static const auto shared = std::make_shared<probe::LibbpfBackend>();
+    return shared;
+  }
+
+  explicit KernelTest(std::shared_ptr<probe::LibbpfBackend> backend)
+      : own_backend_(std::move(backend)),
+        backend_(*own_backend_),
         loop_(backend_, directory_, [this](const span::Span& span) { spans_.Add(span); }) {}
 
   void SetUp() override {
@@ -192,7 +206,8 @@ class KernelTest : public ::testing::Test {
   absl::Status refusal_;  // of a kernel that lets nobody inject
   bool handler_function_ = false;
   int attached_ = 0;
-  probe::LibbpfBackend backend_;
+  const std::shared_ptr<probe::LibbpfBackend> own_backend_;
+  probe::LibbpfBackend& backend_;
   control::EventDirectory directory_;
   SpanCollector spans_;
   EventLoop loop_;

@@ -42,7 +42,8 @@ bool SendWithTraceparent(const std::string& address, const std::string& tracepar
 
 class LimitsTest : public KernelTest, public ::testing::WithParamInterface<TargetProgram> {
  protected:
-  explicit LimitsTest(const probe::BpfObjectOptions& options = {}) : KernelTest(options) {}
+  LimitsTest() = default;
+  explicit LimitsTest(const probe::BpfObjectOptions& options) : KernelTest(options) {}
 
   void SetUp() override {
     KernelTest::SetUp();

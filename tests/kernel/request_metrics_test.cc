@@ -19,8 +19,8 @@ constexpr char kDurations[] = "http_server_request_duration_seconds";
 
 class RequestMetricsTest : public KernelTest {
  protected:
-  explicit RequestMetricsTest(const probe::BpfObjectOptions& options = {})
-      : KernelTest(options), eventless_(backend_, directory_, metrics_) {}
+  RequestMetricsTest() = default;
+  explicit RequestMetricsTest(const probe::BpfObjectOptions& options) : KernelTest(options) {}
 
   void SetUp() override {
     KernelTest::SetUp();
@@ -79,7 +79,7 @@ class RequestMetricsTest : public KernelTest {
 
   std::string path_;
   metrics::HttpMetrics metrics_;
-  EventlessRequests eventless_;
+  EventlessRequests eventless_{backend_, directory_, metrics_};
   std::optional<RunningTarget> target_;
   std::unique_ptr<probe::Attachment> attachment_;
 };
