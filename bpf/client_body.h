@@ -17,19 +17,47 @@
 /* The receiver behind the code in a method value. */
 #define GO_METHOD_VALUE_RECEIVER 8
 
+/* Whether `fn` is that of a *bodyEOFSignal, by its code. What Go keeps of types is not read for it:
+ * nobody may have needed it yet, and a page that is not in memory cannot be read here. */
+static __always_inline bool is_body_fn(const struct up_profile_slot* profile, uint64_t fn,
+                                       uint64_t bias) {
+  uint64_t code;
+  return fn && read_word(fn, &code) && code == profile->body_read + bias;
+}
+
+/* By which the body is known where it is one of HTTP/1, decompressed or not; 0: it is none. */
+static __always_inline uint64_t http1_body_of(const struct up_profile_slot* profile,
+                                              uint64_t address, uint64_t bias) {
+  uint64_t fn;
+  if (!profile->body_read) return 0;
+  if (read_field(profile, UP_FIELD_BODY_EOF_SIGNAL_FN, address, &fn) &&
+      is_body_fn(profile, fn, bias))
+    return fn;
+  return read_field(profile, UP_FIELD_GZIP_READER_BODY, address, &address) &&
+                 read_field(profile, UP_FIELD_BODY_EOF_SIGNAL_FN, address, &fn) &&
+                 is_body_fn(profile, fn, bias)
+             ? fn
+             : 0;
+}
+
 /* What the body of a response is known by where it ends; 0 where it has ended, or is of no kind
  * that is known (http.NoBody, the connection of an upgrade). */
-static __always_inline uint64_t body_of(const struct up_profile_slot* profile, uint64_t response,
-                                        uint64_t bias) {
+static __always_inline uint64_t body_of(const struct hit* hit, uint64_t response, uint64_t bias) {
+  const struct up_profile_slot* profile = hit->profile;
   struct go_error body; /* an interface like any other, whose first method is Close */
   uint64_t method;
   int kind = -1;
   if (!has_field(profile, UP_FIELD_CLIENT_RESPONSE_BODY) ||
       bpf_probe_read_user(
           &body, sizeof(body),
-          (const void*)field_address(profile, UP_FIELD_CLIENT_RESPONSE_BODY, response)) ||
-      !read_word(body.itab + GO_ITAB_FIRST_METHOD, &method))
+          (const void*)field_address(profile, UP_FIELD_CLIENT_RESPONSE_BODY, response)))
     return 0;
+  uint64_t fn = http1_body_of(profile, body.data, bias);
+  if (fn) return fn;
+  if (!read_word(body.itab + GO_ITAB_FIRST_METHOD, &method)) {
+    count(hit->counters, UP_COUNTER_FIELD_UNREAD);
+    return 0;
+  }
   method -= bias;
   for (int i = 0; i < UP_BODY_COUNT; i++) {
     if (method && profile->body_close[i] == method) kind = i;
@@ -37,22 +65,15 @@ static __always_inline uint64_t body_of(const struct up_profile_slot* profile, u
   if (kind == UP_BODY_HTTP2 + UP_HTTP2_BUNDLED || kind == UP_BODY_HTTP2 + UP_HTTP2_INTERNAL ||
       kind == UP_BODY_HTTP2 + UP_HTTP2_MODULE)
     return body.data;
-  uint64_t inner = body.data;
-  if (kind == UP_BODY_HTTP2_GZIP + UP_HTTP2_BUNDLED)
-    return read_field(profile, UP_FIELD_HTTP2_BUNDLED_GZIP_BODY, body.data + GO_INTERFACE_DATA,
-                      &inner)
-               ? inner
-               : 0;
-  if (kind == UP_BODY_HTTP2_GZIP + UP_HTTP2_INTERNAL)
-    return read_field(profile, UP_FIELD_HTTP2_INTERNAL_GZIP_BODY, body.data + GO_INTERFACE_DATA,
-                      &inner)
-               ? inner
-               : 0;
-  if (kind == UP_BODY_HTTP1_GZIP &&
-      !read_field(profile, UP_FIELD_GZIP_READER_BODY, body.data, &inner))
-    return 0;
-  if (kind != UP_BODY_HTTP1 && kind != UP_BODY_HTTP1_GZIP) return 0;
-  return read_field(profile, UP_FIELD_BODY_EOF_SIGNAL_FN, inner, &method) ? method : 0;
+  enum up_field field = kind == UP_BODY_HTTP2_GZIP + UP_HTTP2_BUNDLED
+                            ? UP_FIELD_HTTP2_BUNDLED_GZIP_BODY
+                            : UP_FIELD_HTTP2_INTERNAL_GZIP_BODY;
+  uint64_t inner;
+  return (kind == UP_BODY_HTTP2_GZIP + UP_HTTP2_BUNDLED ||
+          kind == UP_BODY_HTTP2_GZIP + UP_HTTP2_INTERNAL) &&
+                 read_field(profile, field, body.data + GO_INTERFACE_DATA, &inner)
+             ? inner
+             : 0;
 }
 
 /* What is in the scratch becomes what is kept of the body. */

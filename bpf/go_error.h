@@ -70,14 +70,16 @@ static __noinline int describe_error(const struct up_profile_slot* profile, stru
   return true;
 }
 
-/* io.EOF, an *errors.errorString, which is the end of a stream without an error. */
+/* io.EOF, an *errors.errorString, which is the end of a stream without an error. What it says is in
+ * the file, whose page may not be in memory: then its length has to do. */
 static __always_inline bool is_end_of_file(const struct go_error* error) {
   struct go_string text;
   char eof[3];
-  return bpf_probe_read_user(&text, sizeof(text), (const void*)error->data) == 0 &&
-         text.length == sizeof(eof) &&
-         bpf_probe_read_user(eof, sizeof(eof), (const void*)text.data) == 0 && eof[0] == 'E' &&
-         eof[1] == 'O' && eof[2] == 'F';
+  if (bpf_probe_read_user(&text, sizeof(text), (const void*)error->data) ||
+      text.length != sizeof(eof))
+    return false;
+  return bpf_probe_read_user(eof, sizeof(eof), (const void*)text.data) ||
+         (eof[0] == 'E' && eof[1] == 'O' && eof[2] == 'F');
 }
 
 /* What is known of the error that a request ends in, beyond the life of the request. */

@@ -166,7 +166,7 @@ static __always_inline void on_client_end(struct pt_regs* regs) {
   uint64_t bias = load_bias(hit.profile, regs, cookie);
   struct up_address_key body = {.tgid = hit.key.tgid};
   if (!failed && (hit.profile->flags & UP_SLOT_CLIENT_BODIES))
-    body.address = body_of(hit.profile, response, bias);
+    body.address = body_of(&hit, response, bias);
   struct up_http_record* event = end_request(&hit, &client_requests, request, UP_EVENT_HTTP_CLIENT);
   if (!event) return;
   read_client_request(&hit, address, event);

@@ -199,12 +199,10 @@ UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
 /* Error types that wrap another error; more are not unwrapped. */
 #define UP_ERROR_WRAPPERS 8
 
-/* Bodies of responses to clients, index in up_profile_slot.body_close. Those of HTTP/2 are one for
- * each implementation, in the order of UP_HTTP2_*. */
-#define UP_BODY_HTTP1 0      /* net/http.bodyEOFSignal */
-#define UP_BODY_HTTP1_GZIP 1 /* net/http.gzipReader, which has the former */
-#define UP_BODY_HTTP2 2      /* transportResponseBody */
-#define UP_BODY_HTTP2_GZIP (UP_BODY_HTTP2 + UP_HTTP2_COUNT) /* gzipReader, which has the former */
+/* Bodies of responses of HTTP/2 to clients, index in up_profile_slot.body_close, one for each
+ * implementation, in the order of UP_HTTP2_*. */
+#define UP_BODY_HTTP2 0                     /* transportResponseBody */
+#define UP_BODY_HTTP2_GZIP (UP_HTTP2_COUNT) /* gzipReader, which has the former */
 #define UP_BODY_COUNT (UP_BODY_HTTP2_GZIP + UP_HTTP2_COUNT)
 
 /* Clients, index in up_profile_slot.client_function. */
@@ -247,7 +245,10 @@ struct up_profile_slot {
   /* The Error methods of types that wrap another error, and where in the value that lies. */
   uint64_t error_wrappers[UP_ERROR_WRAPPERS];
   uint16_t wrapped_errors[UP_ERROR_WRAPPERS];
-  uint64_t body_close[UP_BODY_COUNT]; /* their Close methods */
+  /* What a body of HTTP/1 calls where reading it ends: a function without a name in
+   * net/http.(*persistConn).readLoop, one of the bodies' own each. */
+  uint64_t body_read;
+  uint64_t body_close[UP_BODY_COUNT]; /* the Close methods of bodies of HTTP/2 */
   /* What grpc_status_error is for, 0 where the binary does not have it: to the type of the key of
    * gRPC's metadata in a context, to the code of context.(*valueCtx).Value, both from where the
    * server's requests begin, and to the code of net.(*TCPAddr).String. */
@@ -268,8 +269,8 @@ struct up_profile_slot {
 };
 UP_ABI_OFFSET(struct up_profile_slot, offset, 48);
 UP_ABI_OFFSET(struct up_profile_slot, client_function, 312);
-UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 664);
-UP_ABI_OFFSET(struct up_profile_slot, grpc_metadata_key, 480);
+UP_ABI_ASSERT(sizeof(struct up_profile_slot) == 656);
+UP_ABI_OFFSET(struct up_profile_slot, grpc_metadata_key, 472);
 
 /* Key of the scope map: a process that a scoped slot observes. */
 struct up_scope_key {

@@ -127,19 +127,17 @@ void FillErrors(const Profile& profile, up_profile_slot& slot) {
   }
 }
 
-// By the address of its Close the kernel side knows of what kind a body is.
+// By these addresses the kernel side knows of what kind a body is.
 void FillBodies(const Profile& profile, up_profile_slot& slot) {
   slot.flags |= UP_SLOT_CLIENT_BODIES;
   for (const Site& site : profile.sites) {
+    if (site.kind == SiteKind::kClientBodyRead) slot.body_read = FunctionOf(site);
     const auto* names = profile::Http2NamesWith(site.function);
-    const size_t implementation = names == nullptr ? 0 : names->implementation;
-    if (site.kind == SiteKind::kClientBodyClose) {
-      slot.body_close[UP_BODY_HTTP1] = FunctionOf(site);
-    } else if (site.kind == SiteKind::kHttp2ClientBodyClose) {
-      slot.body_close[UP_BODY_HTTP2 + implementation] = FunctionOf(site);
+    if (names == nullptr) continue;
+    if (site.kind == SiteKind::kHttp2ClientBodyClose) {
+      slot.body_close[UP_BODY_HTTP2 + names->implementation] = FunctionOf(site);
     } else if (site.kind == SiteKind::kClientGzipBody) {
-      const size_t kind = names == nullptr ? UP_BODY_HTTP1_GZIP : UP_BODY_HTTP2_GZIP;
-      slot.body_close[kind + implementation] = FunctionOf(site);
+      slot.body_close[UP_BODY_HTTP2_GZIP + names->implementation] = FunctionOf(site);
     }
   }
 }

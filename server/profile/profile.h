@@ -81,7 +81,8 @@ enum class SiteKind : uint8_t {
   kClientBodyClose,
   kHttp2ClientBodyRead,  // only where it was read to its end
   kHttp2ClientBodyClose,
-  // Never probed: by the address of its Close a body is known to be one that is decompressed.
+  // Never probed: by the address of its Close a body is known to be one of HTTP/2 that is
+  // decompressed.
   kClientGzipBody,
   kHttp2ClientAttempt,  // an attempt begins on a connection of HTTP/2
   kHttp2ClientStream,   // it has a stream, and its headers are about to be written
@@ -210,7 +211,7 @@ struct Absence {
 
 // The resolver's rules change with releases of the daemon: a stored profile of an older revision is
 // resolved anew.
-inline constexpr int kResolverRevision = 9;
+inline constexpr int kResolverRevision = 10;
 
 struct Profile {
   BinaryIdentity identity;

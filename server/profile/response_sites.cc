@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::string_view kWriteHeader = "net/http.(*chunkWriter).writeHeader";
 constexpr std::string_view kBodyClose = "net/http.(*bodyEOFSignal).Close";
-constexpr std::string_view kGzipClose = "net/http.(*gzipReader).Close";
 // The functions without a name in readLoop, one of which is the fn of each bodyEOFSignal
 // (src/net/http/transport.go).
 constexpr std::string_view kReadLoopFunctions = "net/http.(*persistConn).readLoop.func";
@@ -57,7 +56,7 @@ absl::StatusOr<std::vector<Site>> FindBodyRead(const elf::ElfFile& file,
 }
 
 // The sites of one kind of bodies: where reading ends, where they are closed, and the address of
-// Close of those that are decompressed. One end alone would leave some open for ever.
+// Close of those of HTTP/2 that are decompressed. One end alone would leave some open for ever.
 void AddBodies(std::vector<Site> read, std::vector<Site> close, std::vector<Site> gzip,
                std::vector<Site>* sites) {
   if (read.empty() || close.empty()) return;
@@ -101,7 +100,7 @@ bool ResponseSiteLiesIn(SiteKind kind, std::string_view function) {
     case SiteKind::kHttp2ClientBodyClose:
       return names != nullptr && function == names->body_close_function;
     case SiteKind::kClientGzipBody:
-      return function == kGzipClose || (names != nullptr && function == names->gzip_close_function);
+      return names != nullptr && function == names->gzip_close_function;
     default:
       return false;
   }
@@ -139,16 +138,15 @@ absl::StatusOr<std::vector<Site>> FindClientBodySites(const elf::ElfFile& file,
   ASSIGN_OR_RETURN(std::vector<Site> read, FindBodyRead(file, functions, abi));
   ASSIGN_OR_RETURN(std::vector<Site> close,
                    SiteInPrologue(file, functions, kBodyClose, SiteKind::kClientBodyClose, abi));
-  ASSIGN_OR_RETURN(std::vector<Site> gzip,
-                   SiteInPrologue(file, functions, kGzipClose, SiteKind::kClientGzipBody, abi));
-  AddBodies(std::move(read), std::move(close), std::move(gzip), &sites);
+  AddBodies(std::move(read), std::move(close), {}, &sites);
   for (const Http2Names& names : AllHttp2Names()) {
     ASSIGN_OR_RETURN(read, SiteInPrologue(file, functions, names.body_read_function,
                                           SiteKind::kHttp2ClientBodyRead, abi));
     ASSIGN_OR_RETURN(close, SiteInPrologue(file, functions, names.body_close_function,
                                            SiteKind::kHttp2ClientBodyClose, abi));
-    ASSIGN_OR_RETURN(gzip, SiteInPrologue(file, functions, names.gzip_close_function,
-                                          SiteKind::kClientGzipBody, abi));
+    ASSIGN_OR_RETURN(
+        std::vector<Site> gzip,
+        SiteInPrologue(file, functions, names.gzip_close_function, SiteKind::kClientGzipBody, abi));
     AddBodies(std::move(read), std::move(close), std::move(gzip), &sites);
   }
   return sites;

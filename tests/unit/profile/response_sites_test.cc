@@ -93,7 +93,7 @@ TEST(ResponseSites, AreRefusedInOtherFunctions) {
     EXPECT_FALSE(VerifyPath(profile, path).ok()) << Name(whole->sites[i].kind);
     ++checked;
   }
-  EXPECT_EQ(checked, 9u);
+  EXPECT_EQ(checked, 8u);
 }
 
 TEST(ResponseSites, LeaveAProfileWithoutThemWhole) {
