@@ -31,7 +31,9 @@
 #define MAX_CHAIN 2
 
 #define WORD 8
-_Static_assert(BUCKET_SIZE == GO_MAP_PART_WORDS * WORD && GROUP_SIZE <= BUCKET_SIZE,
+#define GO_MAP_PART_SIZE (GO_MAP_PART_WORDS * WORD)
+#define SMALLEST_PAGE 4096
+_Static_assert(BUCKET_SIZE == GO_MAP_PART_SIZE && GROUP_SIZE <= BUCKET_SIZE,
                "a part fits into the walk");
 
 /* "traceparent", little-endian, its first letter as net/textproto canonicalises it, or as gRPC
@@ -70,14 +72,19 @@ static __noinline uint32_t is_key(uint64_t data, uint64_t key_length) {
  * that nothing was written to, which is then not there, and those before it on one that is. What
  * has been read is not read again for the next key. */
 static __noinline int read_part(struct go_map_walk* walk, uint64_t address, uint32_t words) {
+  uint64_t size = words * WORD;
+  uint64_t in_page = SMALLEST_PAGE - address % SMALLEST_PAGE;
   if (walk->address == address) return true;
   walk->address = address;
-  if (words > GO_MAP_PART_WORDS ||
-      bpf_probe_read_user(walk->words, words * WORD, (const void*)address) == 0)
+  if (size > GO_MAP_PART_SIZE || bpf_probe_read_user(walk->words, size, (const void*)address) == 0)
     return true;
+  if (in_page >= size || in_page >= GO_MAP_PART_SIZE) return false;
   /* Without asking, as in is_key. */
-  for (uint32_t i = 0; i < GO_MAP_PART_WORDS; i++)
-    bpf_probe_read_user(&walk->words[i], WORD, (const void*)(address + i * WORD));
+  uint64_t behind = size - in_page;
+  asm volatile("" : "+r"(behind));
+  if (behind > GO_MAP_PART_SIZE) return false;
+  bpf_probe_read_user(walk->words, in_page, (const void*)address);
+  bpf_probe_read_user((char*)walk->words + in_page, behind, (const void*)(address + in_page));
   return false;
 }
 
@@ -96,8 +103,7 @@ static __always_inline uint32_t find_key(const struct go_map_walk* walk, const u
 /* Address of the []string whose number in the part is `slot`, or 0. */
 static __always_inline uint64_t take_values(struct go_map_walk* walk, const uint32_t first,
                                             const uint32_t apart, uint32_t slot) {
-  uint64_t word = first + slot * apart;
-  asm volatile("" : "+r"(word));
+  uint64_t word = FORGOTTEN(first + slot * apart);
   if (slot >= GO_SLOTS || word >= GO_MAP_PART_WORDS) return 0;
   walk->values = walk->words[word];
   return walk->address + word * WORD;

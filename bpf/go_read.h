@@ -24,6 +24,17 @@ struct go_error {
   uint64_t data;
 };
 
+/* The same 64-bit value, of which the verifier has forgotten what it knew: it follows what comes
+ * behind, and each turn of a loop, once for each combination of what is known and what is not. */
+#define FORGOTTEN(value)                    \
+  ({                                        \
+    uint64_t from = (value);                \
+    volatile uint32_t halves[2];            \
+    halves[0] = from;                       \
+    halves[1] = from >> 32;                 \
+    (uint64_t) halves[1] << 32 | halves[0]; \
+  })
+
 /* The second word of an interface (src/runtime/runtime2.go: iface, eface). */
 #define GO_INTERFACE_DATA 8
 

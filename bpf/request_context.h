@@ -86,11 +86,12 @@ static __always_inline bool step_to_parent(struct context_walk* walk) {
   if (!is_context(&first, walk->interface_type)) {
     uint64_t type = first_field_type(&walk->at);
     if (!type || (walk->embedded_type && walk->embedded_type != type)) return false;
-    walk->embedded_type = type;
+    walk->embedded_type = FORGOTTEN(type);
     if (!read_context(first.itab, &first) || !is_context(&first, walk->interface_type))
       return false;
   }
-  walk->at = first;
+  walk->at.itab = FORGOTTEN(first.itab);
+  walk->at.data = FORGOTTEN(first.data);
   return true;
 }
 
@@ -115,16 +116,15 @@ static __always_inline bool is_cancel_context(const struct context_walk* walk,
           itab.type == embedded_type);
 }
 
-/* Whether the walk has arrived at the context of a request that is being served, or gone from there
- * to that of its connection; copies the ids of the request. */
-static __noinline int joins_here(const struct context_walk* walk, uint32_t tgid,
+/* Whether what was found is as it was noted: where the walk has arrived is the context of a request
+ * that is being served, or it has gone from there to that of its connection; copies the ids of the
+ * request. */
+static __noinline int joins_here(const struct context_walk* walk, const struct up_context* owner,
                                  struct up_in_flight_request* request) {
-  struct up_context owner = {};
-  if (!find_context(walk->at.data, tgid, &owner) || owner.itab != walk->at.itab) return false;
-  const struct go_context* context = owner.is_connection ? &walk->below : &walk->at;
-  uint64_t embedded_type = owner.is_connection ? walk->embedded_below : walk->embedded_type;
+  const struct go_context* context = owner->is_connection ? &walk->below : &walk->at;
+  uint64_t embedded_type = owner->is_connection ? walk->embedded_below : walk->embedded_type;
   if (!context->itab || !is_cancel_context(walk, context, embedded_type)) return false;
-  struct up_in_flight_key key = {.goroutine = owner.goroutine, .tgid = tgid};
+  struct up_in_flight_key key = {.goroutine = owner->goroutine, .tgid = owner->tgid};
   const struct up_in_flight_request* serving = find_serving(&key);
   if (!serving || serving->context != context->data) return false;
   inherit_ids(request, serving);
@@ -136,14 +136,31 @@ static __noinline int joins_here(const struct context_walk* walk, uint32_t tgid,
          same_words(serving->trace_id, request->trace_id, UP_TRACE_ID_SIZE);
 }
 
+/* Walks on to a context that somebody has noted; false where there is none. */
+static __noinline int find_noted(struct context_walk* walk, uint32_t tgid,
+                                 struct up_context* owner) {
+  for (int i = 0; i < MAX_CONTEXTS; i++) {
+    if (find_context(walk->at.data, tgid, owner) && owner->itab == walk->at.itab) return true;
+    if (!step_to_parent(walk)) return false;
+  }
+  return false;
+}
+
+/* How many contexts are asked whose they are: the note of one may be of a request that has ended,
+ * in whose place is another context. */
+#define MAX_NOTED 2
+
 /* Makes the outgoing `request` a child of the request being served that its context leads to; false
- * where it leads to none. */
+ * where it leads to none. What is noted is looked at behind the loop that finds it, for the
+ * verifier's sake, which follows a loop as often as it may run. */
 static __noinline int inherit_by_context(const struct go_context* context, uint32_t tgid,
                                          struct up_in_flight_request* request) {
   struct context_walk walk = {.at = *context};
+  struct up_context owner = {};
   if (!read_word(walk.at.itab, &walk.interface_type)) return false;
-  for (int i = 0; i < MAX_CONTEXTS; i++) {
-    if (joins_here(&walk, tgid, request)) {
+  for (int i = 0; i < MAX_NOTED; i++) {
+    if (!find_noted(&walk, tgid, &owner)) return false;
+    if (joins_here(&walk, &owner, request)) {
       request->flags |= UP_FLAG_CONTEXT_PARENT;
       return true;
     }

@@ -73,7 +73,7 @@ struct label_strings {
 
 /* Which strings the labels are of each kind of request. A table, because the verifier would follow
  * what comes behind each branch. */
-static const struct label_strings label_strings[UP_REQUEST_KINDS] = {
+static const volatile struct label_strings label_strings[UP_REQUEST_KINDS] = {
     [UP_EVENT_HTTP_SERVER - 1] = {UP_STRING_METHOD, UP_STRING_SCHEME, NO_STRING, UP_STRING_ROUTE},
     [UP_EVENT_HTTP_CLIENT - 1] = {UP_STRING_METHOD, UP_STRING_SCHEME, UP_STRING_HOST,
                                   UP_STRING_ROUTE},
@@ -86,7 +86,7 @@ static __always_inline void fill_texts(struct up_request_key* key,
   uint64_t kind = event->kind - 1;
   asm volatile("" : "+r"(kind));
   if (kind >= UP_REQUEST_KINDS) return;
-  const struct label_strings* strings = &label_strings[kind];
+  const volatile struct label_strings* strings = &label_strings[kind];
   copy_label(event, strings->method, (uint64_t*)key->method, UP_METHOD_MAX / WORD);
   copy_label(event, strings->scheme, (uint64_t*)key->scheme, UP_SCHEME_MAX / WORD);
   copy_label(event, strings->host, (uint64_t*)key->host, UP_HOST_MAX / WORD);

@@ -26,7 +26,9 @@ struct go_map_walk {
   uint32_t kind;  /* UP_MAP_* */
   uint32_t reserved;
   uint64_t address; /* of what is in .words; 0: nothing */
-  uint64_t words[GO_MAP_PART_WORDS];
+  /* Twice as many as are used: the verifier knows how long each of two halves may be, but not that
+   * one is what the other leaves. */
+  uint64_t words[2 * GO_MAP_PART_WORDS];
   uint64_t values; /* of the key that was found: where its first string is */
 };
 

@@ -36,11 +36,13 @@ static __always_inline void new_trace_id(struct up_in_flight_request* request) {
   request->trace_flags = TRACE_FLAG_SAMPLED;
 }
 
-/* The value of a lower-case hexadecimal digit; above 15 for anything else. */
+/* The value of a lower-case hexadecimal digit; above 15 for anything else. Without a branch, which
+ * the verifier would follow twice. */
 static __always_inline uint32_t hex_digit(uint8_t c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return 16;
+  int32_t digit = c - '0', letter = c - 'a';
+  /* All ones where it lies outside. */
+  int32_t no_digit = (digit | (9 - digit)) >> 31, no_letter = (letter | (5 - letter)) >> 31;
+  return (digit & ~no_digit) | ((letter + 10) & ~no_letter) | (16 & no_digit & no_letter);
 }
 
 /* Decodes `count` bytes; false where a digit is none or all bytes are zero. */
