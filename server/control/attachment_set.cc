@@ -20,6 +20,11 @@ void AttachmentSet::Add(AttachedBinary binary) {
   binaries_.push_back(std::move(binary));
 }
 
+void AttachmentSet::BeginDetach() {
+  const auto all = [](const AttachedBinary&) { return true; };
+  for (probe::Attachment* attachment : Matching(all)) attachment->BeginDetach();
+}
+
 std::vector<AttachedBinary> AttachmentSet::Take(
     const std::function<bool(const AttachedBinary&)>& matches) {
   // Detached while still in the set, and without the lock: those who read the counters meanwhile

@@ -57,6 +57,8 @@ class AttachmentSet {
   };
 
   void Add(AttachedBinary binary);
+  // Begins to detach all: once it returns no process hits a site any more.
+  void BeginDetach();
   // Detaches and removes those for which `matches` is true; their counts stay.
   [[nodiscard]] std::vector<AttachedBinary> Take(
       const std::function<bool(const AttachedBinary&)>& matches);

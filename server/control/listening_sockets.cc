@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "server/control/proc_file.h"
+#include "server/control/socket_diag.h"
 
 namespace uprobed::control {
 namespace {
@@ -110,6 +111,26 @@ std::string_view StateOf(std::string_view line) {
   return column;
 }
 
+// Of the daemon's own network namespace; nullopt where the kernel cannot be asked so.
+std::optional<std::map<uint64_t, std::vector<std::string>>> AskForListeners() {
+  const auto sockets = DumpListeningSockets();
+  if (!sockets.has_value()) return std::nullopt;
+  std::map<uint64_t, std::vector<std::string>> listeners;
+  for (const ListeningSocket& socket : *sockets) {
+    in_addr ipv4{};
+    std::memcpy(&ipv4, &socket.address, sizeof(ipv4));
+    listeners[socket.inode] = socket.family == AF_INET
+                                  ? Ipv4Authorities(ipv4, socket.port)
+                                  : Ipv6Authorities(socket.address, socket.port);
+  }
+  return listeners;
+}
+
+bool IsOwnNamespace(uint64_t network_namespace) {
+  struct stat own {};
+  return stat("/proc/self/ns/net", &own) == 0 && own.st_ino == network_namespace;
+}
+
 // The lines of sockets that listen. The kernel lists them before all others (net/ipv4/tcp_ipv4.c,
 // tcp_get_idx), of which a busy machine has very many.
 std::string ReadListening(const std::string& path) {
@@ -161,7 +182,11 @@ std::map<uint64_t, std::vector<std::string>> ParseListeners(std::string_view tab
 const ListeningSockets::Listeners& ListeningSockets::ListenersOf(uint64_t network_namespace,
                                                                  uint32_t pid) {
   const auto [found, is_new] = by_namespace_.try_emplace(network_namespace);
-  if (is_new) {
+  if (!is_new) return found->second;
+  auto asked = IsOwnNamespace(network_namespace) ? AskForListeners() : std::nullopt;
+  if (asked.has_value()) {
+    found->second = *std::move(asked);
+  } else {
     for (const std::string_view name : {"net/tcp", "net/tcp6"}) {
       found->second.merge(ParseListeners(ReadListening(ProcPath(proc_root_, pid, name))));
     }

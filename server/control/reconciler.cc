@@ -227,7 +227,7 @@ void Reconciler::Remove(const std::string& id) {
   const auto found = runtimes_.find(id);
   if (found == runtimes_.end()) return;
   verdicts_.Record(found->second.attachments->ProfileIds());
-  DetachAll(*found->second.attachments);
+  retired_.Add(std::move(found->second.attachments));
   runtimes_.erase(found);
 }
 
@@ -237,6 +237,7 @@ void Reconciler::RemoveAll() {
     DetachAll(*runtime.attachments);
   }
   runtimes_.clear();
+  retired_.Stop();
 }
 
 }  // namespace uprobed::control

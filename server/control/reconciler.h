@@ -20,6 +20,7 @@
 #include "server/control/probe_overhead.h"
 #include "server/control/process_table.h"
 #include "server/control/profile_catalog.h"
+#include "server/control/retired_attachments.h"
 #include "server/control/target.h"
 #include "server/probe/probe_backend.h"
 #include "server/store/probe_record.h"
@@ -52,8 +53,9 @@ class Reconciler {
   // where there is none. Two attachments would make two spans of each request.
   std::string AttachedBy(const FileId& file, uint32_t pid, const std::string& id) const;
 
-  // Detaches and forgets.
+  // Detaches and forgets: once it returns no process hits a site of the probe any more.
   void Remove(const std::string& id);
+  // Once it returns nothing is left in the kernel. To be called last.
   void RemoveAll();
 
  private:
@@ -103,6 +105,7 @@ class Reconciler {
   HitCostCache hit_costs_;
   const Options options_;
   std::map<std::string, Runtime> runtimes_;
+  RetiredAttachments retired_;
 };
 
 }  // namespace uprobed::control

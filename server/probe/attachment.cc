@@ -2,14 +2,15 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <map>
 #include <string>
-#include <system_error>
 #include <thread>
 
 #include "bpf/abi/counters.h"
@@ -73,36 +74,7 @@ int AttachOrder(SiteKind kind) {
   return start ? 1 : 0;
 }
 
-// The kernel takes the breakpoints out at once and then waits for a grace period of RCU before a
-// link is closed, tens of milliseconds. Links that are closed at the same time wait for the same
-// one.
-template <typename Link>
-void CloseTogether(std::vector<Link>& links) {
-  constexpr size_t kMaxThreads = 16;
-  const size_t count = std::min(links.size(), kMaxThreads);
-  const auto close = [&links, count](size_t first) {
-    for (size_t i = first; i < links.size(); i += count) links[i].reset();
-  };
-  std::vector<std::jthread> threads;
-  for (size_t i = 0; i < count; ++i) {
-    try {
-      threads.emplace_back([&close, i] {
-        pthread_setname_np(pthread_self(), "detach");
-        close(i);
-      });
-    } catch (const std::system_error&) {
-      close(i);  // no more threads may be had
-    }
-  }
-  threads.clear();
-  links.clear();
-}
-
 }  // namespace
-
-void LibbpfAttachment::LinkDeleter::operator()(bpf_link* link) const noexcept {
-  bpf_link__destroy(link);
-}
 
 absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
     const BpfObject& object, SlotAllocator& slots, int fd, const profile::Profile& profile,
@@ -129,6 +101,7 @@ absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
   RETURN_IF_ERROR(attachment->FillSlot(profile, options));
   if (options.on_slot) options.on_slot(*slot);
 
+  attachment->file_ = UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 0));
   std::vector<Site> sites;
   for (const Site& site : profile.sites) {
     const bool unknown_route =
@@ -212,6 +185,7 @@ absl::Status LibbpfAttachment::AttachSites(int fd, const std::vector<Site>& site
   for (const Site& site : sites) {
     ASSIGN_OR_RETURN(bpf_program * program, programs.Get(site.kind));
     Group& group = groups[{AttachOrder(site.kind), program}];
+    breakpoints_.push_back({.file_offset = site.file_offset, .bytes = site.bytes});
     group.offsets.push_back(site.file_offset);
     group.cookies.push_back(MakeSiteCookie(site, slot_));
     ++site_count_;
@@ -234,26 +208,36 @@ absl::Status LibbpfAttachment::AttachProgram(bpf_program* program, int fd,
     options.offsets = offsets.data();
     options.cookies = reinterpret_cast<const __u64*>(cookies.data());
     options.cnt = offsets.size();
-    links_.emplace_back(
-        bpf_program__attach_uprobe_multi(program, -1, path.c_str(), nullptr, &options));
-    return links_.back() ? absl::OkStatus() : AttachError(errno);
+    bpf_link* const link =
+        bpf_program__attach_uprobe_multi(program, -1, path.c_str(), nullptr, &options);
+    return links_.Add(link) ? absl::OkStatus() : AttachError(errno);
   }
   for (size_t i = 0; i < offsets.size(); ++i) {
     bpf_uprobe_opts options{};
     options.sz = sizeof(options);
     options.bpf_cookie = cookies[i];
-    links_.emplace_back(
-        bpf_program__attach_uprobe_opts(program, -1, path.c_str(), offsets[i], &options));
-    if (!links_.back()) return AttachError(errno);
+    bpf_link* const link =
+        bpf_program__attach_uprobe_opts(program, -1, path.c_str(), offsets[i], &options);
+    if (!links_.Add(link)) return AttachError(errno);
   }
   return absl::OkStatus();
 }
 
+// Starts first (they were attached last), so that few requests begin that cannot end; what does is
+// removed with the slot.
+void LibbpfAttachment::BeginDetach() {
+  constexpr std::chrono::microseconds kLookEvery(200);
+  BreakpointWatch breakpoints(file_.get(), breakpoints_);
+  links_.BeginClose();
+  if (!breakpoints.sees_any()) {
+    links_.Close();
+    return;
+  }
+  while (!breakpoints.AllGone() && !links_.is_closed()) std::this_thread::sleep_for(kLookEvery);
+}
+
 void LibbpfAttachment::Detach() {
-  // Starts first (they were attached last), so that few requests begin that cannot end; what does
-  // is removed with the slot.
-  std::reverse(links_.begin(), links_.end());
-  CloseTogether(links_);
+  links_.Close();
   forgotten_.ForgetSlot(slot_);
 }
 

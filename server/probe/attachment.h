@@ -8,14 +8,15 @@
 
 #include "absl/status/statusor.h"
 #include "bpf/abi/profile_slot.h"
+#include "server/base/unique_fd.h"
 #include "server/probe/bpf_object.h"
 #include "server/probe/bpf_programs.h"
+#include "server/probe/breakpoint_watch.h"
 #include "server/probe/forgotten_requests.h"
+#include "server/probe/links.h"
 #include "server/probe/probe_backend.h"
 #include "server/probe/request_metrics.h"
 #include "server/probe/slot_allocator.h"
-
-struct bpf_link;
 
 namespace uprobed::probe {
 
@@ -28,6 +29,7 @@ class LibbpfAttachment : public Attachment {
       BpfPrograms& programs);
   ~LibbpfAttachment() override;
 
+  void BeginDetach() override;
   void Detach() override;
   absl::Status SetSpanLimits(const SpanLimits& limits) override;
   absl::Status SetSpanKeepRatio(double ratio) override;
@@ -37,10 +39,6 @@ class LibbpfAttachment : public Attachment {
   up_counters counters() const override;
 
  private:
-  struct LinkDeleter {
-    void operator()(bpf_link* link) const noexcept;
-  };
-
   LibbpfAttachment(const BpfObject& object, SlotAllocator& slots, RequestMetrics& metrics,
                    ForgottenRequests& forgotten, uint32_t slot)
       : object_(object), slots_(slots), metrics_(metrics), forgotten_(forgotten), slot_(slot) {}
@@ -63,7 +61,9 @@ class LibbpfAttachment : public Attachment {
   SpanLimits span_limits_;          // as the programs obey them
   double span_keep_ratio_ = 1;
   std::vector<uint32_t> scoped_pids_;
-  std::vector<std::unique_ptr<bpf_link, LinkDeleter>> links_;
+  UniqueFd file_;
+  std::vector<BreakpointWatch::Place> breakpoints_;
+  Links links_;
 };
 
 }  // namespace uprobed::probe

@@ -37,7 +37,11 @@ struct AttachOptions {
 class Attachment {
  public:
   virtual ~Attachment() = default;
-  // Detaches all sites, synchronously: once it returns counters() is final. May be called twice.
+  // Begins to detach all sites: once it returns no process hits one any more, but those that are in
+  // the middle of it may still count. May be called twice.
+  virtual void BeginDetach() = 0;
+  // Detaches all sites, synchronously: once it returns counters() is final. May be called twice,
+  // and after BeginDetach().
   virtual void Detach() = 0;
   // Other limits, from now on; no site is touched. A request that is under way is sampled or
   // filtered by what held when it began. INTERNAL ATTACH_FAILED.

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <set>
 #include <string>
 #include <system_error>
@@ -15,29 +14,17 @@
 #include "server/base/errors.h"
 
 namespace uprobed::bench {
-namespace {
 
-// "prog_id:\t42" of a program, "link_id:\t7" and the "prog_id" that it runs of a link.
-void ForEachDescriptor(
-    pid_t holder,
-    const std::function<void(const std::string& key, const std::string& value)>& visit) {
+BpfRuns ReadBpfRuns(pid_t holder) {
+  std::set<uint32_t> ids;
   std::error_code error;
   for (const auto& entry :
        std::filesystem::directory_iterator(fmt::format("/proc/{}/fdinfo", holder), error)) {
     std::ifstream lines(entry.path());
     for (std::string key, value; lines >> key && std::getline(lines >> std::ws, value);) {
-      visit(key, value);
+      if (key == "prog_id:") ids.insert(static_cast<uint32_t>(std::stoul(value)));
     }
   }
-}
-
-}  // namespace
-
-BpfRuns ReadBpfRuns(pid_t holder) {
-  std::set<uint32_t> ids;
-  ForEachDescriptor(holder, [&ids](const std::string& key, const std::string& value) {
-    if (key == "prog_id:") ids.insert(static_cast<uint32_t>(std::stoul(value)));
-  });
   BpfRuns runs;
   for (const uint32_t id : ids) {
     const UniqueFd program(bpf_prog_get_fd_by_id(id));
@@ -48,14 +35,6 @@ BpfRuns ReadBpfRuns(pid_t holder) {
     runs.nanoseconds += info.run_time_ns;
   }
   return runs;
-}
-
-size_t CountBpfLinks(pid_t holder) {
-  size_t links = 0;
-  ForEachDescriptor(holder, [&links](const std::string& key, const std::string&) {
-    if (key == "link_id:") ++links;
-  });
-  return links;
 }
 
 absl::StatusOr<BpfStatistics> BpfStatistics::Enable() {

@@ -18,9 +18,6 @@ struct BpfRuns {
 };
 BpfRuns ReadBpfRuns(pid_t holder);
 
-// Links that a process holds: how much of it is attached.
-size_t CountBpfLinks(pid_t holder);
-
 // Makes the kernel count, which costs each run of each program on the machine two reads of a clock:
 // never while something else is measured.
 class BpfStatistics {

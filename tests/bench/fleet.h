@@ -17,6 +17,7 @@ class Fleet {
 
   const std::vector<std::string>& paths() const { return paths_; }
   std::string UrlOf(size_t program) const;
+  pid_t PidOf(size_t program) const { return running_[program].process.pid(); }
 
  private:
   std::vector<std::string> paths_;

@@ -7,6 +7,7 @@
 
 #include "server/base/errors.h"
 #include "tests/kernel/kernel_fixture.h"
+#include "tests/support/program_text.h"
 
 namespace uprobed::testing {
 namespace {
@@ -67,6 +68,29 @@ TEST_F(AttachTest, ScopeObservesOneProcessOnly) {
   const uint64_t out_of_scope = attachment->counters().value[UP_COUNTER_OUT_OF_SCOPE];
   EXPECT_GE(out_of_scope, 40U);
   EXPECT_LE(out_of_scope, 41U);
+}
+
+TEST_F(AttachTest, NoBreakpointIsLeftOnceDetachHasBegun) {
+  const std::optional<RunningTarget> target = RunningTarget::Start(path_);
+  ASSERT_TRUE(target.has_value());
+  const ProgramText text(target->process.pid(), path_);
+  ASSERT_GT(text.size(), 1'000'000U);
+  EXPECT_EQ(text.Differences(), 0U);
+  const auto attachment = Attach(path_);
+  ASSERT_NE(attachment, nullptr);
+  EXPECT_GE(text.Differences(), attachment->site_count());
+  ASSERT_EQ(Load(Url(*target, "/hello"), 10), 0);
+
+  attachment->BeginDetach();
+  EXPECT_EQ(text.Differences(), 0U);
+  const up_counters before = attachment->counters();
+  ASSERT_EQ(Load(Url(*target, "/hello"), 10), 0);
+  attachment->Detach();
+
+  const up_counters after = attachment->counters();
+  EXPECT_EQ(after.value[UP_COUNTER_HITS_SERVER_START], 10U);
+  EXPECT_EQ(after.value[UP_COUNTER_HITS_SERVER_START], before.value[UP_COUNTER_HITS_SERVER_START]);
+  EXPECT_EQ(spans_.Wait(10, IsServer).size(), 10U);
 }
 
 TEST_F(AttachTest, NothingIsSeenAfterDetach) {

@@ -153,6 +153,7 @@ class FakeProbeBackend : public probe::ProbeBackend {
                    uint32_t single_stepped)
         : backend_(backend), slot_(slot), sites_(sites), single_stepped_(single_stepped) {}
     ~FakeAttachment() override { Detach(); }
+    void BeginDetach() override { Detach(); }
     void Detach() override {
       if (detached_) return;
       if (backend_.during_detach_) backend_.during_detach_(slot_);
