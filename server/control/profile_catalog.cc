@@ -31,6 +31,12 @@ absl::Status MismatchError(const std::string& path) {
                    {{"path", path}});
 }
 
+// What is resolved of a binary; requests go on to show how right it is.
+profile::Profile WithoutVerdicts(profile::Profile profile) {
+  profile.verdicts.clear();
+  return profile;
+}
+
 }  // namespace
 
 absl::StatusOr<ResolvedProfile> ProfileCatalog::Resolve(const elf::ElfFile& file, bool refresh) {
@@ -45,8 +51,9 @@ absl::StatusOr<ResolvedProfile> ProfileCatalog::Resolve(const elf::ElfFile& file
   if (!put.ok()) {
     spdlog::warn("cannot keep profile={} path={}, resolved anew next time: {}", identity.Id(),
                  file.name(), MessageOf(put));
+  } else {
+    NoteVerified(fresh);
   }
-  NoteVerified(fresh);
   return ResolvedProfile{.profile = std::move(fresh), .from_store = false};
 }
 
@@ -75,15 +82,16 @@ std::optional<profile::Profile> ProfileCatalog::FindStored(
 }
 
 bool ProfileCatalog::IsVerified(const profile::Profile& profile) {
+  const profile::Profile resolved = WithoutVerdicts(profile);
   const absl::MutexLock lock(&mutex_);
   const auto known = verified_.find(profile.identity.Id());
-  return known != verified_.end() && known->second == profile;
+  return known != verified_.end() && known->second == resolved;
 }
 
 void ProfileCatalog::NoteVerified(const profile::Profile& profile) {
   const absl::MutexLock lock(&mutex_);
   if (verified_.size() >= kMaxVerified) verified_.clear();
-  verified_.insert_or_assign(profile.identity.Id(), profile);
+  verified_.insert_or_assign(profile.identity.Id(), WithoutVerdicts(profile));
 }
 
 std::optional<profile::BinaryIdentity> ProfileCatalog::FindIdentity(const FileVersion& version) {
@@ -93,12 +101,16 @@ std::optional<profile::BinaryIdentity> ProfileCatalog::FindIdentity(const FileVe
 }
 
 std::optional<profile::Profile> ProfileCatalog::FindKnown(const FileVersion& version) {
-  const std::optional<profile::BinaryIdentity> identity = FindIdentity(version);
-  if (!identity.has_value()) return std::nullopt;
-  absl::StatusOr<profile::Profile> stored = store_.GetProfile(identity->Id());
-  // One that is not there, or cannot be read, is Resolve()'s to tell and to mend.
-  if (!stored.ok() || !IsVerified(*stored)) return std::nullopt;
-  return *std::move(stored);
+  const absl::MutexLock lock(&mutex_);
+  const auto identity = identities_.find(version);
+  if (identity == identities_.end()) return std::nullopt;
+  const auto known = verified_.find(identity->second.Id());
+  return known == verified_.end() ? std::nullopt : std::optional(known->second);
+}
+
+void ProfileCatalog::ForgetVerified(const std::string& id) {
+  const absl::MutexLock lock(&mutex_);
+  verified_.erase(id);
 }
 
 absl::StatusOr<profile::BinaryIdentity> ProfileCatalog::Identify(const elf::ElfFile& file) {
@@ -180,7 +192,9 @@ absl::Status ProfileCatalog::Import(const std::vector<ProfileToImport>& profiles
     records.push_back(*std::move(record));
   }
   if (validate_only) return absl::OkStatus();
-  return store_.PutProfiles(records, UnixNanosNow());
+  RETURN_IF_ERROR(store_.PutProfiles(records, UnixNanosNow()));
+  for (const store::ProfileRecord& record : records) ForgetVerified(record.profile.identity.Id());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<store::ProfileSummary> ProfileCatalog::FindSummary(const std::string& id) {
@@ -210,6 +224,10 @@ absl::StatusOr<std::vector<store::ProfileSummary>> ProfileCatalog::List(const st
   return store_.ListProfiles(after_id, limit);
 }
 
-absl::Status ProfileCatalog::Delete(const std::string& id) { return store_.DeleteProfile(id); }
+absl::Status ProfileCatalog::Delete(const std::string& id) {
+  RETURN_IF_ERROR(store_.DeleteProfile(id));
+  ForgetVerified(id);
+  return absl::OkStatus();
+}
 
 }  // namespace uprobed::control

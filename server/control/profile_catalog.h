@@ -39,8 +39,8 @@ class ProfileCatalog {
 
   // The profile of an open binary. `refresh` resolves anew even where one is stored.
   absl::StatusOr<ResolvedProfile> Resolve(const elf::ElfFile& file, bool refresh = false);
-  // The stored profile of a file as of a version whose content was read, and compared with it, by
-  // Resolve(); nullopt where Resolve() has to look at the file.
+  // The stored profile, without its verdicts, of a file as of a version whose content was read, and
+  // compared with it, by Resolve(); nullopt where Resolve() has to look at the file.
   std::optional<profile::Profile> FindKnown(const FileVersion& version);
   // Of a path or a running process (pid not 0). Errors: those of elf and profile,
   // PROCESS_NOT_FOUND.
@@ -77,14 +77,15 @@ class ProfileCatalog {
                                              const profile::BinaryIdentity& identity);
   bool IsVerified(const profile::Profile& profile);
   void NoteVerified(const profile::Profile& profile);
+  void ForgetVerified(const std::string& id);
 
   store::Store& store_;
   const std::string proc_root_;
   absl::Mutex mutex_;
   // The content hash of a file that has not changed since it was read.
   std::map<FileVersion, profile::BinaryIdentity> identities_ ABSL_GUARDED_BY(mutex_);
-  // Profiles that were compared with the content that they name, by id, as they were then: to do so
-  // takes as long as all else of an attach, which asks for the profile twice.
+  // Stored profiles that were compared with the content that they name, by id, without verdicts: to
+  // do so, or to read one, takes longer than all else of an attach, which asks for it twice.
   std::map<std::string, profile::Profile> verified_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -55,10 +55,20 @@ absl::StatusOr<size_t> EventReader::Poll(const Waits& waits) {
   epoll_event event{};
   int woken = epoll_wait(epoll_.get(), &event, 1, static_cast<int>(waits.timeout.count()));
   if (woken > 0 && event.data.fd != wake_.get()) {
-    woken = epoll_wait(epoll_.get(), &event, 1, static_cast<int>(waits.gather.count()));
+    const auto left = LeftOf(waits.gather);
+    if (left.count() > 0) {
+      woken = epoll_wait(epoll_.get(), &event, 1, static_cast<int>(left.count()));
+    }
   }
   if (woken < 0 && errno != EINTR) return RingError(errno);
+  read_ = std::chrono::steady_clock::now();
   return Drain();
+}
+
+std::chrono::milliseconds EventReader::LeftOf(std::chrono::milliseconds gather) const {
+  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - read_);
+  return gather - passed;
 }
 
 absl::StatusOr<size_t> EventReader::Drain() {

@@ -33,7 +33,8 @@ class EventReader {
 
   struct Waits {
     std::chrono::milliseconds timeout;  // for the first record
-    // For others, from the first on: so long a record may lie in the buffer while few follow it.
+    // For others, from when the buffer was read last: so long a record may lie in it while few
+    // follow it. The first after a while is delivered at once.
     std::chrono::milliseconds gather;
   };
   // Waits, then delivers all records that are there. Returns how many.
@@ -50,6 +51,8 @@ class EventReader {
   explicit EventReader(OnRecord on_record) : on_record_(std::move(on_record)) {}
   static int Deliver(void* self, void* data, size_t size);
   absl::Status WatchEvents(int ring_fd);
+  // What is left of the time for others.
+  std::chrono::milliseconds LeftOf(std::chrono::milliseconds gather) const;
 
   struct RingDeleter {
     void operator()(ring_buffer* ring) const noexcept;
@@ -58,6 +61,7 @@ class EventReader {
   std::unique_ptr<ring_buffer, RingDeleter> ring_;
   UniqueFd epoll_;
   UniqueFd wake_;  // an eventfd
+  std::chrono::steady_clock::time_point read_{};  // when the buffer was read last
 };
 
 }  // namespace uprobed::probe

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <filesystem>
@@ -59,6 +60,21 @@ TEST_F(ProfileCatalogTest, ResolvesOnceAndThenReadsTheStore) {
   EXPECT_TRUE(second->from_store);
   EXPECT_EQ(first->profile, second->profile);
   EXPECT_EQ(catalog_->List("", 10)->front().binary_path, shop_);
+}
+
+TEST_F(ProfileCatalogTest, KnowsABinaryWithoutALookAlsoWhenRequestsHaveShownMoreOfIt) {
+  const profile::Profile resolved = Resolved(shop_);
+  struct stat status {};
+  ASSERT_EQ(stat(shop_.c_str(), &status), 0);
+  ASSERT_TRUE(catalog_->FindKnown(VersionOf(status)).has_value());
+  const std::string field = resolved.fields.begin()->first;
+  ASSERT_TRUE(
+      store_->PutVerdicts(resolved.identity.Id(), {{field, FieldVerdict::kVerified}}).ok());
+
+
+  EXPECT_EQ(catalog_->FindKnown(VersionOf(status)), resolved);
+  ASSERT_TRUE(catalog_->Delete(resolved.identity.Id()).ok());
+  EXPECT_EQ(catalog_->FindKnown(VersionOf(status)), std::nullopt);
 }
 
 TEST_F(ProfileCatalogTest, KnowsABinaryByItsContentAfterARestart) {
