@@ -3,9 +3,9 @@
 #include <elf.h>
 
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "server/elf/byte_reader.h"
 #include "server/elf/pclntab.h"
 
@@ -25,12 +25,8 @@ class SymbolTable {
   // the C symbols and remove the others.
   static std::optional<SymbolTable> Read(const ElfFile& file);
 
-  template <typename Visitor>
-  void ForEach(Visitor visit) const {
-    for (const SymbolEntry& entry : functions_) {
-      if (const auto function = At(entry)) visit(*function);
-    }
-  }
+  uint64_t count() const { return functions_.size(); }
+  std::optional<Pclntab::Function> At(uint64_t i) const { return At(functions_[i]); }
 
   std::optional<std::string_view> NameAtEntry(uint64_t address) const {
     auto entry = std::lower_bound(
@@ -91,20 +87,43 @@ std::optional<SymbolTable> SymbolTable::Read(const ElfFile& file) {
 }  // namespace
 
 struct GoFunctions::Tables {
+  // A function by its name, of which the table has the hash only.
+  struct Named {
+    uint32_t hash;
+    uint32_t number;  // in the table that is read
+  };
+
   std::optional<SymbolTable> symbols;
   std::optional<Pclntab> pclntab;  // read only where there are no symbols
+  std::vector<Named> by_name;      // by hash, then by number
 
+  uint64_t count() const { return symbols ? symbols->count() : pclntab->count(); }
+  std::optional<Pclntab::Function> At(uint64_t number) const {
+    return symbols ? symbols->At(number) : pclntab->At(number);
+  }
   template <typename Visitor>
   void ForEach(Visitor visit) const {
-    if (symbols) {
-      symbols->ForEach(visit);
-      return;
-    }
-    for (uint64_t i = 0; i < pclntab->count(); ++i) {
-      if (const auto function = pclntab->At(i)) visit(*function);
+    for (uint64_t i = 0; i < count(); ++i) {
+      if (const auto function = At(i)) visit(i, *function);
     }
   }
+  static uint32_t HashOf(std::string_view name) {
+    return static_cast<uint32_t>(absl::HashOf(name));
+  }
+  void IndexNames();
 };
+
+// Dozens of functions are looked for, and to read the table each time takes most of an analysis.
+void GoFunctions::Tables::IndexNames() {
+  by_name.reserve(std::min<uint64_t>(count(), UINT32_MAX));
+  ForEach([this](uint64_t number, const Pclntab::Function& function) {
+    if (number > UINT32_MAX) return;
+    by_name.push_back({.hash = HashOf(function.name), .number = static_cast<uint32_t>(number)});
+  });
+  std::sort(by_name.begin(), by_name.end(), [](const Named& a, const Named& b) {
+    return std::pair(a.hash, a.number) < std::pair(b.hash, b.number);
+  });
+}
 
 absl::StatusOr<GoFunctions> GoFunctions::Read(const ElfFile& file) {
   auto tables = std::make_shared<Tables>();
@@ -114,6 +133,7 @@ absl::StatusOr<GoFunctions> GoFunctions::Read(const ElfFile& file) {
     if (!pclntab.ok()) return std::move(pclntab).status();
     tables->pclntab = *std::move(pclntab);
   }
+  tables->IndexNames();
   GoFunctions functions;
   functions.tables_ = std::move(tables);
   return functions;
@@ -122,32 +142,33 @@ absl::StatusOr<GoFunctions> GoFunctions::Read(const ElfFile& file) {
 bool GoFunctions::from_symtab() const { return tables_->symbols.has_value(); }
 
 std::vector<GoFunction> GoFunctions::Find(std::string_view name) const {
-  return std::move(FindAll({std::string(name)}).front());
+  std::vector<GoFunction> found;
+  const uint32_t hash = Tables::HashOf(name);
+  auto each = std::lower_bound(
+      tables_->by_name.begin(), tables_->by_name.end(), hash,
+      [](const Tables::Named& named, uint32_t wanted) { return named.hash < wanted; });
+  for (; each != tables_->by_name.end() && each->hash == hash; ++each) {
+    const auto function = tables_->At(each->number);
+    if (!function || function->name != name) continue;
+    found.push_back(
+        {.name = std::string(name), .address = function->address, .size = function->size});
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const GoFunction& a, const GoFunction& b) { return a.size > b.size; });
+  return found;
 }
 
 std::vector<std::vector<GoFunction>> GoFunctions::FindAll(
     const std::vector<std::string>& names) const {
-  std::unordered_multimap<std::string_view, size_t> wanted;
-  for (size_t i = 0; i < names.size(); ++i) wanted.emplace(names[i], i);
-  std::vector<std::vector<GoFunction>> found(names.size());
-  const auto take = [&wanted, &found](const Pclntab::Function& function) {
-    const auto [begin, end] = wanted.equal_range(function.name);
-    for (auto entry = begin; entry != end; ++entry) {
-      found[entry->second].push_back(
-          {.name = std::string(function.name), .address = function.address, .size = function.size});
-    }
-  };
-  tables_->ForEach(take);
-  for (std::vector<GoFunction>& functions : found) {
-    std::stable_sort(functions.begin(), functions.end(),
-                     [](const GoFunction& a, const GoFunction& b) { return a.size > b.size; });
-  }
+  std::vector<std::vector<GoFunction>> found;
+  found.reserve(names.size());
+  for (const std::string& name : names) found.push_back(Find(name));
   return found;
 }
 
 std::vector<GoFunction> GoFunctions::FindEndingIn(std::string_view suffix, size_t limit) const {
   std::vector<GoFunction> found;
-  tables_->ForEach([&](const Pclntab::Function& function) {
+  tables_->ForEach([&](uint64_t, const Pclntab::Function& function) {
     if (found.size() == limit || !function.name.ends_with(suffix)) return;
     found.push_back(
         {.name = std::string(function.name), .address = function.address, .size = function.size});

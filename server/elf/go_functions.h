@@ -20,7 +20,7 @@ struct GoFunction {
 };
 
 // The functions of a Go binary, from .symtab or, in a stripped binary, from .gopclntab. Looks
-// names up without listing or copying the table. Keeps views of the ElfFile, which must outlive it
+// names up by an index of eight bytes a function, without copying the table. Keeps views of the ElfFile, which must outlive it
 // (it may be moved). Thread-safe.
 class GoFunctions {
  public:
@@ -33,7 +33,7 @@ class GoFunctions {
   // The functions called exactly `name` (an ABI wrapper has the same name as its function), the
   // largest first. Empty where there is none.
   std::vector<GoFunction> Find(std::string_view name) const;
-  // As Find, for several names in one pass; result[i] belongs to names[i].
+  // As Find, for several names; result[i] belongs to names[i].
   std::vector<std::vector<GoFunction>> FindAll(const std::vector<std::string>& names) const;
   // At most `limit` of the functions whose names end in `suffix`, in no order.
   std::vector<GoFunction> FindEndingIn(std::string_view suffix, size_t limit) const;
