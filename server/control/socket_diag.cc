@@ -97,8 +97,8 @@ std::optional<SocketDiagPart> ParseSocketDiag(std::span<const std::byte> datagra
 
 std::optional<std::vector<ListeningSocket>> DumpListeningSockets() {
   const UniqueFd netlink(socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
-  if (!netlink.valid() || setsockopt(netlink.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience,
-                                     sizeof(kPatience)) != 0) {
+  if (!netlink.valid() ||
+      setsockopt(netlink.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof(kPatience)) != 0) {
     return std::nullopt;
   }
   std::vector<ListeningSocket> sockets;

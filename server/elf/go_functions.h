@@ -20,8 +20,8 @@ struct GoFunction {
 };
 
 // The functions of a Go binary, from .symtab or, in a stripped binary, from .gopclntab. Looks
-// names up by an index of eight bytes a function, without copying the table. Keeps views of the ElfFile, which must outlive it
-// (it may be moved). Thread-safe.
+// names up by an index of eight bytes a function, without copying the table. Keeps views of the
+// ElfFile, which must outlive it (it may be moved). Thread-safe.
 class GoFunctions {
  public:
   // FAILED_PRECONDITION with PCLNTAB_MISSING, PCLNTAB_MALFORMED or PCLNTAB_VERSION_UNSUPPORTED

@@ -25,10 +25,9 @@ Bytes Compare(const std::byte* at, const std::vector<uint8_t>& bytes) {
 
 BreakpointWatch::BreakpointWatch(int fd, const std::vector<Place>& sites) {
   if (sites.empty()) return;
-  const auto [first, last] =
-      std::minmax_element(sites.begin(), sites.end(), [](const auto& a, const auto& b) {
-        return a.file_offset < b.file_offset;
-      });
+  const auto [first, last] = std::minmax_element(
+      sites.begin(), sites.end(),
+      [](const auto& a, const auto& b) { return a.file_offset < b.file_offset; });
   const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   const uint64_t begin = first->file_offset / page * page;
   const uint64_t end = last->file_offset + last->bytes.size();
@@ -39,7 +38,8 @@ BreakpointWatch::BreakpointWatch(int fd, const std::vector<Place>& sites) {
   size_ = end - begin;
   for (const Place& site : sites) {
     const std::byte* at = static_cast<const std::byte*>(mapping_) + (site.file_offset - begin);
-    if (Compare(at, site.bytes) == Bytes::kOther) watched_.push_back({.at = at, .bytes = site.bytes});
+    if (Compare(at, site.bytes) == Bytes::kOther)
+      watched_.push_back({.at = at, .bytes = site.bytes});
   }
 }
 
@@ -48,9 +48,8 @@ BreakpointWatch::~BreakpointWatch() {
 }
 
 bool BreakpointWatch::AllGone() {
-  std::erase_if(watched_, [](const Watched& site) {
-    return Compare(site.at, site.bytes) != Bytes::kOther;
-  });
+  std::erase_if(watched_,
+                [](const Watched& site) { return Compare(site.at, site.bytes) != Bytes::kOther; });
   return watched_.empty();
 }
 

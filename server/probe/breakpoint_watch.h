@@ -10,8 +10,8 @@ namespace uprobed::probe {
 // Sees breakpoints go. The kernel says that a uprobe is unregistered only when nobody can be in its
 // program any more; its breakpoint is long gone then. It puts breakpoints into each private mapping
 // of the file, whoever has made it and whether it is executed or not, and takes them out of all of
-// them one after the other (kernel/events/uprobes.c: valid_vma, uprobe_mmap, register_for_each_vma):
-// so a mapping of our own shows them. Thread: one at a time.
+// them one after the other (kernel/events/uprobes.c: valid_vma, uprobe_mmap,
+// register_for_each_vma): so a mapping of our own shows them. Thread: one at a time.
 class BreakpointWatch {
  public:
   struct Place {

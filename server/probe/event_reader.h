@@ -60,7 +60,7 @@ class EventReader {
   OnRecord on_record_;
   std::unique_ptr<ring_buffer, RingDeleter> ring_;
   UniqueFd epoll_;
-  UniqueFd wake_;  // an eventfd
+  UniqueFd wake_;                                 // an eventfd
   std::chrono::steady_clock::time_point read_{};  // when the buffer was read last
 };
 

@@ -12,8 +12,8 @@ struct bpf_link;
 namespace uprobed::probe {
 
 // The links of one attachment. The kernel takes a link's breakpoints out at once and then waits for
-// a grace period of RCU before it is closed, tens of milliseconds; links that are closed at the same
-// time wait together. Thread: one at a time, but for is_closed().
+// a grace period of RCU before it is closed, tens of milliseconds; links that are closed at the
+// same time wait together. Thread: one at a time, but for is_closed().
 class Links {
  public:
   Links() = default;
@@ -21,7 +21,8 @@ class Links {
   Links(const Links&) = delete;
   Links& operator=(const Links&) = delete;
 
-  // Takes the link over. False where it is null, which is what libbpf returns with an error in errno.
+  // Takes the link over. False where it is null, which is what libbpf returns with an error in
+  // errno.
   bool Add(bpf_link* link);
   // Closes all in threads of their own, those first that were added last. May be called twice.
   void BeginClose();
