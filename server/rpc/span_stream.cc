@@ -54,8 +54,11 @@ void SpanStream::Start(std::function<void()> on_done) {
   first.set_started(true);
   const grpc::Slice bytes(first.SerializeAsString());
   response_ = grpc::ByteBuffer(&bytes, 1);
+  HandOver();
   StartWrite(&response_);
 }
+
+void SpanStream::HandOver() const { const absl::MutexLock lock(&mutex_); }
 
 void SpanStream::Pump() {
   {
@@ -84,6 +87,7 @@ void SpanStream::OnCancel() {
 }
 
 void SpanStream::OnWriteDone(bool ok) {
+  HandOver();
   if (!ok) {
     FinishWith(ToGrpcStatus(ClientGone()));
     return;
@@ -111,6 +115,7 @@ void SpanStream::Next() {
     if (batch_.has_news) {
       sent_ += static_cast<int64_t>(batch_.spans);
       response_ = MakeResponse(batch_);
+      HandOver();
       StartWrite(&response_);
       return;
     }
@@ -140,6 +145,7 @@ void SpanStream::FinishWith(const grpc::Status& status) {
 }
 
 void SpanStream::OnDone() {
+  HandOver();
   const std::shared_ptr<SpanStream> self = std::move(self_);
   on_done_();
 }
