@@ -31,7 +31,7 @@ bool IsSame(const OutgoingCall& call, const ServedRequest& served) {
   return call.service == served.service && call.target == served.target;
 }
 
-bool IsSet(const SpanId& id) { return id != SpanId{}; }
+bool IsSet(const SpanId& id) { return BitsOf(id) != 0; }
 
 template <typename Map, typename Waiting>
 void EraseIfIs(Map& by_span_id, const SpanId& id, Waiting waiting) {

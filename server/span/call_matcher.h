@@ -12,11 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "server/span/name.h"
 #include "server/span/recycling_memory.h"
 #include "server/span/span.h"
-#include "server/span/span_id_hash.h"
+#include "server/span/span_id_map.h"
 #include "server/span/time_index.h"
 
 namespace uprobed::span {
@@ -105,9 +104,6 @@ class CallMatcher {
   };
   using Calls = std::pmr::list<WaitingCall>;
   using Served = std::pmr::list<WaitingServed>;
-  template <typename To>
-  using BySpanId = absl::flat_hash_map<SpanId, To, SpanIdHash>;
-
   Served::iterator FindServed(const OutgoingCall& call);
   Calls::iterator FindCall(const ServedRequest& served);
   ServedRequest Take(Served::iterator served);
@@ -120,10 +116,10 @@ class CallMatcher {
   // By the hash of service and target: whoever finds something compares these, too.
   TimeIndex<Calls::iterator> calls_by_end_{&memory_};
   // Of several with one id, the first.
-  BySpanId<Calls::iterator> calls_by_span_;
+  MapBySpanId<Calls::iterator> calls_by_span_;
   Served served_{&memory_};  // oldest first
   TimeIndex<Served::iterator> served_by_start_{&memory_};
-  BySpanId<Served::iterator> served_by_parent_;
+  MapBySpanId<Served::iterator> served_by_parent_;
 };
 
 }  // namespace uprobed::span

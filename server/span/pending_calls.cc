@@ -7,12 +7,10 @@ namespace uprobed::span {
 
 PendingCall* PendingCalls::Find(uint64_t id) {
   const auto found = by_id_.find(id);
-  return found == by_id_.end() ? nullptr : &found->second->pending;
+  return found == by_id_.end() ? nullptr : &*found->second;
 }
 
-PendingCall* PendingCalls::Oldest() {
-  return entries_.empty() ? nullptr : &entries_.front().pending;
-}
+PendingCall* PendingCalls::Oldest() { return entries_.empty() ? nullptr : &entries_.front(); }
 
 PendingCall* PendingCalls::EarliestDeadline() {
   PendingCall* earliest = nullptr;
@@ -21,15 +19,15 @@ PendingCall* PendingCalls::EarliestDeadline() {
   };
   for (const DeadlineQueue& queue : queues_) {
     if (queue.empty()) continue;
-    PendingCall& first = queue.front()->pending;
+    PendingCall& first = *queue.front();
     if (earliest == nullptr || order(first) < order(*earliest)) earliest = &first;
   }
   return earliest;
 }
 
 void PendingCalls::Add(PendingCall pending) {
-  const auto added = entries_.insert(entries_.end(), Entry{.pending = std::move(pending)});
-  const PendingCall& kept = added->pending;
+  const auto added = entries_.insert(entries_.end(), Entry{std::move(pending)});
+  const PendingCall& kept = *added;
   by_id_.emplace(kept.id, added);
   if (kept.server_span_id.has_value()) {
     Chain& chain = by_server_[*kept.server_span_id];
@@ -49,13 +47,13 @@ PendingCall* PendingCalls::TakeCallOf(const SpanId& server_span_id) {
   chain->second.first = taken->next_of_server;
   if (taken->next_of_server == nullptr) by_server_.erase(chain);
   taken->next_of_server = nullptr;
-  taken->pending.server_span_id.reset();
-  return &taken->pending;
+  taken->server_span_id.reset();
+  return taken;
 }
 
 void PendingCalls::EndWaitForCallee(PendingCall& pending) {
   if (!pending.callee_deadline_ns.has_value()) return;
-  QueueOf(pending).erase(by_id_.find(pending.id)->second->in_queue);
+  QueueOf(pending).erase(static_cast<Entry&>(pending).in_queue);
   pending.callee_deadline_ns.reset();
 }
 

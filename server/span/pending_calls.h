@@ -12,7 +12,7 @@
 #include "server/span/edge.h"
 #include "server/span/recycling_memory.h"
 #include "server/span/span.h"
-#include "server/span/span_id_hash.h"
+#include "server/span/span_id_map.h"
 
 namespace uprobed::span {
 
@@ -54,8 +54,7 @@ class PendingCalls {
  private:
   struct Entry;
   using DeadlineQueue = std::pmr::list<Entry*>;
-  struct Entry {
-    PendingCall pending;
+  struct Entry : PendingCall {
     Entry* next_of_server = nullptr;
     DeadlineQueue::iterator in_queue{};
   };
@@ -73,7 +72,7 @@ class PendingCalls {
   RecyclingMemory memory_;
   Entries entries_{&memory_};  // oldest first
   absl::flat_hash_map<uint64_t, Entries::iterator> by_id_;
-  absl::flat_hash_map<SpanId, Chain, SpanIdHash> by_server_;
+  MapBySpanId<Chain> by_server_;
   // Those that wait for a callee, by kind of callee: of each the first has the earliest deadline.
   std::array<DeadlineQueue, 2> queues_{DeadlineQueue(&memory_), DeadlineQueue(&memory_)};
 };

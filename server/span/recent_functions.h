@@ -10,7 +10,7 @@
 
 #include "server/span/name.h"
 #include "server/span/span.h"
-#include "server/span/span_id_hash.h"
+#include "server/span/span_id_map.h"
 
 namespace uprobed::span {
 
@@ -36,7 +36,7 @@ class RecentFunctions {
     if (way == kWays) {
       way = ids.next;
       ids.next = (ids.next + 1) % kWays;
-      ids.ids[way] = span_id;
+      ids.ids[way] = BitsOf(span_id);
     }
     functions_[set * kWays + way] = std::move(function);
   }
@@ -54,7 +54,7 @@ class RecentFunctions {
   // With the place of the next, two lines of the cache.
   static constexpr size_t kWays = 15;
   struct alignas(64) Set {
-    std::array<SpanId, kWays> ids{};
+    std::array<uint64_t, kWays> ids{};
     uint64_t next = 0;  // the oldest, once all are taken
   };
 
@@ -66,7 +66,7 @@ class RecentFunctions {
   size_t SetOf(const SpanId& span_id) const { return SpanIdHash()(span_id) % set_count_; }
   // kWays: it is not there.
   static size_t WayOf(const Set& set, const SpanId& span_id) {
-    const auto found = std::find(set.ids.begin(), set.ids.end(), span_id);
+    const auto found = std::find(set.ids.begin(), set.ids.end(), BitsOf(span_id));
     return static_cast<size_t>(found - set.ids.begin());
   }
 

@@ -29,8 +29,16 @@ class TimeIndex {
   void Remove(uint64_t hash, int64_t time_ns, uint64_t sequence) {
     const auto found = by_hash_.find(hash);
     if (found == by_hash_.end()) return;
-    found->second.erase(Key(time_ns, sequence));
-    if (found->second.empty()) by_hash_.erase(found);
+    ByTime& by_time = found->second;
+    const Key key(time_ns, sequence);
+    // As a rule it is the oldest that goes.
+    const auto first = by_time.begin();
+    if (first != by_time.end() && first->first == key) {
+      by_time.erase(first);
+    } else {
+      by_time.erase(key);
+    }
+    if (by_time.empty()) by_hash_.erase(found);
   }
 
   // The first value of the hash from `from_ns` to `to_ns` for which `accept(value)` is true, or
