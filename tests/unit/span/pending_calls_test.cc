@@ -25,7 +25,7 @@ std::vector<uint64_t> TakeAllOf(PendingCalls& pending, const SpanId& server_span
 
 TEST(PendingCalls, GivesTheCallsOfOneServerSpanInOrder) {
   PendingCalls pending;
-  for (const uint64_t id : {1, 2, 3, 4, 5}) {
+  for (const uint64_t id : {1U, 2U, 3U, 4U, 5U}) {
     pending.Add({.id = id, .server_span_id = id == 2 ? kOtherServer : kServer});
   }
 
@@ -38,7 +38,7 @@ TEST(PendingCalls, GivesTheCallsOfOneServerSpanInOrder) {
 
 TEST(PendingCalls, ChainGoesOnAfterItsOldestWentAndAfterItWasEmpty) {
   PendingCalls pending;
-  for (const uint64_t id : {1, 2}) pending.Add({.id = id, .server_span_id = kServer});
+  for (const uint64_t id : {1U, 2U}) pending.Add({.id = id, .server_span_id = kServer});
   PendingCall* const oldest = pending.TakeCallOf(kServer);
   ASSERT_EQ(oldest, pending.Oldest());
   pending.Remove(*oldest);

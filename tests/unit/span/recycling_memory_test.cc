@@ -23,8 +23,8 @@ TEST(RecyclingMemory, GivesWhatWasFreedToTheNextOfItsSize) {
 
 TEST(RecyclingMemory, AlignsAndTakesAnySize) {
   RecyclingMemory memory;
-  for (const size_t bytes : {1, 16, 17, 512, 513, 100'000}) {
-    for (const size_t alignment : {1, 16, 64}) {
+  for (const size_t bytes : {1U, 16U, 17U, 512U, 513U, 100'000U}) {
+    for (const size_t alignment : {1U, 16U, 64U}) {
       void* const taken = memory.allocate(bytes, alignment);
       EXPECT_EQ(reinterpret_cast<uintptr_t>(taken) % alignment, 0U);
       std::memset(taken, 1, bytes);
