@@ -4,7 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <iterator>
+#include <string>
 #include <string_view>
 
 #include "fmt/format.h"
@@ -17,6 +17,11 @@ namespace uprobed::span {
 namespace {
 
 constexpr const char* kOther = "_OTHER";
+
+void AppendNumber(uint32_t number, std::string& to) {
+  const fmt::format_int digits(number);
+  to.append(digits.data(), digits.size());
+}
 
 // The strings of one event, and what the kernel side says about each.
 class EventStrings {
@@ -141,12 +146,11 @@ void SetRequest(Span& span, const up_http_event& event, const EventStrings& stri
   }
   SetServerAddress(span, strings);
   if (span.kind == Kind::kServer) SetPeer(span, strings);
-  if (event.protocol_major >= 2) {
-    fmt::format_to(std::back_inserter(span.protocol_version), "{}", event.protocol_major);
-  } else if (event.protocol_major != 0) {
-    fmt::format_to(std::back_inserter(span.protocol_version), "{}.{}", event.protocol_major,
-                   event.protocol_minor);
-  }
+  if (event.protocol_major == 0) return;
+  AppendNumber(event.protocol_major, span.protocol_version);
+  if (event.protocol_major >= 2) return;
+  span.protocol_version += '.';
+  AppendNumber(event.protocol_minor, span.protocol_version);
 }
 
 uint32_t StatusOf(const up_http_event& event) {

@@ -1,5 +1,6 @@
 #include "server/span/call_matcher.h"
 
+#include <limits>
 #include <string_view>
 
 #include "absl/hash/hash.h"
@@ -9,6 +10,7 @@ namespace {
 
 // Start and end become wall-clock times one by one, and that clock may be adjusted in between.
 constexpr int64_t kClockSlackNs = 10'000'000;
+constexpr int64_t kNoEnd = std::numeric_limits<int64_t>::max();
 // What is left at least of a target that was cut at 256 bytes (UP_TARGET_MAX), each of them
 // escaped.
 constexpr size_t kComparedPathBytes = 80;
@@ -29,7 +31,13 @@ bool IsSame(const OutgoingCall& call, const ServedRequest& served) {
   return call.service == served.service && call.target == served.target;
 }
 
-bool IsSet(const SpanId& id) { return id != SpanId{}; }
+bool IsSet(const SpanId& id) { return BitsOf(id) != 0; }
+
+template <typename Map, typename Waiting>
+void EraseIfIs(Map& by_span_id, const SpanId& id, Waiting waiting) {
+  const auto found = by_span_id.find(id);
+  if (found != by_span_id.end() && found->second == waiting) by_span_id.erase(found);
+}
 
 }  // namespace
 
@@ -59,37 +67,28 @@ Target TargetOf(const Span& span, std::string& text) {
 }
 
 CallMatcher::Served::iterator CallMatcher::FindServed(const OutgoingCall& call) {
-  const auto named = served_by_parent_.lower_bound({call.span_id, 0});
-  if (IsSet(call.span_id) && named != served_by_parent_.end() &&
-      named->first.first == call.span_id) {
-    return named->second;
+  if (IsSet(call.span_id)) {
+    const auto named = served_by_parent_.find(call.span_id);
+    if (named != served_by_parent_.end()) return named->second;
   }
   if (call.service.empty()) return served_.end();
-  const uint64_t hash = HashOf(call);
-  auto each = served_by_start_.lower_bound(Key(hash, call.start_unix_ns - kClockSlackNs, 0));
-  for (; each != served_by_start_.end() && std::get<0>(each->first) == hash; ++each) {
-    if (std::get<1>(each->first) > call.end_unix_ns + kClockSlackNs) break;
-    if (IsSame(call, each->second->served)) return each->second;
-  }
-  return served_.end();
+  const Served::iterator* const found = served_by_start_.Find(
+      HashOf(call), call.start_unix_ns - kClockSlackNs, call.end_unix_ns + kClockSlackNs,
+      [&](Served::iterator each) { return IsSame(call, each->served); });
+  return found == nullptr ? served_.end() : *found;
 }
 
 CallMatcher::Calls::iterator CallMatcher::FindCall(const ServedRequest& served) {
   if (IsSet(served.parent_span_id)) {
-    const auto named = calls_by_span_.lower_bound({served.parent_span_id, 0});
-    if (named != calls_by_span_.end() && named->first.first == served.parent_span_id) {
-      return named->second;
-    }
+    const auto named = calls_by_span_.find(served.parent_span_id);
+    if (named != calls_by_span_.end()) return named->second;
   }
-  const uint64_t hash = HashOf(served);
-  auto each = calls_by_end_.lower_bound(Key(hash, served.start_unix_ns - kClockSlackNs, 0));
-  for (; each != calls_by_end_.end() && std::get<0>(each->first) == hash; ++each) {
-    const OutgoingCall& call = each->second->call;
-    if (call.start_unix_ns <= served.start_unix_ns + kClockSlackNs && IsSame(call, served)) {
-      return each->second;
-    }
-  }
-  return calls_.end();
+  const Calls::iterator* const found = calls_by_end_.Find(
+      HashOf(served), served.start_unix_ns - kClockSlackNs, kNoEnd, [&](Calls::iterator each) {
+        const OutgoingCall& call = each->call;
+        return call.start_unix_ns <= served.start_unix_ns + kClockSlackNs && IsSame(call, served);
+      });
+  return found == nullptr ? calls_.end() : *found;
 }
 
 std::optional<ServedRequest> CallMatcher::AddCall(OutgoingCall call, int64_t now_ns) {
@@ -98,9 +97,9 @@ std::optional<ServedRequest> CallMatcher::AddCall(OutgoingCall call, int64_t now
   const auto added = calls_.insert(
       calls_.end(), {.call = std::move(call), .sequence = sequence, .arrival_ns = now_ns});
   const OutgoingCall& kept = added->call;
-  calls_by_span_.emplace(IdKey(kept.span_id, sequence), added);
+  if (IsSet(kept.span_id)) calls_by_span_.try_emplace(kept.span_id, added);
   if (!kept.service.empty()) {
-    calls_by_end_.emplace(Key(HashOf(kept), kept.end_unix_ns, sequence), added);
+    calls_by_end_.Add(HashOf(kept), kept.end_unix_ns, sequence, added);
   }
   return std::nullopt;
 }
@@ -115,10 +114,8 @@ std::optional<uint64_t> CallMatcher::AddServed(ServedRequest served, int64_t now
   const auto added = served_.insert(
       served_.end(), {.served = std::move(served), .sequence = sequence, .arrival_ns = now_ns});
   const ServedRequest& kept = added->served;
-  served_by_start_.emplace(Key(HashOf(kept), kept.start_unix_ns, sequence), added);
-  if (IsSet(kept.parent_span_id)) {
-    served_by_parent_.emplace(IdKey(kept.parent_span_id, sequence), added);
-  }
+  served_by_start_.Add(HashOf(kept), kept.start_unix_ns, sequence, added);
+  if (IsSet(kept.parent_span_id)) served_by_parent_.try_emplace(kept.parent_span_id, added);
   return std::nullopt;
 }
 
@@ -134,7 +131,7 @@ std::vector<std::pair<uint64_t, ServedRequest>> CallMatcher::NameService(uint64_
       continue;
     }
     call.service = service;
-    calls_by_end_.emplace(Key(HashOf(call), call.end_unix_ns, waiting->sequence), waiting);
+    calls_by_end_.Add(HashOf(call), call.end_unix_ns, waiting->sequence, waiting);
     if (const auto served = FindServed(call); served != served_.end()) {
       answered.emplace_back(call.id, Take(served));
       Erase(waiting);
@@ -157,10 +154,8 @@ std::optional<ServedRequest> CallMatcher::TakeUnclaimed(int64_t now_ns) {
 
 ServedRequest CallMatcher::Take(Served::iterator served) {
   const ServedRequest& kept = served->served;
-  served_by_start_.erase(Key(HashOf(kept), kept.start_unix_ns, served->sequence));
-  if (IsSet(kept.parent_span_id)) {
-    served_by_parent_.erase(IdKey(kept.parent_span_id, served->sequence));
-  }
+  served_by_start_.Remove(HashOf(kept), kept.start_unix_ns, served->sequence);
+  if (IsSet(kept.parent_span_id)) EraseIfIs(served_by_parent_, kept.parent_span_id, served);
   ServedRequest taken = std::move(served->served);
   served_.erase(served);
   return taken;
@@ -168,8 +163,8 @@ ServedRequest CallMatcher::Take(Served::iterator served) {
 
 void CallMatcher::Erase(Calls::iterator call) {
   const OutgoingCall& kept = call->call;
-  calls_by_end_.erase(Key(HashOf(kept), kept.end_unix_ns, call->sequence));
-  calls_by_span_.erase(IdKey(kept.span_id, call->sequence));
+  if (!kept.service.empty()) calls_by_end_.Remove(HashOf(kept), kept.end_unix_ns, call->sequence);
+  if (IsSet(kept.span_id)) EraseIfIs(calls_by_span_, kept.span_id, call);
   calls_.erase(call);
 }
 

@@ -4,19 +4,19 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <list>
 #include <memory_resource>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
-#include "absl/container/btree_map.h"
 #include "server/span/name.h"
+#include "server/span/recycling_memory.h"
 #include "server/span/span.h"
+#include "server/span/span_id_map.h"
+#include "server/span/time_index.h"
 
 namespace uprobed::span {
 
@@ -104,14 +104,6 @@ class CallMatcher {
   };
   using Calls = std::pmr::list<WaitingCall>;
   using Served = std::pmr::list<WaitingServed>;
-  // Hash of service and target, time, and a number that makes it unique. Whoever finds something by
-  // its hash compares what it is made of, too.
-  using Key = std::tuple<uint64_t, int64_t, uint64_t>;
-  using IdKey = std::pair<SpanId, uint64_t>;
-  template <typename Of, typename To>
-  using Index = absl::btree_map<Of, To, std::less<Of>,
-                                std::pmr::polymorphic_allocator<std::pair<const Of, To>>>;
-
   Served::iterator FindServed(const OutgoingCall& call);
   Calls::iterator FindCall(const ServedRequest& served);
   ServedRequest Take(Served::iterator served);
@@ -119,14 +111,15 @@ class CallMatcher {
 
   const CallMatcherLimits limits_;
   uint64_t sequence_ = 0;
-  // What waits comes and goes with each request.
-  std::pmr::unsynchronized_pool_resource memory_;
+  RecyclingMemory memory_;
   Calls calls_{&memory_};  // oldest first
-  Index<Key, Calls::iterator> calls_by_end_{&memory_};
-  Index<IdKey, Calls::iterator> calls_by_span_{&memory_};
+  // By the hash of service and target: whoever finds something compares these, too.
+  TimeIndex<Calls::iterator> calls_by_end_{&memory_};
+  // Of several with one id, the first.
+  MapBySpanId<Calls::iterator> calls_by_span_;
   Served served_{&memory_};  // oldest first
-  Index<Key, Served::iterator> served_by_start_{&memory_};
-  Index<IdKey, Served::iterator> served_by_parent_{&memory_};
+  TimeIndex<Served::iterator> served_by_start_{&memory_};
+  MapBySpanId<Served::iterator> served_by_parent_;
 };
 
 }  // namespace uprobed::span

@@ -76,7 +76,9 @@ void AppendAuthority(std::string_view host, uint32_t port, std::string& to) {
   if (is_ipv6) to += '[';
   to += host;
   if (is_ipv6) to += ']';
-  if (port != 0) fmt::format_to(std::back_inserter(to), ":{}", port);
+  if (port == 0) return;
+  const fmt::format_int digits(port);
+  to.append(":").append(digits.data(), digits.size());
 }
 
 std::string JoinAuthority(std::string_view host, uint32_t port) {

@@ -1,7 +1,7 @@
 #include "server/span/topology.h"
 
 #include <algorithm>
-#include <iterator>
+#include <utility>
 
 #include "server/span/http_parts.h"
 #include "server/span/path_template.h"
@@ -122,17 +122,16 @@ void Topology::SetService(uint64_t network_namespace, const std::string& authori
 }
 
 void Topology::AddServer(const Span& span) {
+  recent_.Prepare(span.span_id);
   const FunctionName function = FunctionOf(span);
   const Name service = names_.Intern(span.service_name);
-  auto each = pending_by_server_.lower_bound({span.span_id, 0});
-  const bool calls_somebody = each != pending_by_server_.end() && each->first == span.span_id;
-  while (each != pending_by_server_.end() && each->first == span.span_id) {
-    const auto pending = pending_.find(each->second);
-    each = pending_by_server_.erase(each);
-    pending->second.call.key.caller_function = function.name;
-    pending->second.call.caller_function_derived = function.derived;
-    pending->second.server_span_id.reset();
-    CountIfComplete(pending);
+  FunctionName& remembered = recent_.PlaceOf(span.span_id);
+  bool calls_somebody = false;
+  while (PendingCall* const pending = pending_.TakeCallOf(span.span_id)) {
+    calls_somebody = true;
+    pending->call.key.caller_function = function.name;
+    pending->call.caller_function_derived = function.derived;
+    CountIfComplete(*pending);
   }
   if (!calls_somebody) {
     Count({.key = {service, function.name, nobody_, nobody_},
@@ -141,28 +140,28 @@ void Topology::AddServer(const Span& span) {
            .latency_ns = span.duration_ns(),
            .end_unix_ns = span.end_unix_ns});
   }
-  recent_.Remember(span.span_id, function);
   const ServedRequest served = ServedOf(span, service, function);
+  remembered = function;
   if (const auto id = matcher_.AddServed(served, now_ns_); id.has_value()) Answered(*id, served);
 }
 
 void Topology::AddClient(const Span& span) {
-  const uint64_t id = ++next_id_;
-  Pending pending{.call = {.key = {names_.Intern(span.service_name), nobody_, {}, {}},
-                           .is_error = span.is_error(),
-                           .latency_ns = span.duration_ns(),
-                           .end_unix_ns = span.end_unix_ns},
-                  .arrival_ns = now_ns_};
+  PendingCall pending{.id = ++next_id_,
+                      .call = {.key = {names_.Intern(span.service_name), nobody_, {}, {}},
+                               .is_error = span.is_error(),
+                               .latency_ns = span.duration_ns(),
+                               .end_unix_ns = span.end_unix_ns},
+                      .arrival_ns = now_ns_};
   SetCaller(pending, span);
-  SetCallee(pending, span, id);
-  if (pending.server_span_id.has_value()) pending_by_server_.emplace(*pending.server_span_id, id);
-  if (const auto deadline_ns = pending.callee_deadline_ns; deadline_ns.has_value()) {
-    pending_for_callee_.emplace(*deadline_ns, id);
+  SetCallee(pending, span);
+  if (pending.is_complete()) {
+    Count(std::move(pending.call));
+  } else {
+    pending_.Add(std::move(pending));
   }
-  CountIfComplete(pending_.emplace(id, std::move(pending)).first);
 }
 
-void Topology::SetCaller(Pending& pending, const Span& client) {
+void Topology::SetCaller(PendingCall& pending, const Span& client) {
   // A server span that this daemon sees, too, and that ends later, as a rule.
   const bool has_server_span = client.parent_source != ParentSource::kNone &&
                                client.parent_source != ParentSource::kTraceparent;
@@ -176,14 +175,14 @@ void Topology::SetCaller(Pending& pending, const Span& client) {
   pending.call.caller_function_derived = ended->derived;
 }
 
-void Topology::SetCallee(Pending& pending, const Span& client, uint64_t id) {
+void Topology::SetCallee(PendingCall& pending, const Span& client) {
   const FunctionName function = CalledBy(client);
   pending.call.key.callee = AuthorityOf(client);
   pending.call.key.callee_function = function.name;
   pending.call.callee_function_derived = function.derived;
   pending.call.unresolved_in = client.network_namespace;
 
-  OutgoingCall call{.id = id,
+  OutgoingCall call{.id = pending.id,
                     .span_id = client.span_id,
                     .network_namespace = client.network_namespace,
                     .authority = pending.call.key.callee,
@@ -192,49 +191,53 @@ void Topology::SetCallee(Pending& pending, const Span& client, uint64_t id) {
                     .end_unix_ns = client.end_unix_ns};
   const auto service = services_.find({call.network_namespace, call.authority});
   if (service != services_.end()) call.service = service->second;
-  const int64_t timeout_ns =
-      call.service.empty() ? limits_.address_timeout_ns : limits_.matcher.served_timeout_ns;
+  pending.callee =
+      call.service.empty() ? PendingCall::Callee::kAddress : PendingCall::Callee::kService;
   if (const auto served = matcher_.AddCall(std::move(call), now_ns_); served.has_value()) {
     SetServed(pending.call, *served);
     return;
   }
   // Without a response there need not be a request at the other end.
-  if (client.status_code != 0 || client.is_rpc()) pending.callee_deadline_ns = now_ns_ + timeout_ns;
+  if (client.status_code == 0 && !client.is_rpc()) return;
+  pending.callee_deadline_ns = now_ns_ + (pending.callee == PendingCall::Callee::kAddress
+                                              ? limits_.address_timeout_ns
+                                              : limits_.matcher.served_timeout_ns);
 }
 
 void Topology::Answered(uint64_t id, const ServedRequest& served) {
-  const auto pending = pending_.find(id);
-  if (pending == pending_.end()) return;  // counted already, by what its own span told
-  SetServed(pending->second.call, served);
-  EndWaitForCallee(pending);
+  PendingCall* const pending = pending_.Find(id);
+  if (pending == nullptr) return;  // counted already, by what its own span told
+  SetServed(pending->call, served);
+  EndWaitForCallee(*pending);
 }
 
-void Topology::EndWaitForCallee(PendingById::iterator pending) {
-  std::optional<int64_t>& deadline_ns = pending->second.callee_deadline_ns;
-  if (deadline_ns.has_value()) pending_for_callee_.erase({*deadline_ns, pending->first});
-  deadline_ns.reset();
+void Topology::EndWaitForCallee(PendingCall& pending) {
+  pending_.EndWaitForCallee(pending);
   CountIfComplete(pending);
 }
 
-void Topology::CountIfComplete(PendingById::iterator pending) {
-  if (pending->second.server_span_id.has_value()) return;
-  if (pending->second.callee_deadline_ns.has_value()) return;
-  Count(std::move(pending->second.call));
-  pending_.erase(pending);
+void Topology::CountIfComplete(PendingCall& pending) {
+  if (!pending.is_complete()) return;
+  Count(std::move(pending.call));
+  pending_.Remove(pending);
 }
 
 void Topology::EndWaits() {
   // A callee's route is given up before a caller's.
-  while (pending_.size() > limits_.max_pending && !pending_for_callee_.empty()) {
-    EndWaitForCallee(pending_.find(pending_for_callee_.begin()->second));
+  while (pending_.size() > limits_.max_pending) {
+    PendingCall* const pending = pending_.EarliestDeadline();
+    if (pending == nullptr) break;
+    EndWaitForCallee(*pending);
   }
   while (pending_.size() > limits_.max_pending) ExpireOldest();
-  while (!pending_.empty() &&
-         now_ns_ - pending_.begin()->second.arrival_ns > limits_.caller_timeout_ns) {
+  while (pending_.size() > 0 &&
+         now_ns_ - pending_.Oldest()->arrival_ns > limits_.caller_timeout_ns) {
     ExpireOldest();
   }
-  while (!pending_for_callee_.empty() && pending_for_callee_.begin()->first < now_ns_) {
-    EndWaitForCallee(pending_.find(pending_for_callee_.begin()->second));
+  for (PendingCall* pending = pending_.EarliestDeadline();
+       pending != nullptr && *pending->callee_deadline_ns < now_ns_;
+       pending = pending_.EarliestDeadline()) {
+    EndWaitForCallee(*pending);
   }
   while (const std::optional<ServedRequest> served = matcher_.TakeUnclaimed(now_ns_)) {
     Count(CallFromOutside(*served));
@@ -242,12 +245,11 @@ void Topology::EndWaits() {
 }
 
 void Topology::ExpireOldest() {
-  const auto oldest = pending_.begin();
-  Pending& pending = oldest->second;
-  if (pending.server_span_id.has_value()) {
-    pending_by_server_.erase({*pending.server_span_id, oldest->first});
-    pending.call.key.caller_function = unknown_;
-    pending.server_span_id.reset();
+  PendingCall& oldest = *pending_.Oldest();
+  if (oldest.server_span_id.has_value()) {
+    // It is the oldest of its server span's, too.
+    pending_.TakeCallOf(SpanId(*oldest.server_span_id));
+    oldest.call.key.caller_function = unknown_;
     ++expired_;
   }
   EndWaitForCallee(oldest);

@@ -4,10 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <memory_resource>
-#include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +15,7 @@
 #include "server/span/edge.h"
 #include "server/span/edge_table.h"
 #include "server/span/name.h"
+#include "server/span/pending_calls.h"
 #include "server/span/recent_functions.h"
 #include "server/span/span.h"
 
@@ -77,15 +74,6 @@ class Topology {
   TopologyStats stats() const;
 
  private:
-  // A client span that waits for its function's name, its callee's, or both.
-  struct Pending {
-    Call call{};
-    std::optional<SpanId> server_span_id{};       // waits for this one's function
-    std::optional<int64_t> callee_deadline_ns{};  // waits for the callee until then
-    int64_t arrival_ns = 0;
-  };
-  using PendingById = std::pmr::map<uint64_t, Pending>;  // oldest first
-
   FunctionName FunctionOf(const Span& server) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   FunctionName CalledBy(const Span& client) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   FunctionName FunctionOfMethod(const Span& rpc) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -97,12 +85,11 @@ class Topology {
 
   void AddServer(const Span& span) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddClient(const Span& span) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void SetCaller(Pending& pending, const Span& client) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void SetCallee(Pending& pending, const Span& client, uint64_t id)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SetCaller(PendingCall& pending, const Span& client) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SetCallee(PendingCall& pending, const Span& client) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Answered(uint64_t id, const ServedRequest& served) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void CountIfComplete(PendingById::iterator pending) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void EndWaitForCallee(PendingById::iterator pending) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CountIfComplete(PendingCall& pending) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndWaitForCallee(PendingCall& pending) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndWaits() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ExpireOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Count(Call call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -115,16 +102,11 @@ class Topology {
   mutable absl::Mutex mutex_;
   NameTable names_ ABSL_GUARDED_BY(mutex_);
   std::string text_ ABSL_GUARDED_BY(mutex_);  // of a name to be; keeps its memory
-  // Of what waits, which comes and goes with each request.
-  std::pmr::unsynchronized_pool_resource memory_ ABSL_GUARDED_BY(mutex_);
   EdgeTable edges_ ABSL_GUARDED_BY(mutex_);
   CallMatcher matcher_ ABSL_GUARDED_BY(mutex_);
   RecentFunctions recent_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::pair<uint64_t, Name>, Name> services_ ABSL_GUARDED_BY(mutex_);
-  PendingById pending_ ABSL_GUARDED_BY(mutex_){&memory_};
-  std::pmr::set<std::pair<SpanId, uint64_t>> pending_by_server_ ABSL_GUARDED_BY(mutex_){&memory_};
-  // By deadline.
-  std::pmr::set<std::pair<int64_t, uint64_t>> pending_for_callee_ ABSL_GUARDED_BY(mutex_){&memory_};
+  PendingCalls pending_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t now_ns_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t overflowed_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "tests/bench/allocations.h"
 #include "tests/bench/measurement.h"
 #include "tests/bench/pipeline.h"
@@ -169,6 +170,8 @@ class PipelineBench {
 }  // namespace uprobed::bench
 
 int main(int count, char** values) {
+  // As the daemon's main() does.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const uprobed::bench::Arguments arguments = uprobed::bench::ParseArguments(count, values);
   if (arguments.words.size() == 3 && arguments.words[0] == "subscribe") {
     return uprobed::bench::RunSubscribers(arguments.words[1], std::stoul(arguments.words[2]));

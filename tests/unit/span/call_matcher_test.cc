@@ -13,6 +13,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 constexpr int64_t kMs = 1'000'000;
+constexpr int64_t kAfterServedTimeout = 11'000 * kMs;
 
 OutgoingCall CallAt(uint64_t id, int64_t start_ms, int64_t end_ms) {
   return {.id = id,
@@ -157,6 +158,81 @@ TEST(CallMatcher, GivesUpAfterTimeoutAndBeyondBound) {
   matcher.AddCall(CallAt(1, 0, 10), 1000);
   EXPECT_EQ(CountUnclaimed(matcher, 1101), 0U);
   EXPECT_FALSE(matcher.AddServed(ServedAt(5), 1101).has_value());
+}
+
+TEST(CallMatcher, OfSeveralWithOneTraceparentTheFirstIsTheCalls) {
+  CallMatcher matcher;
+  OutgoingCall call = CallAt(1, 0, 10);
+  call.service = {};
+  for (const int64_t start_ms : {500, 600}) {
+    ServedRequest served = ServedAt(start_ms);
+    served.parent_span_id = call.span_id;
+    EXPECT_FALSE(matcher.AddServed(served, 0).has_value());
+  }
+
+  const auto answer = matcher.AddCall(call, 0);
+
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->start_unix_ns, 500 * kMs);
+  EXPECT_EQ(matcher.waiting(), 1U);
+  const auto unclaimed = matcher.TakeUnclaimed(kAfterServedTimeout);
+  ASSERT_TRUE(unclaimed.has_value());
+  EXPECT_EQ(unclaimed->start_unix_ns, 600 * kMs);
+}
+
+TEST(CallMatcher, TakingAnotherOfTheSameTraceparentLeavesTheFirst) {
+  CallMatcher matcher;
+  OutgoingCall named = CallAt(1, 0, 10);
+  named.service = {};
+  for (const int64_t start_ms : {500, 600}) {
+    ServedRequest served = ServedAt(start_ms);
+    served.parent_span_id = named.span_id;
+    matcher.AddServed(served, 0);
+  }
+  EXPECT_EQ(matcher.AddCall(CallAt(2, 590, 610), 0)->start_unix_ns, 600 * kMs);
+
+  const auto answer = matcher.AddCall(named, 0);
+
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->start_unix_ns, 500 * kMs);
+}
+
+TEST(CallMatcher, OfSeveralCallsWithOneIdTheFirstIsNamed) {
+  CallMatcher matcher;
+  OutgoingCall call = CallAt(1, 0, 10);
+  call.service = {};
+  matcher.AddCall(call, 0);
+  call.id = 2;
+  matcher.AddCall(call, 0);
+  ServedRequest served = ServedAt(500);
+  served.parent_span_id = call.span_id;
+
+  EXPECT_EQ(matcher.AddServed(served, 0), 1U);
+}
+
+TEST(CallMatcher, WhatHasNoIdIsNeverNamed) {
+  CallMatcher matcher;
+  OutgoingCall call = CallAt(1, 0, 10);
+  call.span_id = {};
+  call.service = {};
+  matcher.AddCall(call, 0);
+  EXPECT_FALSE(matcher.AddServed(ServedAt(5), 0).has_value());
+  call.id = 2;
+  EXPECT_FALSE(matcher.AddCall(call, 0).has_value());
+}
+
+TEST(CallMatcher, FindsAmongThousandsOfOneRouteThatNobodyClaims) {
+  constexpr int64_t kRequests = 5000;
+  CallMatcher matcher;
+  // Those that take longer end, and are heard of, later than what began after them.
+  for (int64_t i = 0; i < kRequests; ++i) matcher.AddServed(ServedAt(100 * (i ^ 1)), 0);
+  for (const int64_t i : {kRequests - 1, int64_t{0}, kRequests / 2}) {
+    const auto answer = matcher.AddCall(CallAt(1, 100 * i - 20, 100 * i + 20), 0);
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_EQ(answer->start_unix_ns, 100 * i * kMs);
+    EXPECT_FALSE(matcher.AddCall(CallAt(1, 100 * i - 20, 100 * i + 20), 0).has_value());
+  }
+  EXPECT_EQ(CountUnclaimed(matcher, kAfterServedTimeout), static_cast<size_t>(kRequests - 3));
 }
 
 }  // namespace
