@@ -68,9 +68,7 @@ TEST_F(ProfileCatalogTest, KnowsABinaryWithoutALookAlsoWhenRequestsHaveShownMore
   ASSERT_EQ(stat(shop_.c_str(), &status), 0);
   ASSERT_TRUE(catalog_->FindKnown(VersionOf(status)).has_value());
   const std::string field = resolved.fields.begin()->first;
-  ASSERT_TRUE(
-      store_->PutVerdicts(resolved.identity.Id(), {{field, FieldVerdict::kVerified}}).ok());
-
+  ASSERT_TRUE(store_->PutVerdicts(resolved.identity.Id(), {{field, FieldVerdict::kVerified}}).ok());
 
   EXPECT_EQ(catalog_->FindKnown(VersionOf(status)), resolved);
   ASSERT_TRUE(catalog_->Delete(resolved.identity.Id()).ok());
