@@ -220,9 +220,11 @@ func main() {
 			Timeout: *timeout,
 			Transport: &http.Transport{
 				MaxIdleConnsPerHost: *connections,
-				DisableKeepAlives:   !*keepAlive,
-				ForceAttemptHTTP2:   *http2,
-				TLSClientConfig:     &tls.Config{InsecureSkipVerify: *http2 || *insecure},
+				// Or a request that finds none idle dials one more, even if another becomes idle before it.
+				MaxConnsPerHost:   *connections,
+				DisableKeepAlives: !*keepAlive,
+				ForceAttemptHTTP2: *http2,
+				TLSClientConfig:   &tls.Config{InsecureSkipVerify: *http2 || *insecure},
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},

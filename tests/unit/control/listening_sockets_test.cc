@@ -51,7 +51,7 @@ TEST(ParseListeners, LeavesOutWhatDoesNotListenOrParse) {
 
 TEST(ListeningSockets, JoinsTheSocketsOfAProcessWithItsNamespace) {
   FakeProc proc;
-  for (const uint32_t pid : {7, 8, 9}) proc.AddProcess(pid, "/srv/shop");
+  for (const uint32_t pid : {7U, 8U, 9U}) proc.AddProcess(pid, "/srv/shop");
   proc.SetNetworkNamespace(9, "pod");
   proc.Write(7, "net/tcp", TcpTable("0100007F:1F90", "0A", 1));
   proc.Write(7, "net/tcp6", TcpTable("00000000000000000000000001000000:0050", "0A", 2));

@@ -190,7 +190,7 @@ TEST_F(FollowTest, TriesAgainWithAGrowingDelay) {
   EXPECT_EQ(ReasonOf(probe->status.error), "ATTACH_FAILED");
 
   int attempts = 1;
-  for (const uint64_t delay : {1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300}) {
+  for (const uint64_t delay : {1UL, 2UL, 4UL, 8UL, 16UL, 32UL, 64UL, 128UL, 256UL, 300UL, 300UL}) {
     monotonic_ns_ += delay * kSecond - 1;
     EXPECT_EQ(Reconciled("web").state, ProbeState::kFailed);
     EXPECT_EQ(backend_.attempts(), attempts) << "too early for " << delay;

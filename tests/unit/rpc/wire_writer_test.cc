@@ -30,7 +30,7 @@ TEST(WireWriter, WritesDefaultsOfAOneof) {
 
 // The length in front takes one, two and three bytes.
 TEST(WireWriter, WritesMessagesOfAnyLength) {
-  for (const size_t size : {0, 1, 125, 126, 127, 128, 16'380, 16'384, 100'000}) {
+  for (const size_t size : {0UL, 1UL, 125UL, 126UL, 127UL, 128UL, 16'380UL, 16'384UL, 100'000UL}) {
     v1::Span message;
     message.add_attributes()->set_key(std::string(size, 'k'));
     std::string bytes;
