@@ -54,6 +54,7 @@ void SetUp(CLI::App& app, GlobalOptions& options, Command& chosen) {
              "  uprobectl spans --filter 'http.response.status_code >= 500'\n"
              "  uprobectl topology -o dot | dot -Tsvg > topology.svg\n"
              "  uprobectl probes -o json | jq '.probes[].status.state'\n");
+  AddAttachCommand(app, chosen);
   AddProbeCommands(app, chosen);
   AddTelemetryCommands(app, chosen);
   AddTopologyCommand(app, chosen);

@@ -10,6 +10,7 @@ namespace uprobed::client {
 // is to be run into `chosen`, which outlives `app`.
 
 // attach, detach, probes, probe ...
+void AddAttachCommand(CLI::App& app, Command& chosen);
 void AddProbeCommands(CLI::App& app, Command& chosen);
 // profile ...
 void AddProfileCommands(CLI::App& app, Command& chosen);

@@ -50,12 +50,20 @@ BpfPrograms::~BpfPrograms() = default;
 
 absl::StatusOr<bpf_program*> BpfPrograms::Get(profile::SiteKind kind) {
   const SiteProgram wanted = ProgramOf(kind);
-  if (wanted.name == nullptr)
-    return absl::InternalError("a site that is never probed has no program");
+  if (wanted.name == nullptr) {
+    return MakeError(absl::StatusCode::kInternal, "PROGRAM_NOT_FOUND",
+                     "a site of the profile has no program in the kernel; this is a defect of the "
+                     "daemon: please report it with the profile");
+  }
   const absl::MutexLock lock(&mutex_);
   ASSIGN_OR_RETURN(const uprobed_bpf* skeleton, Group(wanted.group));
   bpf_program* program = bpf_object__find_program_by_name(skeleton->obj, wanted.name);
-  if (program == nullptr) return absl::InternalError(fmt::format("no program {}", wanted.name));
+  if (program == nullptr) {
+    return MakeError(absl::StatusCode::kInternal, "PROGRAM_NOT_FOUND",
+                     fmt::format("the daemon has no program {} for the kernel; this is a defect of "
+                                 "its build: please report it",
+                                 wanted.name));
+  }
   return program;
 }
 
