@@ -1,6 +1,8 @@
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "client/commands.h"
 #include "client/failure.h"
@@ -8,6 +10,7 @@
 #include "client/parse.h"
 #include "client/render_metrics.h"
 #include "client/render_span.h"
+#include "client/span_fields.h"
 #include "fmt/format.h"
 
 namespace uprobed::client {
@@ -15,6 +18,7 @@ namespace {
 
 struct SpansOptions {
   std::string filter;
+  std::vector<std::string> fields;
   int64_t limit = 0;
   int32_t queue_capacity = 0;
 };
@@ -22,14 +26,17 @@ struct SpansOptions {
 // Prints what one subscription brings.
 class SpanPrinter {
  public:
-  explicit SpanPrinter(Session& session) : session_(session) {}
+  // `fields`: null for all. Outlives the printer.
+  SpanPrinter(Session& session, SpanFields* fields) : session_(session), fields_(fields) {}
 
   // Returns whether there is somebody to print more for.
   bool Print(const v1::StreamSpansResponse& response) {
     if (response.started()) Start();
     WarnOfLoss(response.dropped_total());
     for (const v1::Span& span : response.spans()) {
-      if (session_.json()) {
+      if (fields_ != nullptr) {
+        session_.PrintJson(fields_->Select(span));
+      } else if (session_.json()) {
         session_.PrintJson(span);
       } else {
         session_.terminal().Line(FormatSpan(session_.terminal(), span));
@@ -56,6 +63,7 @@ class SpanPrinter {
   }
 
   Session& session_;
+  SpanFields* const fields_;
   uint64_t dropped_total_ = 0;
 };
 
@@ -64,7 +72,17 @@ ExitCode Spans(Session& session, const SpansOptions& options) {
   request.set_filter(options.filter);
   request.set_limit(options.limit);
   request.set_queue_capacity(options.queue_capacity);
-  SpanPrinter printer(session);
+  std::optional<SpanFields> fields;
+  if (!options.fields.empty()) {
+    if (!session.json()) {
+      return session.Fail(FromAbsl(
+          absl::InvalidArgumentError("a table has columns of its own: give -o json as well"),
+          "--fields"));
+    }
+    fields.emplace(options.fields);
+    fields->FillRequest(request);
+  }
+  SpanPrinter printer(session, fields ? &*fields : nullptr);
   Connection& connection = session.connection();
   const grpc::Status status = connection.Stream<v1::StreamSpansResponse>(
       [&](grpc::ClientContext* context) {
@@ -118,6 +136,12 @@ void AddSpans(CLI::App& app, Command& chosen) {
   CLI::App* spans = app.add_subcommand("spans", "Show each request as it ends, until Ctrl-C");
   spans->add_option("--filter", options->filter,
                     "Which, such as 'kind = server AND http.response.status_code >= 500'");
+  spans
+      ->add_option("--fields", options->fields,
+                   "With -o json, only these of each span, with commas: fields such as name, "
+                   "start_time, status, and keys of attributes such as http.route")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   spans->add_option("--limit", options->limit, "End after so many spans")
       ->check(CLI::PositiveNumber);
   spans

@@ -48,42 +48,108 @@ std::string_view Bytes(const std::array<uint8_t, kSize>& id) {
   return {reinterpret_cast<const char*>(id.data()), id.size()};
 }
 
+// Two answers to what of a span is wanted. This one is known to the compiler, so that a span that
+// is wanted whole pays for no mask.
+struct Everything {
+  static constexpr bool Has(int /*field*/) { return true; }
+  template <typename Visit>
+  static void VisitAttributes(const span::Span& span, const Visit& visit) {
+    span::VisitAttributes(span, visit);
+  }
+  template <typename Visit>
+  static void VisitResource(const span::Span& span, const Visit& visit) {
+    span::VisitResource(span, visit);
+  }
+};
+
+struct Masked {
+  const stream::SpanMask& mask;
+
+  bool Has(int field) const { return mask.fields[static_cast<size_t>(field)]; }
+  template <typename Visit>
+  void VisitAttributes(const span::Span& span, const Visit& visit) const {
+    span::VisitAttributes(span, mask.attributes, visit);
+  }
+  template <typename Visit>
+  void VisitResource(const span::Span& span, const Visit& visit) const {
+    span::VisitResource(span, mask.attributes, visit);
+  }
+};
+
 // The fields of one span.
 class SpanWriter {
  public:
   SpanWriter(const span::Span& span, std::string& to) : span_(span), wire_(to), to_(to) {}
 
-  void Write() {
-    wire_.Text(v1::Span::kTraceIdFieldNumber, Bytes(span_.trace_id));
-    wire_.Text(v1::Span::kSpanIdFieldNumber, Bytes(span_.span_id));
-    if (span_.has_parent()) {
-      wire_.Text(v1::Span::kParentSpanIdFieldNumber, Bytes(span_.parent_span_id));
+  // In the order of their numbers.
+  template <typename Wanted>
+  void Write(const Wanted& wanted) {
+    WriteIdentity(wanted);
+    if (wanted.Has(v1::Span::kNameFieldNumber)) WriteName();
+    if (wanted.Has(v1::Span::kKindFieldNumber)) {
+      wire_.Varint(v1::Span::kKindFieldNumber, span_.kind == span::Kind::kServer
+                                                   ? v1::Span::KIND_SERVER
+                                                   : v1::Span::KIND_CLIENT);
     }
-    wire_.Varint(v1::Span::kParentSourceFieldNumber,
-                 static_cast<uint64_t>(ParentSourceToProto(span_.parent_source)));
-    wire_.Varint(v1::Span::kTraceFlagsFieldNumber, span_.trace_flags);
-    WriteName();
-    wire_.Varint(v1::Span::kKindFieldNumber,
-                 span_.kind == span::Kind::kServer ? v1::Span::KIND_SERVER : v1::Span::KIND_CLIENT);
-    Time(v1::Span::kStartTimeFieldNumber, span_.start_unix_ns);
-    Time(v1::Span::kEndTimeFieldNumber, span_.end_unix_ns);
-    span::VisitAttributes(span_, [this](std::string_view key, const span::AttributeValue& value) {
-      Attribute(v1::Span::kAttributesFieldNumber, key, value);
-    });
-    span::VisitResource(span_, [this](std::string_view key, const span::AttributeValue& value) {
-      Attribute(v1::Span::kResourceFieldNumber, key, value);
-    });
-    wire_.Varint(v1::Span::kStatusFieldNumber,
-                 span_.is_error() ? v1::Span::STATUS_ERROR : v1::Span::STATUS_UNSET);
-    Text(v1::Span::kProbeFieldNumber, span_.probe);
-    Truncated(span_.truncated);
-    if (span_.first_byte_unix_ns != 0) {
-      Time(v1::Span::kFirstByteTimeFieldNumber, span_.first_byte_unix_ns);
+    if (wanted.Has(v1::Span::kStartTimeFieldNumber)) {
+      Time(v1::Span::kStartTimeFieldNumber, span_.start_unix_ns);
     }
-    Text(v1::Span::kTraceStateFieldNumber, span_.trace_state);
+    if (wanted.Has(v1::Span::kEndTimeFieldNumber)) {
+      Time(v1::Span::kEndTimeFieldNumber, span_.end_unix_ns);
+    }
+    WriteAttributes(wanted);
+    WriteRest(wanted);
   }
 
  private:
+  template <typename Wanted>
+  void WriteIdentity(const Wanted& wanted) {
+    if (wanted.Has(v1::Span::kTraceIdFieldNumber)) {
+      wire_.Text(v1::Span::kTraceIdFieldNumber, Bytes(span_.trace_id));
+    }
+    if (wanted.Has(v1::Span::kSpanIdFieldNumber)) {
+      wire_.Text(v1::Span::kSpanIdFieldNumber, Bytes(span_.span_id));
+    }
+    if (wanted.Has(v1::Span::kParentSpanIdFieldNumber) && span_.has_parent()) {
+      wire_.Text(v1::Span::kParentSpanIdFieldNumber, Bytes(span_.parent_span_id));
+    }
+    if (wanted.Has(v1::Span::kParentSourceFieldNumber)) {
+      wire_.Varint(v1::Span::kParentSourceFieldNumber,
+                   static_cast<uint64_t>(ParentSourceToProto(span_.parent_source)));
+    }
+    if (wanted.Has(v1::Span::kTraceFlagsFieldNumber)) {
+      wire_.Varint(v1::Span::kTraceFlagsFieldNumber, span_.trace_flags);
+    }
+  }
+  template <typename Wanted>
+  void WriteAttributes(const Wanted& wanted) {
+    if (wanted.Has(v1::Span::kAttributesFieldNumber)) {
+      wanted.VisitAttributes(span_,
+                             [this](std::string_view key, const span::AttributeValue& value) {
+                               Attribute(v1::Span::kAttributesFieldNumber, key, value);
+                             });
+    }
+    if (wanted.Has(v1::Span::kResourceFieldNumber)) {
+      wanted.VisitResource(span_, [this](std::string_view key, const span::AttributeValue& value) {
+        Attribute(v1::Span::kResourceFieldNumber, key, value);
+      });
+    }
+  }
+  template <typename Wanted>
+  void WriteRest(const Wanted& wanted) {
+    if (wanted.Has(v1::Span::kStatusFieldNumber)) {
+      wire_.Varint(v1::Span::kStatusFieldNumber,
+                   span_.is_error() ? v1::Span::STATUS_ERROR : v1::Span::STATUS_UNSET);
+    }
+    if (wanted.Has(v1::Span::kProbeFieldNumber)) Text(v1::Span::kProbeFieldNumber, span_.probe);
+    if (wanted.Has(v1::Span::kTruncatedAttributesFieldNumber)) Truncated(span_.truncated);
+    if (wanted.Has(v1::Span::kFirstByteTimeFieldNumber) && span_.first_byte_unix_ns != 0) {
+      Time(v1::Span::kFirstByteTimeFieldNumber, span_.first_byte_unix_ns);
+    }
+    if (wanted.Has(v1::Span::kTraceStateFieldNumber)) {
+      Text(v1::Span::kTraceStateFieldNumber, span_.trace_state);
+    }
+  }
   // A proto3 string must be valid UTF-8, or the receiver refuses the whole message.
   void OneofText(int field, std::string_view text) {
     if (IsAscii(text)) {
@@ -137,9 +203,15 @@ class SpanWriter {
 
 }  // namespace
 
-void EncodeSpan(const span::Span& span, std::string& to) {
-  WireWriter(to).Message(v1::StreamSpansResponse::kSpansFieldNumber,
-                         [&] { SpanWriter(span, to).Write(); });
+void EncodeSpan(const span::Span& span, const stream::SpanMask& mask, std::string& to) {
+  WireWriter(to).Message(v1::StreamSpansResponse::kSpansFieldNumber, [&] {
+    SpanWriter writer(span, to);
+    if (mask.TakesAll()) {
+      writer.Write(Everything());
+    } else {
+      writer.Write(Masked{mask});
+    }
+  });
 }
 
 }  // namespace uprobed::rpc

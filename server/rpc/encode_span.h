@@ -4,14 +4,16 @@
 #include <string>
 
 #include "server/span/span.h"
+#include "server/stream/span_mask.h"
 
 namespace uprobed::rpc {
 
-// Appends the span to `to` as one element of StreamSpansResponse.spans, field number and length
-// included: elements stand one behind the other, and a response may be put together of them and of
-// its other fields in any order. Written straight to the wire, because messages of generated code
-// allocate for each of a span's attributes.
-void EncodeSpan(const span::Span& span, std::string& to);
+// Appends what `mask` leaves of the span to `to` as one element of StreamSpansResponse.spans, field
+// number and length included: elements stand one behind the other, and a response may be put
+// together of them and of its other fields in any order. Written straight to the wire, because
+// messages of generated code allocate for each of a span's attributes. The mask's fields are by
+// their numbers in the message Span.
+void EncodeSpan(const span::Span& span, const stream::SpanMask& mask, std::string& to);
 
 }  // namespace uprobed::rpc
 

@@ -5,6 +5,7 @@
 #include <google/protobuf/util/field_mask_util.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "server/base/errors.h"
 #include "server/rpc/status.h"
@@ -34,6 +35,13 @@ absl::Status Invalid(std::string_view field, std::string_view path, std::string_
                    {{"field", std::string(field)}, {"path", quoted}});
 }
 
+std::string FieldNames(const google::protobuf::Descriptor& descriptor) {
+  std::vector<std::string> names;
+  names.reserve(static_cast<size_t>(descriptor.field_count()));
+  for (int i = 0; i < descriptor.field_count(); ++i) names.push_back(descriptor.field(i)->name());
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 }  // namespace
 
 absl::Status CheckReadMask(const FieldMask& mask, const google::protobuf::Descriptor& descriptor) {
@@ -42,6 +50,17 @@ absl::Status CheckReadMask(const FieldMask& mask, const google::protobuf::Descri
     if (HasEmptyPart(path) || !FieldMaskUtil::GetFieldDescriptors(&descriptor, path, nullptr)) {
       return Invalid("read_mask", path,
                      fmt::format("give paths of fields of {}, or \"*\"", descriptor.full_name()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckReadMaskOfWholeFields(const FieldMask& mask,
+                                        const google::protobuf::Descriptor& descriptor) {
+  for (const std::string& path : mask.paths()) {
+    if (path != "*" && descriptor.FindFieldByName(path) == nullptr) {
+      return Invalid("read_mask", path,
+                     fmt::format("give some of {}, or \"*\"", FieldNames(descriptor)));
     }
   }
   return absl::OkStatus();

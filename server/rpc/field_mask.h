@@ -16,6 +16,10 @@ namespace uprobed::rpc {
 absl::Status CheckReadMask(const google::protobuf::FieldMask& mask,
                            const google::protobuf::Descriptor& descriptor);
 
+// The same where fields are sent whole: a path into a field is refused as well.
+absl::Status CheckReadMaskOfWholeFields(const google::protobuf::FieldMask& mask,
+                                        const google::protobuf::Descriptor& descriptor);
+
 // Whether a checked read_mask asks for this top-level field.
 bool Reads(const google::protobuf::FieldMask& mask, const std::string& field);
 

@@ -12,6 +12,7 @@
 #include "server/rpc/convert_metrics.h"
 #include "server/rpc/convert_time.h"
 #include "server/rpc/interval.h"
+#include "server/rpc/span_read_mask.h"
 #include "server/rpc/status.h"
 #include "server/stream/filter.h"
 
@@ -34,6 +35,7 @@ absl::StatusOr<stream::SubscriptionOptions> ParseSubscription(
   }
   options.filter = *std::move(filter);
   options.filter_text = request.filter();
+  ASSIGN_OR_RETURN(options.mask, ParseSpanReadMask(request));
   const int32_t capacity = request.queue_capacity();
   if (capacity < 0 || capacity > kMaxQueueCapacity) {
     return FieldError("QUEUE_CAPACITY_INVALID", "queue_capacity",

@@ -74,19 +74,29 @@ constexpr auto kInfos = [] {
   std::array<AttributeInfo, std::size(kAttributes) + std::size(kResource)> infos{};
   size_t count = 0;
   for (const Attribute& attribute : kAttributes) {
-    infos[count++] = {attribute.key, attribute.is_number};
+    infos[count++] = {attribute.key, attribute.is_number, false};
   }
   for (const Attribute& attribute : kResource) {
-    infos[count++] = {attribute.key, attribute.is_number};
+    infos[count++] = {attribute.key, attribute.is_number, true};
   }
   return infos;
 }();
+static_assert(kInfos.size() <= AttributeSet().size());
 
 using Visitor = std::function<void(std::string_view key, AttributeValue value)>;
 
 void Visit(std::span<const Attribute> attributes, const Span& span, const Visitor& visit) {
   for (const Attribute& attribute : attributes) {
     if (const Value value = attribute.get(span)) visit(attribute.key, *value);
+  }
+}
+
+// `first`: the place of the first of them in `wanted`.
+void VisitWanted(std::span<const Attribute> attributes, size_t first, const Span& span,
+                 const AttributeSet& wanted, const Visitor& visit) {
+  for (size_t i = 0; i < attributes.size(); ++i) {
+    if (!wanted[first + i]) continue;
+    if (const Value value = attributes[i].get(span)) visit(attributes[i].key, *value);
   }
 }
 
@@ -107,6 +117,14 @@ std::string Hex(const std::array<uint8_t, kSize>& id) {
 void VisitAttributes(const Span& span, const Visitor& visit) { Visit(kAttributes, span, visit); }
 
 void VisitResource(const Span& span, const Visitor& visit) { Visit(kResource, span, visit); }
+
+void VisitAttributes(const Span& span, const AttributeSet& wanted, const Visitor& visit) {
+  VisitWanted(kAttributes, 0, span, wanted, visit);
+}
+
+void VisitResource(const Span& span, const AttributeSet& wanted, const Visitor& visit) {
+  VisitWanted(kResource, std::size(kAttributes), span, wanted, visit);
+}
 
 AttributeGetter FindAttributeGetter(std::string_view key) {
   for (const std::span<const Attribute> attributes :

@@ -1,6 +1,7 @@
 #ifndef UPROBED_SERVER_SPAN_ATTRIBUTES_H_
 #define UPROBED_SERVER_SPAN_ATTRIBUTES_H_
 
+#include <bitset>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -24,6 +25,14 @@ void VisitAttributes(const Span& span,
 void VisitResource(const Span& span,
                    const std::function<void(std::string_view key, AttributeValue value)>& visit);
 
+// Some of KnownAttributes(): each by its place there.
+using AttributeSet = std::bitset<64>;
+// The same as above, of `wanted` only.
+void VisitAttributes(const Span& span, const AttributeSet& wanted,
+                     const std::function<void(std::string_view key, AttributeValue value)>& visit);
+void VisitResource(const Span& span, const AttributeSet& wanted,
+                   const std::function<void(std::string_view key, AttributeValue value)>& visit);
+
 // One attribute or resource attribute by key; nullopt where the span has none.
 std::optional<AttributeValue> FindAttribute(const Span& span, std::string_view key);
 // How to get one attribute, for callers that ask many spans for the same key. nullptr for a key
@@ -34,6 +43,7 @@ AttributeGetter FindAttributeGetter(std::string_view key);
 struct AttributeInfo {
   std::string_view key;
   bool is_number = false;
+  bool of_resource = false;
 };
 std::span<const AttributeInfo> KnownAttributes();
 // Whether any span could ever have this key: tells a typing error in a filter from an absent value.

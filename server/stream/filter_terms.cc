@@ -9,7 +9,7 @@
 #include "fmt/format.h"
 #include "server/base/errors.h"
 #include "server/span/attributes.h"
-#include "server/stream/filter_suggestions.h"
+#include "server/stream/key_suggestions.h"
 
 namespace uprobed::stream {
 namespace {

@@ -19,15 +19,17 @@ bool IsFull(const SpanBatch& batch) {
 }  // namespace
 
 SpanHub::Channel& SpanHub::ChannelOf(const SubscriptionOptions& options) {
-  const auto known =
-      std::find_if(channels_.begin(), channels_.end(), [&options](const Channel& each) {
-        return each.filter_text == options.filter_text && !each.filter == !options.filter;
-      });
-  if (known != channels_.end()) return *known;
-  return channels_.emplace_back(Channel{.filter_text = options.filter_text,
-                                        .filter = options.filter,
-                                        .open = nullptr,
-                                        .subscriptions = {}});
+  auto place = channels_.end();  // behind those of the same mask
+  for (auto each = channels_.begin(); each != channels_.end(); ++each) {
+    if (each->mask != options.mask) continue;
+    if (each->filter_text == options.filter_text && !each->filter == !options.filter) return *each;
+    place = std::next(each);
+  }
+  return *channels_.insert(place, Channel{.mask = options.mask,
+                                          .filter_text = options.filter_text,
+                                          .filter = options.filter,
+                                          .open = nullptr,
+                                          .subscriptions = {}});
 }
 
 std::vector<std::shared_ptr<Subscription>> SpanHub::Living() const {
@@ -60,15 +62,17 @@ void SpanHub::Publish(const span::Span& span) {
   if (closed_) return;
   const SpanBatch* encoded = nullptr;  // which ends with the span
   size_t encoded_at = 0;
+  const SpanMask* encoded_by = nullptr;
   for (Channel& channel : channels_) {
     if (channel.filter && !channel.filter(span)) continue;
     if (channel.open == nullptr) channel.open = pool_.Take();
     SpanBatch& batch = *channel.open;
     const size_t begin = batch.bytes.size();
-    if (encoded == nullptr) {
-      encode_(span, batch.bytes);
+    if (encoded == nullptr || *encoded_by != channel.mask) {
+      encode_(span, channel.mask, batch.bytes);
       encoded = &batch;
       encoded_at = begin;
+      encoded_by = &channel.mask;
     } else {
       batch.bytes += std::string_view(encoded->bytes).substr(encoded_at);
     }

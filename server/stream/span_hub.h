@@ -13,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "server/span/span.h"
 #include "server/stream/span_batch.h"
+#include "server/stream/span_mask.h"
 #include "server/stream/subscription.h"
 
 namespace uprobed::stream {
@@ -31,14 +32,15 @@ struct HubStats {
   uint64_t imbalance = 0;
 };
 
-// Fans spans out. Each span is encoded once, whatever the number of its subscribers, into one batch
-// for each distinct filter; a batch is shared by all subscribers of that filter. Publishing never
-// waits for a subscriber, and allocates nothing in a steady stream. Outlives its subscriptions.
-// Thread-safe.
+// Fans spans out. Each span is encoded once for each distinct mask, whatever the number of its
+// subscribers, into one batch for each distinct filter and mask; a batch is shared by all
+// subscribers of these. Publishing never waits for a subscriber, and allocates nothing in a steady
+// stream. Outlives its subscriptions. Thread-safe.
 class SpanHub {
  public:
-  // Appends the span to `to`, as subscribers get it.
-  using Encoder = std::function<void(const span::Span& span, std::string& to)>;
+  // Appends to `to` what the mask leaves of the span, as subscribers get it.
+  using Encoder =
+      std::function<void(const span::Span& span, const SpanMask& mask, std::string& to)>;
 
   explicit SpanHub(Encoder encode, size_t max_subscribers = 64)
       : encode_(std::move(encode)), max_subscribers_(max_subscribers) {}
@@ -54,8 +56,9 @@ class SpanHub {
   HubStats stats() const;
 
  private:
-  // The subscribers of one filter.
+  // The subscribers of one filter and mask.
   struct Channel {
+    SpanMask mask;
     std::string filter_text;
     std::function<bool(const span::Span&)> filter;
     std::shared_ptr<SpanBatch> open;  // what is not yet flushed; null: nothing
@@ -74,6 +77,7 @@ class SpanHub {
   BatchPool pool_;
   std::atomic<uint64_t> published_{0};
   mutable absl::Mutex mutex_;
+  // Those of one mask stand side by side.
   std::vector<Channel> channels_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -16,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "server/span/span.h"
 #include "server/stream/span_batch.h"
+#include "server/stream/span_mask.h"
 
 namespace uprobed::stream {
 
@@ -24,6 +25,7 @@ struct SubscriptionOptions {
   // What makes two filters the same: their subscribers share what is encoded. Empty with no filter.
   std::string filter_text{};
   std::function<bool(const span::Span&)> filter{};  // empty: every span
+  SpanMask mask{};                                  // shares what is encoded, too
   // Called in whatever thread publishes or closes, with locks held, when there is something to take
   // after a Take() that found nothing. May only signal.
   std::function<void()> on_news{};

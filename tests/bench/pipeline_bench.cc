@@ -9,9 +9,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "server/rpc/span_read_mask.h"
 #include "tests/bench/allocations.h"
 #include "tests/bench/measurement.h"
 #include "tests/bench/pipeline.h"
@@ -37,6 +40,10 @@ double SystemNs() {
          static_cast<double>(usage.ru_stime.tv_usec) * 1e3;
 }
 
+std::string_view Suffix(Reading reading) {
+  return reading == Reading::kMasked ? ", with a mask" : "";
+}
+
 class PipelineBench {
  public:
   explicit PipelineBench(const Arguments& arguments)
@@ -47,9 +54,13 @@ class PipelineBench {
                "alloc/record");
     Stage("ring to metrics", Pipeline::Stages::kMetrics);
     Stage("ring to metrics and topology", Pipeline::Stages::kTopology);
-    for (const size_t subscribers : kSubscriberCounts) InProcess(subscribers, false);
-    InProcess(8, true);
-    for (const size_t subscribers : kSubscriberCounts) OverGrpc(subscribers);
+    for (const size_t subscribers : kSubscriberCounts) {
+      InProcess(subscribers, false, Reading::kWhole);
+    }
+    InProcess(8, true, Reading::kWhole);
+    for (const size_t subscribers : {1, 64}) InProcess(subscribers, false, Reading::kMasked);
+    for (const size_t subscribers : kSubscriberCounts) OverGrpc(subscribers, Reading::kWhole);
+    for (const size_t subscribers : {1, 64}) OverGrpc(subscribers, Reading::kMasked);
     Targets();
   }
   Report& report() { return report_; }
@@ -96,10 +107,17 @@ class PipelineBench {
   }
 
   // What the subscribers take is thrown away, in the same thread.
-  void InProcess(size_t count, bool one_stalled) {
+  void InProcess(size_t count, bool one_stalled, Reading reading) {
     Pipeline pipeline(Pipeline::Stages::kHub);
+    const absl::StatusOr<stream::SpanMask> mask = rpc::ParseSpanReadMask(RequestFor(reading));
+    if (!mask.ok()) {
+      fmt::print("in the process: {}\n", mask.status().ToString());
+      return;
+    }
     std::vector<std::shared_ptr<stream::Subscription>> subscriptions;
-    for (size_t i = 0; i < count; ++i) subscriptions.push_back(pipeline.hub().Subscribe({}));
+    for (size_t i = 0; i < count; ++i) {
+      subscriptions.push_back(pipeline.hub().Subscribe({.mask = *mask}));
+    }
     const size_t first = one_stalled ? 1 : 0;
     stream::Subscription::Batch batch;
     uint64_t bytes = 0;
@@ -113,16 +131,16 @@ class PipelineBench {
         } while (batch.spans > 0);
       }
     });
-    const std::string name = fmt::format("ring to {} subscriber{} in the process{}", count,
-                                         count == 1 ? "" : "s", one_stalled ? ", one stalled" : "");
+    const std::string name =
+        fmt::format("ring to {} subscriber{} in the process{}{}", count, count == 1 ? "" : "s",
+                    one_stalled ? ", one stalled" : "", Suffix(reading));
     const Cost cost =
         Measure(name, CLOCK_THREAD_CPUTIME_ID, [&](size_t records) { pipeline.Feed(records); });
     if (count == 1) {
       fmt::print("  a span has {:.0f} bytes on the wire\n",
                  static_cast<double>(bytes) / static_cast<double>(taken));
-      fan_out_[0] = cost;
     }
-    if (count == 64) fan_out_[1] = cost;
+    if (count == 64) fan_out_[static_cast<size_t>(reading)] = cost;
     if (one_stalled) {
       fmt::print("  the stalled one lost {} of {} spans, the others none: {}\n",
                  subscriptions[0]->counts().dropped, subscriptions[0]->counts().offered,
@@ -130,19 +148,20 @@ class PipelineBench {
     }
   }
 
-  void OverGrpc(size_t count) {
+  void OverGrpc(size_t count, Reading reading) {
     Pipeline pipeline(Pipeline::Stages::kHub);
-    PipelineServer server(pipeline, count);
+    PipelineServer server(pipeline, count, reading);
     if (!server.Start()) {
       fmt::print("over gRPC to {}: the server or its subscribers did not start\n", count);
       return;
     }
-    const std::string name =
-        fmt::format("ring to {} subscriber{} over gRPC", count, count == 1 ? "" : "s");
+    const std::string name = fmt::format("ring to {} subscriber{} over gRPC{}", count,
+                                         count == 1 ? "" : "s", Suffix(reading));
     const Cost cost = Measure(name, CLOCK_PROCESS_CPUTIME_ID,
                               [&](size_t records) { server.FeedAndDeliver(records); });
-    if (count == 1) grpc_[0] = cost;
-    if (count == 64) grpc_[1] = cost;
+    Cost* const of_reading = grpc_[static_cast<size_t>(reading)];
+    if (count == 1) of_reading[0] = cost;
+    if (count == 64) of_reading[1] = cost;
     if (server.dropped() > 0) fmt::print("  {} spans were dropped\n", server.dropped());
   }
 
@@ -150,11 +169,15 @@ class PipelineBench {
     report_.AddTargetAtLeast("records a second and core, ring to metrics",
                              1e9 / to_metrics_.ns.median, 1e6);
     report_.AddTargetAtLeast("spans a second and core to one gRPC subscriber",
-                             1e9 / grpc_[0].ns.median, 3e5);
+                             1e9 / grpc_[0][0].ns.median, 3e5);
     report_.AddTargetAtMost("CPU of 64 gRPC subscribers, of that of one",
-                            grpc_[1].ns.median / grpc_[0].ns.median, 2);
+                            grpc_[0][1].ns.median / grpc_[0][0].ns.median, 2);
+    report_.AddTargetAtMost("CPU of 64 gRPC subscribers with a mask, of that of one",
+                            grpc_[1][1].ns.median / grpc_[1][0].ns.median, 2);
     report_.AddTargetAtMost("allocations per record, ring to metrics", to_metrics_.allocations, 0);
     report_.AddTargetAtMost("allocations per record, ring to 64 subscribers' queues",
+                            fan_out_[0].allocations, 0);
+    report_.AddTargetAtMost("allocations per record, ring to 64 subscribers' queues with a mask",
                             fan_out_[1].allocations, 0);
   }
 
@@ -162,8 +185,8 @@ class PipelineBench {
   const size_t records_;
   Report report_;
   Cost to_metrics_;
-  Cost fan_out_[2];
-  Cost grpc_[2];
+  Cost fan_out_[2];  // to 64 subscribers, by what they read
+  Cost grpc_[2][2];  // by what they read; of one and of 64
 };
 
 }  // namespace
@@ -173,8 +196,10 @@ int main(int count, char** values) {
   // As the daemon's main() does.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   const uprobed::bench::Arguments arguments = uprobed::bench::ParseArguments(count, values);
-  if (arguments.words.size() == 3 && arguments.words[0] == "subscribe") {
-    return uprobed::bench::RunSubscribers(arguments.words[1], std::stoul(arguments.words[2]));
+  if (arguments.words.size() == 4 && arguments.words[0] == "subscribe") {
+    return uprobed::bench::RunSubscribers(
+        arguments.words[1], std::stoul(arguments.words[2]),
+        static_cast<uprobed::bench::Reading>(std::stoi(arguments.words[3])));
   }
   uprobed::bench::PipelineBench bench(arguments);
   bench.Run();

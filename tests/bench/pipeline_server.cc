@@ -12,8 +12,6 @@
 #include <thread>
 #include <vector>
 
-#include "uprobed/v1/telemetry.pb.h"
-
 namespace uprobed::bench {
 namespace {
 
@@ -37,16 +35,22 @@ struct Subscriber {
   enum class Next { kWrite, kRead, kGone } next = Next::kWrite;
 };
 
-grpc::ByteBuffer EncodeRequest() {
-  const grpc::Slice bytes(v1::StreamSpansRequest().SerializeAsString());
-  return {&bytes, 1};
-}
-
 }  // namespace
 
-PipelineServer::PipelineServer(Pipeline& pipeline, size_t subscribers)
+v1::StreamSpansRequest RequestFor(Reading reading) {
+  v1::StreamSpansRequest request;
+  if (reading == Reading::kWhole) return request;
+  for (const char* path : {"name", "start_time", "end_time", "attributes"}) {
+    request.mutable_read_mask()->add_paths(path);
+  }
+  request.add_attribute_keys("http.response.status_code");
+  return request;
+}
+
+PipelineServer::PipelineServer(Pipeline& pipeline, size_t subscribers, Reading reading)
     : pipeline_(pipeline),
       subscribers_(subscribers),
+      reading_(reading),
       service_(
           pipeline.hub(), pipeline.topology(),
           [] { return std::vector<metrics::FamilySnapshot>(); }, streams_) {}
@@ -65,8 +69,9 @@ bool PipelineServer::Start() {
   builder.RegisterService(&service_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr) return false;
-  process_ = testing::ChildProcess::Start(
-      {OwnProgram(), "subscribe", address, std::to_string(subscribers_)});
+  process_ = testing::ChildProcess::Start({OwnProgram(), "subscribe", address,
+                                           std::to_string(subscribers_),
+                                           std::to_string(static_cast<int>(reading_))});
   if (!process_.has_value()) return false;
   while (pipeline_.hub().stats().subscribers < subscribers_) std::this_thread::sleep_for(kPause);
   return true;
@@ -84,8 +89,9 @@ void PipelineServer::FeedAndDeliver(size_t records) {
   WaitForQueues(0);
 }
 
-int RunSubscribers(const std::string& address, size_t count) {
-  const grpc::ByteBuffer request = EncodeRequest();
+int RunSubscribers(const std::string& address, size_t count, Reading reading) {
+  const grpc::Slice bytes(RequestFor(reading).SerializeAsString());
+  const grpc::ByteBuffer request(&bytes, 1);
   grpc::CompletionQueue queue;
   std::vector<std::unique_ptr<Subscriber>> subscribers;
   for (size_t i = 0; i < count; ++i) {

@@ -14,16 +14,22 @@
 #include "tests/bench/pipeline.h"
 #include "tests/support/child_process.h"
 #include "tests/support/temp_dir.h"
+#include "uprobed/v1/telemetry.pb.h"
 
 namespace uprobed::bench {
 
 inline constexpr size_t kSpansAtOnce = 256;
 
+// What subscribers ask for: whole spans, or what a dashboard shows, which is name, times and status
+// code.
+enum class Reading { kWhole, kMasked };
+v1::StreamSpansRequest RequestFor(Reading reading);
+
 // Serves the spans of a pipeline over a unix socket to subscribers that are one process of their
 // own, with a connection for each.
 class PipelineServer {
  public:
-  PipelineServer(Pipeline& pipeline, size_t subscribers);
+  PipelineServer(Pipeline& pipeline, size_t subscribers, Reading reading);
   ~PipelineServer();
   // False where something cannot be started.
   bool Start();
@@ -37,6 +43,7 @@ class PipelineServer {
 
   Pipeline& pipeline_;
   const size_t subscribers_;
+  const Reading reading_;
   testing::TempDir dir_;
   rpc::OpenStreams streams_{128};
   rpc::TelemetryService service_;
@@ -45,7 +52,7 @@ class PipelineServer {
 };
 
 // The subscribers' process: reads and forgets until the server ends. Returns its exit code.
-int RunSubscribers(const std::string& address, size_t count);
+int RunSubscribers(const std::string& address, size_t count, Reading reading);
 
 }  // namespace uprobed::bench
 

@@ -86,6 +86,53 @@ class Grpcurl(harness.E2eTest):
         self.assertIn("Code: NotFound", gone.stderr)
         self.assertIn("PROBE_NOT_FOUND", gone.stderr)
 
+    def masked(self, paths, **request):
+        """The spans of 3 requests, of which the stream tells only what the request asks for."""
+        # This grpcurl knows no short form of a FieldMask.
+        data = {"read_mask": {"paths": paths}, "limit": 3, **request}
+        tail = subprocess.Popen(
+            [self.grpcurl, "-plaintext", "-unix", "-d", json.dumps(data), str(self.socket),
+             "uprobed.v1.TelemetryService/StreamSpans"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.cleanup.callback(harness.end, tail, harness.signal.SIGKILL)
+        harness.wait_until(lambda: self.metric("uprobed_stream_subscribers") == 1, "it subscribes")
+        self.load(self.program.url("/hello"), 3)
+        text, errors = tail.communicate(timeout=20)
+        self.assertEqual(tail.returncode, 0, errors)
+        harness.wait_until(lambda: self.metric("uprobed_stream_subscribers") == 0, "it ends")
+        spans = []
+        while text.strip():
+            response, end = json.JSONDecoder().raw_decode(text.lstrip())
+            spans += response.get("spans", [])
+            text = text.lstrip()[end:]
+        self.assertEqual(len(spans), 3)
+        return spans
+
+    def test_a_stream_has_the_fields_of_its_mask_only(self):
+        self.start_daemon()
+        self.attach(harness.hello())
+        self.program = self.start_program(harness.hello())
+        for span in self.masked(["name", "probe"], filter="http.response.status_code = 200"):
+            self.assertEqual(set(span), {"name", "probe"})
+        for span in self.masked(["attributes"], attribute_keys=["http.response.status_code"]):
+            self.assertEqual(set(span), {"attributes"})
+            self.assertEqual([attribute["key"] for attribute in span["attributes"]],
+                             ["http.response.status_code"])
+        refused = self.call("uprobed.v1.TelemetryService/StreamSpans",
+                            data={"read_mask": {"paths": ["nothing"]}})
+        self.assertIn("FIELD_MASK_INVALID", refused.stderr)
+        # Our own client beside a subscriber to whole spans.
+        whole = self.subscribe()
+        some = self.subscribe("--fields", "name,http.response.status_code")
+        self.load(self.program.url("/hello"), 3)
+        for span in harness.wait_until(lambda: len(some()) == 3 and some(), "3 spans"):
+            self.assertEqual(set(span), {"name", "attributes", "resource"})
+            self.assertEqual(span["attributes"], {"http.response.status_code": 200})
+            self.assertEqual(span["resource"], {})
+        for span in harness.wait_until(lambda: len(whole()) == 3 and whole(), "3 whole spans"):
+            self.assertIn("traceId", span)
+            self.assertIn("url.path", span["attributes"])
+
     def test_health_is_honest(self):
         import threading
         # Probes that take a while to reconcile: each is a binary to be hashed.

@@ -13,6 +13,7 @@ namespace uprobed::client {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -153,6 +154,37 @@ TEST_F(SpansTest, AsJsonAreOneObjectALine) {
   v1::Span span;
   ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(lines[0], &span).ok());
   EXPECT_EQ(span.SerializeAsString(), MakeSpan().SerializeAsString());
+}
+
+TEST_F(SpansTest, AskForFieldsAndKeysOfAttributes) {
+  daemon_.script.spans = Stream({});
+  ASSERT_EQ(RunCommand(daemon_,
+                       {"spans", "-o", "json", "--fields", "name,http.route", "--fields", "kind"})
+                .exit_code,
+            0);
+  EXPECT_THAT(daemon_.script.stream_spans.read_mask().paths(),
+              ElementsAre("name", "kind", "attributes", "resource"));
+  EXPECT_THAT(daemon_.script.stream_spans.attribute_keys(), ElementsAre("http.route"));
+  ASSERT_EQ(RunCommand(daemon_, {"spans", "-o", "json"}).exit_code, 0);
+  EXPECT_FALSE(daemon_.script.stream_spans.has_read_mask());
+}
+
+TEST_F(SpansTest, AsJsonHaveTheFieldsAskedForAndNoOthers) {
+  v1::Span span;
+  span.set_name("GET");
+  daemon_.script.spans = Stream({span});
+  EXPECT_EQ(RunCommand(daemon_, {"spans", "-o", "json", "--fields", "status,name,http.route"}).out,
+            R"({"name":"GET","attributes":[],"resource":[],"status":"STATUS_UNSET"})"
+            "\n");
+  EXPECT_EQ(RunCommand(daemon_, {"spans", "-o", "json", "--fields", "*"}).out,
+            RunCommand(daemon_, {"spans", "-o", "json"}).out);
+}
+
+TEST_F(SpansTest, AsATableHaveNoChoiceOfFields) {
+  const CommandResult result = RunCommand(daemon_, {"spans", "--fields", "name"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("--fields"), HasSubstr("-o json")));
+  EXPECT_EQ(RunCommand(daemon_, {"spans", "--fields", "name", "-o", "table"}).exit_code, 2);
 }
 
 TEST_F(SpansTest, EndCleanlyWhenInterrupted) {

@@ -50,7 +50,7 @@ span::Span SampleSpan() {
 // What a subscriber reads.
 v1::Span Told(const span::Span& span) {
   std::string bytes;
-  EncodeSpan(span, bytes);
+  EncodeSpan(span, {}, bytes);
   v1::StreamSpansResponse response;
   EXPECT_TRUE(response.ParseFromString(bytes));
   EXPECT_EQ(response.spans_size(), 1);
@@ -148,9 +148,9 @@ TEST(Span, TellsTimesBeforeTheEpochAndTrueOrFalse) {
 TEST(Span, StandsBehindAnother) {
   span::Span span = SampleSpan();
   std::string bytes;
-  EncodeSpan(span, bytes);
+  EncodeSpan(span, {}, bytes);
   span.path = std::string(20'000, 'x');  // whose length takes three bytes
-  EncodeSpan(span, bytes);
+  EncodeSpan(span, {}, bytes);
   v1::StreamSpansResponse response;
   ASSERT_TRUE(response.ParseFromString(bytes));
   ASSERT_EQ(response.spans_size(), 2);

@@ -66,7 +66,13 @@ class ServerTest : public ::testing::Test {
   std::unique_ptr<control::ProfileCatalog> catalog_;
   std::unique_ptr<control::EventDirectory> directory_;
   std::unique_ptr<control::ProbeController> controller_;
-  stream::SpanHub hub_{EncodeSpan, 2};
+  int encodings_ = 0;  // of spans that the test has published
+  stream::SpanHub hub_{
+      [this](const span::Span& span, const stream::SpanMask& mask, std::string& to) {
+        ++encodings_;
+        EncodeSpan(span, mask, to);
+      },
+      2};
   span::Topology topology_;
   metrics::Collector collector_ = [] { return std::vector<metrics::FamilySnapshot>(); };
   std::function<control::NodeInfo()> describe_node_ = [] { return control::NodeInfo(); };

@@ -16,7 +16,9 @@ span::Span MakeSpan(const std::string& path) {
 }
 
 // Spans are encoded as their paths.
-void EncodePath(const span::Span& span, std::string& to) { to += span.path; }
+void EncodePath(const span::Span& span, const SpanMask& /*mask*/, std::string& to) {
+  to += span.path;
+}
 
 Subscription::Batch Take(Subscription& subscription, size_t max_spans = 10) {
   Subscription::Batch batch;
@@ -46,9 +48,9 @@ class SpanHubTest : public ::testing::Test {
   }
 
   int encoded_ = 0;
-  SpanHub hub_{[this](const span::Span& span, std::string& to) {
+  SpanHub hub_{[this](const span::Span& span, const SpanMask& mask, std::string& to) {
     ++encoded_;
-    EncodePath(span, to);
+    EncodePath(span, mask, to);
   }};
 };
 
@@ -73,6 +75,31 @@ TEST_F(SpanHubTest, EncodesOnceWhateverTheNumberOfSubscribersAndFilters) {
   const Subscription::Batch of_some = Take(*some);
   EXPECT_EQ(Paths(of_some), Strings{"/b"});
   EXPECT_EQ(of_some.slices[0].bytes().data(), Take(*same).slices[0].bytes().data());
+}
+
+TEST_F(SpanHubTest, EncodesOnceForEachMaskWhateverTheFilters) {
+  SpanMask name;
+  name.fields.reset();
+  name.fields.set(6);
+  SpanMask times;
+  times.fields.reset(6);
+  const auto is_b = [](const span::Span& span) { return span.path == "/b"; };
+  // In such an order that those of one mask do not come one after the other.
+  const auto whole = hub_.Subscribe({});
+  const auto names = hub_.Subscribe({.mask = name});
+  const auto some_whole = hub_.Subscribe({.filter_text = "b", .filter = is_b});
+  const auto all_times = hub_.Subscribe({.mask = times});
+  const auto some_names = hub_.Subscribe({.filter_text = "b", .filter = is_b, .mask = name});
+  const auto same = hub_.Subscribe({.filter_text = "b", .filter = is_b, .mask = name});
+  Publish({"/a", "/b"});
+  EXPECT_EQ(encoded_, 2 * 3);
+  for (const auto& all : {whole, names, all_times}) {
+    EXPECT_EQ(Paths(Take(*all)), (Strings{"/a", "/b"}));
+  }
+  const Subscription::Batch of_some = Take(*some_names);
+  EXPECT_EQ(Paths(of_some), Strings{"/b"});
+  EXPECT_EQ(of_some.slices[0].bytes().data(), Take(*same).slices[0].bytes().data());
+  EXPECT_NE(of_some.slices[0].bytes().data(), Take(*some_whole).slices[0].bytes().data());
 }
 
 TEST_F(SpanHubTest, EncodesNothingForNobody) {

@@ -1,4 +1,4 @@
-#include "server/stream/filter_suggestions.h"
+#include "server/stream/key_suggestions.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -11,8 +11,9 @@
 namespace uprobed::stream {
 namespace {
 
-std::vector<std::string_view> AllKeys() {
-  std::vector<std::string_view> keys = {"kind", "name", "duration", "error", "trace_id", "probe"};
+using Keys = std::vector<std::string_view>;
+
+Keys WithAttributeKeys(Keys keys) {
   for (const span::AttributeInfo& attribute : span::KnownAttributes())
     keys.push_back(attribute.key);
   return keys;
@@ -39,7 +40,7 @@ std::string_view LastSegment(std::string_view key) {
 }
 
 bool IsClose(std::string_view unknown_key, std::string_view key) {
-  constexpr size_t kLongestKey = 64;  // bounds the work that a filter can cause
+  constexpr size_t kLongestKey = 64;  // bounds the work that a request can cause
   if (unknown_key.size() > kLongestKey) return false;
   const size_t tolerance = 1 + unknown_key.size() / 5;
   return key.find(unknown_key) != std::string_view::npos ||
@@ -47,15 +48,23 @@ bool IsClose(std::string_view unknown_key, std::string_view key) {
          EditDistance(unknown_key, key) <= tolerance;
 }
 
-}  // namespace
-
-std::string SuggestFilterKeys(std::string_view unknown_key) {
-  const std::vector<std::string_view> keys = AllKeys();
-  std::vector<std::string_view> close;
+std::string Suggest(std::string_view unknown_key, const Keys& keys) {
+  Keys close;
   std::copy_if(keys.begin(), keys.end(), std::back_inserter(close),
                [&](std::string_view key) { return IsClose(unknown_key, key); });
   if (close.empty()) return fmt::format("the keys are {}", fmt::join(keys, ", "));
   return fmt::format("did you mean {}?", fmt::join(close, " or "));
+}
+
+}  // namespace
+
+std::string SuggestFilterKeys(std::string_view unknown_key) {
+  return Suggest(unknown_key,
+                 WithAttributeKeys({"kind", "name", "duration", "error", "trace_id", "probe"}));
+}
+
+std::string SuggestAttributeKeys(std::string_view unknown_key) {
+  return Suggest(unknown_key, WithAttributeKeys({}));
 }
 
 }  // namespace uprobed::stream

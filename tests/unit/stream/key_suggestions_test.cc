@@ -1,4 +1,4 @@
-#include "server/stream/filter_suggestions.h"
+#include "server/stream/key_suggestions.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -32,6 +32,11 @@ TEST(SuggestFilterKeys, ListsAllKeysWhereNoneIsClose) {
 
 TEST(SuggestFilterKeys, TakesLongKeys) {
   EXPECT_THAT(SuggestFilterKeys(std::string(4096, 'k')), HasSubstr("the keys are"));
+}
+
+TEST(SuggestAttributeKeys, NamesAttributesAlone) {
+  EXPECT_EQ(SuggestAttributeKeys("url.pth"), "did you mean url.path?");
+  EXPECT_THAT(SuggestAttributeKeys("durration"), HasSubstr("the keys are http.request.method,"));
 }
 
 }  // namespace
