@@ -2,7 +2,6 @@
 
 #include <grpcpp/support/slice.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -17,8 +16,9 @@ namespace {
 
 using v1::StreamSpansResponse;
 
-// A span has some hundred bytes up to some thousand; a response stays far below 4 MiB.
-constexpr size_t kMaxSpansPerResponse = 256;
+// So much that what a response costs whatever is in it weighs little, and far below the 4 MiB that
+// gRPC's clients take by default.
+constexpr size_t kMaxResponseBytes = 512 << 10;
 
 // The bytes themselves, which stay where they are until gRPC has sent them.
 grpc::Slice Share(const stream::SpanSlice& spans) {
@@ -105,9 +105,9 @@ void SpanStream::Next() {
       FinishWith(grpc::Status::OK);
       return;
     }
-    size_t wanted = kMaxSpansPerResponse;
-    if (limit_ > 0) wanted = std::min(wanted, static_cast<size_t>(limit_ - sent_));
-    subscription_->Take(wanted, batch_);
+    stream::Subscription::Bounds bounds{.bytes = kMaxResponseBytes};
+    if (limit_ > 0) bounds.spans = static_cast<size_t>(limit_ - sent_);
+    subscription_->Take(bounds, batch_);
     if (batch_.closed && batch_.spans == 0) {
       FinishWith(ToGrpcStatus(ShuttingDown()));
       return;

@@ -1,6 +1,7 @@
 #ifndef UPROBED_SERVER_STREAM_SPAN_BATCH_H_
 #define UPROBED_SERVER_STREAM_SPAN_BATCH_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -35,9 +36,19 @@ struct SpanSlice {
 
   std::string_view bytes() const {
     if (count == 0) return {};
-    const size_t begin = first == 0 ? 0 : batch->ends[first - 1];
-    return std::string_view(batch->bytes).substr(begin, batch->ends[first + count - 1] - begin);
+    return std::string_view(batch->bytes).substr(begin(), batch->ends[first + count - 1] - begin());
   }
+  // How many of its first spans have at most so many bytes together.
+  size_t CountWithin(size_t max_bytes) const {
+    const auto from = batch->ends.begin() + static_cast<ptrdiff_t>(first);
+    const auto fits =
+        std::upper_bound(from, from + static_cast<ptrdiff_t>(count), max_bytes,
+                         [this](size_t bytes, uint32_t end) { return bytes < end - begin(); });
+    return static_cast<size_t>(fits - from);
+  }
+
+ private:
+  size_t begin() const { return first == 0 ? 0 : batch->ends[first - 1]; }
 };
 
 // Hands out empty batches and takes them back when their last owner lets go, so that a steady

@@ -9,14 +9,19 @@ Subscription::~Subscription() {
   counts_->abandoned.fetch_add(queued_, std::memory_order_relaxed);
 }
 
-void Subscription::Take(size_t max_spans, Batch& batch) {
+void Subscription::Take(const Bounds& bounds, Batch& batch) {
   batch.slices.clear();
   batch.spans = 0;
+  size_t bytes = 0;
   const absl::MutexLock lock(&mutex_);
-  while (!queue_.empty() && batch.spans < max_spans) {
+  while (!queue_.empty() && batch.spans < bounds.spans) {
     SpanSlice& front = queue_.front();
-    const size_t count = std::min(front.count, max_spans - batch.spans);
-    batch.slices.push_back({.batch = front.batch, .first = front.first, .count = count});
+    size_t count = std::min(front.CountWithin(bounds.bytes - bytes), bounds.spans - batch.spans);
+    if (count == 0 && batch.spans > 0) break;
+    count = std::max<size_t>(count, 1);
+    SpanSlice& taken = batch.slices.emplace_back(front);
+    taken.count = count;
+    bytes = std::min(bounds.bytes, bytes + taken.bytes().size());
     batch.spans += count;
     front.first += count;
     front.count -= count;

@@ -64,9 +64,14 @@ class Subscription {
     // Whether there was anything that the Take() before has not told.
     bool has_news = false;
   };
-  // Replaces what `batch` holds by at most `max_spans` spans; never waits. Spans that were queued
-  // before the hub closed are still given out; `closed` comes with the last of them.
-  void Take(size_t max_spans, Batch& batch);
+  // What is taken at once.
+  struct Bounds {
+    size_t spans = SIZE_MAX;
+    size_t bytes = SIZE_MAX;  // one span is taken even if it alone has more
+  };
+  // Replaces what `batch` holds by what is queued, up to the bounds; never waits. Spans that were
+  // queued before the hub closed are still given out; `closed` comes with the last of them.
+  void Take(const Bounds& bounds, Batch& batch);
   Counts counts() const;
 
  private:

@@ -20,9 +20,9 @@ void EncodePath(const span::Span& span, const SpanMask& /*mask*/, std::string& t
   to += span.path;
 }
 
-Subscription::Batch Take(Subscription& subscription, size_t max_spans = 10) {
+Subscription::Batch Take(Subscription& subscription, const Subscription::Bounds& bounds = {}) {
   Subscription::Batch batch;
-  subscription.Take(max_spans, batch);
+  subscription.Take(bounds, batch);
   return batch;
 }
 
@@ -151,9 +151,36 @@ TEST_F(SpanHubTest, GivesAtMostWhatWasAskedFor) {
   const auto subscription = hub_.Subscribe({});
   Publish({"/a", "/b"});
   Publish({"/c", "/d"});
-  EXPECT_EQ(Paths(Take(*subscription, 3)), (Strings{"/a", "/b", "/c"}));
-  EXPECT_EQ(Paths(Take(*subscription, 3)), Strings{"/d"});
-  EXPECT_EQ(Paths(Take(*subscription, 3)), Strings{});
+  EXPECT_EQ(Paths(Take(*subscription, {.spans = 3})), (Strings{"/a", "/b", "/c"}));
+  EXPECT_EQ(Paths(Take(*subscription, {.spans = 3})), Strings{"/d"});
+  EXPECT_EQ(Paths(Take(*subscription, {.spans = 3})), Strings{});
+}
+
+TEST_F(SpanHubTest, GivesOutUpToSoManyBytes) {
+  const auto subscription = hub_.Subscribe({});
+  Publish({"/a", "/bb", "/ccc"});
+  Publish({"/d", "/e"});
+  const Subscription::Bounds six{.bytes = 6};
+  EXPECT_EQ(Paths(Take(*subscription, six)), (Strings{"/a", "/bb"}));
+  EXPECT_EQ(Paths(Take(*subscription, six)), (Strings{"/ccc", "/d"})) << "of two batches";
+  EXPECT_EQ(Paths(Take(*subscription, six)), Strings{"/e"});
+  EXPECT_EQ(Paths(Take(*subscription, six)), Strings{});
+}
+
+TEST_F(SpanHubTest, GivesOutASpanThatAloneHasTooManyBytes) {
+  const auto subscription = hub_.Subscribe({});
+  Publish({"/a", "/much-longer", "/b"});
+  const Subscription::Bounds two{.bytes = 2};
+  EXPECT_EQ(Paths(Take(*subscription, two)), Strings{"/a"});
+  EXPECT_EQ(Paths(Take(*subscription, two)), Strings{"/much-longer"});
+  EXPECT_EQ(Paths(Take(*subscription, two)), Strings{"/b"});
+}
+
+TEST_F(SpanHubTest, GivesOutNoMoreThanEitherBoundAllows) {
+  const auto subscription = hub_.Subscribe({});
+  Publish({"/a", "/b", "/c", "/d"});
+  EXPECT_EQ(Paths(Take(*subscription, {.spans = 1, .bytes = 4})), Strings{"/a"});
+  EXPECT_EQ(Paths(Take(*subscription, {.spans = 3, .bytes = 5})), (Strings{"/b", "/c"}));
 }
 
 TEST_F(SpanHubTest, TellsALossOnceEvenWithoutASpan) {
@@ -215,8 +242,8 @@ TEST_F(SpanHubTest, GivesQueuedSpansBeforeItSaysClosed) {
   hub_.Close();
   hub_.Publish(MakeSpan("/c"));
   hub_.Flush();
-  const Subscription::Batch first = Take(*subscription, 1);
-  const Subscription::Batch last = Take(*subscription, 1);
+  const Subscription::Batch first = Take(*subscription, {.spans = 1});
+  const Subscription::Batch last = Take(*subscription, {.spans = 1});
   EXPECT_EQ(Paths(first), Strings{"/a"});
   EXPECT_FALSE(first.closed);
   EXPECT_EQ(Paths(last), Strings{"/b"});
@@ -253,7 +280,7 @@ TEST_F(SpanHubTest, LosesNothingUncountedWithSeveralThreads) {
     uint64_t received = 0;
     bool closed = false;
     while (!closed) {
-      const Subscription::Batch batch = Take(subscription, at_once);
+      const Subscription::Batch batch = Take(subscription, {.spans = at_once});
       received += batch.spans;
       closed = batch.closed;
       EXPECT_EQ(batch.counts.offered,
@@ -276,7 +303,7 @@ TEST_F(SpanHubTest, LosesNothingUncountedWithSeveralThreads) {
   for (int i = 0; i < 100; ++i) {
     const auto passing = hub.Subscribe({.capacity = 1});
     ASSERT_NE(passing, nullptr);
-    Take(*passing, 1);
+    Take(*passing, {.spans = 1});
     EXPECT_EQ(hub.stats().imbalance, 0U);
   }
   publisher.join();
