@@ -16,8 +16,6 @@ namespace {
 
 constexpr size_t kRoutes = 20;
 constexpr size_t kPathsPerRoute = 50;
-// The records that one look at the ring finds under load.
-constexpr size_t kRecordsPerLook = 256;
 constexpr int64_t kWindowNs = 3'600'000'000'000;
 
 up_http_event Served(size_t route, size_t path) {

@@ -16,6 +16,10 @@
 
 namespace uprobed::bench {
 
+// What a look at the ring buffer finds where a hundred thousand requests end in a second: the
+// daemon gathers for 20 ms.
+inline constexpr size_t kRecordsPerLook = 2000;
+
 // Records as the kernel writes them, of a shop under load: requests served on several routes, and
 // one of three of them makes a call. Repeats from the start at its end, with other ids and times.
 class RecordSource {

@@ -125,7 +125,7 @@ class PipelineBench {
     pipeline.SetOnBatch([&] {
       for (size_t i = first; i < count; ++i) {
         do {
-          subscriptions[i]->Take({.spans = kSpansAtOnce}, batch);
+          subscriptions[i]->Take({.spans = kRecordsPerLook}, batch);
           taken += batch.spans;
           for (const stream::SpanSlice& slice : batch.slices) bytes += slice.bytes().size();
         } while (batch.spans > 0);

@@ -82,9 +82,9 @@ void PipelineServer::WaitForQueues(uint64_t at_most) const {
 }
 
 void PipelineServer::FeedAndDeliver(size_t records) {
-  for (size_t fed = 0; fed < records; fed += kSpansAtOnce) {
-    pipeline_.Feed(kSpansAtOnce);
-    if (fed % kMaxQueued == 0) WaitForQueues(kMaxQueued * subscribers_);
+  for (size_t fed = 0; fed < records; fed += kRecordsPerLook) {
+    pipeline_.Feed(kRecordsPerLook);
+    WaitForQueues(kMaxQueued * subscribers_);
   }
   WaitForQueues(0);
 }

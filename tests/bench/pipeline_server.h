@@ -18,8 +18,6 @@
 
 namespace uprobed::bench {
 
-inline constexpr size_t kSpansAtOnce = 256;
-
 // What subscribers ask for: whole spans, or what a dashboard shows, which is name, times and status
 // code.
 enum class Reading { kWhole, kMasked };

@@ -11,6 +11,9 @@ namespace {
 
 using TelemetryStub = v1::TelemetryService::Stub;
 
+// Of spans, and some for the totals.
+constexpr size_t kMaxResponseBytes = (512 << 10) + 64;
+
 class StreamSpansTest : public ServerTest {
  protected:
   void Stream(const v1::StreamSpansRequest& request = {}) {
@@ -43,7 +46,7 @@ class StreamSpansTest : public ServerTest {
     std::vector<std::string> paths;
     while (paths.size() < count && Read()) {
       EXPECT_FALSE(last_.started());
-      EXPECT_LE(last_.spans_size(), 256);
+      EXPECT_LE(last_.ByteSizeLong(), kMaxResponseBytes);
       for (const v1::Span& span : last_.spans()) {
         for (const v1::KeyValue& attribute : span.attributes()) {
           if (attribute.key() == "url.path") paths.push_back(attribute.string_value());
@@ -67,6 +70,17 @@ TEST_F(StreamSpansTest, TellsEachSpanInOrder) {
   }
   EXPECT_EQ(Paths(1000), expected);
   EXPECT_EQ(last_.dropped_total(), 0U);
+  context_->TryCancel();
+}
+
+// Paths() checks each.
+TEST_F(StreamSpansTest, TellsManySpansInResponsesThatEachClientTakes) {
+  constexpr size_t kSpans = 3000;
+  const std::string path = "/" + std::string(1000, 'a');
+  Start();
+  for (size_t i = 0; i < kSpans; ++i) Publish(path);
+  EXPECT_EQ(Paths(kSpans).size(), kSpans);
+  EXPECT_EQ(last_.delivered_total(), kSpans);
   context_->TryCancel();
 }
 
