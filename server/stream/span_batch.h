@@ -59,7 +59,7 @@ class BatchPool {
 
  private:
   // More than these are freed: what a stalled subscriber held is not kept for ever.
-  static constexpr size_t kMaxIdle = 32;
+  static constexpr size_t kMaxIdle = 8;
 
   std::unique_ptr<SpanBatch> TakeIdle();
   void Return(std::unique_ptr<SpanBatch> batch);

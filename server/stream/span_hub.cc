@@ -9,7 +9,7 @@ namespace uprobed::stream {
 namespace {
 
 // What is sent at once; a span has some hundred bytes up to some thousand.
-constexpr size_t kMaxBatchSpans = 256;
+constexpr size_t kMaxBatchSpans = 1024;
 constexpr size_t kMaxBatchBytes = 512 << 10;
 
 bool IsFull(const SpanBatch& batch) {

@@ -122,12 +122,12 @@ TEST_F(SpanHubTest, GivesASubscriberNothingFromBeforeItCame) {
 
 TEST_F(SpanHubTest, FlushesAFullBatchByItself) {
   const auto subscription = hub_.Subscribe({});
-  for (int i = 0; i < 256; ++i) hub_.Publish(MakeSpan("/a"));
+  for (int i = 0; i < 1024; ++i) hub_.Publish(MakeSpan("/a"));
   hub_.Publish(MakeSpan("/b"));
-  EXPECT_EQ(subscription->counts().queued, 256U);
+  EXPECT_EQ(subscription->counts().queued, 1024U);
   const std::string large(600'000, 'x');
   hub_.Publish(MakeSpan(large));
-  EXPECT_EQ(subscription->counts().queued, 258U);
+  EXPECT_EQ(subscription->counts().queued, 1026U);
 }
 
 TEST_F(SpanHubTest, DropsNewestOfStalledSubscriberOnly) {
