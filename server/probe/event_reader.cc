@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include <atomic>
 #include <cerrno>
 
 #include "server/base/errors.h"
@@ -71,11 +72,22 @@ std::chrono::milliseconds EventReader::LeftOf(std::chrono::milliseconds gather) 
   return gather - passed;
 }
 
+// The kernel wakes the reader with the record that begins where the reader has come to, and with no
+// other (bpf_ringbuf_commit, kernel/bpf/ringbuf.c). So that one of the two sees the other, the
+// reader must have told how far it is before it looks for the last time, which takes a barrier:
+// libbpf stores the one and loads the other, and a processor may turn that round. What is found
+// then and is not yet whole wakes the reader.
 absl::StatusOr<size_t> EventReader::Drain() {
-  const int consumed = ring_buffer__consume(ring_.get());
-  if (consumed == -EINTR) return 0;
-  if (consumed < 0) return RingError(-consumed);
-  return static_cast<size_t>(consumed);
+  size_t delivered = 0;
+  int consumed = 0;
+  do {
+    consumed = ring_buffer__consume(ring_.get());
+    if (consumed == -EINTR) return delivered;
+    if (consumed < 0) return RingError(-consumed);
+    delivered += static_cast<size_t>(consumed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+  } while (consumed > 0 && !is_empty());
+  return delivered;
 }
 
 bool EventReader::is_empty() const {
