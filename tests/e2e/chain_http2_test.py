@@ -30,7 +30,8 @@ class ChainHttp2(ChainTest):
         family = self.check(scenario, treatment, total, "-http2", *options, complete=complete, **others)
         versions = {span["attributes"]["network.protocol.version"] for service in "bc"
                     for span in family.served_by(service)}
-        self.assertEqual(versions, {"2"})
+        # There are none where none was served.
+        self.assertEqual(versions - {"2"}, set())
         return family
 
     def check_all(self, secure, *options):
