@@ -4,7 +4,6 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -15,6 +14,7 @@
 
 #include "bpf/abi/request_metrics.h"
 #include "server/base/errors.h"
+#include "server/probe/context_table.h"
 #include "server/probe/kernel_features.h"
 #include "server/probe/uprobe_multi.h"
 #include "uprobed.skel.h"
@@ -27,9 +27,6 @@ constexpr uint32_t kFilledPart = 8;
 
 // include/linux/proc_ns.h: PROC_PID_INIT_INO, the inode of the initial pid namespace.
 constexpr ino_t kInitialPidNamespaceInode = 0xEFFFFFFC;
-
-constexpr size_t kContexts = size_t{UP_CONTEXT_BUCKETS} * UP_CONTEXT_WAYS;
-constexpr size_t kContextBytes = sizeof(up_context) * kContexts;
 
 // libbpf's messages at their own level; what it calls a warning is told again, with what to do
 // about it, by the status that the failing call returns.
@@ -151,27 +148,13 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
       .failed_bodies = bpf_map__fd(skeleton->maps.failed_bodies),
       .counters = bpf_map__fd(skeleton->maps.counters),
       .events = bpf_map__fd(skeleton->maps.events),
-      .server_contexts = {},
+      .server_contexts = bpf_map__fd(skeleton->maps.server_contexts),
       .kept_requests = &skeleton->bss->kept_requests};
-  if (absl::Status status = object->MapContexts(); !status.ok()) return status;
-  return object;
-}
-
-absl::Status BpfObject::MapContexts() {
-  void* const address = mmap(nullptr, kContextBytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-                             bpf_map__fd(skeleton_->maps.server_contexts), 0);
-  if (address == MAP_FAILED) {
-    return MakeErrnoError(errno, "KERNEL_FEATURE_MISSING",
-                          "the kernel lets nobody map a BPF array; kernel 5.15 or later is needed, "
-                          "`uprobectl doctor` says what is missing");
+  // A kernel that cannot do it says so before anything is attached.
+  if (const auto contexts = ContextTable::Map(object->maps_.server_contexts); !contexts.ok()) {
+    return contexts.status();
   }
-  contexts_.reset(static_cast<up_context*>(address));
-  maps_.server_contexts = {contexts_.get(), kContexts};
-  return absl::OkStatus();
-}
-
-void ContextsDeleter::operator()(up_context* contexts) const noexcept {
-  munmap(contexts, kContextBytes);
+  return object;
 }
 
 }  // namespace uprobed::probe

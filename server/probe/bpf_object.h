@@ -3,11 +3,9 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "bpf/abi/in_flight.h"
 #include "server/probe/site_program.h"
 
 struct uprobed_bpf;
@@ -46,13 +44,8 @@ struct BpfMaps {
   int failed_bodies = -1;
   int counters = -1;
   int events = -1;
-  std::span<up_context> server_contexts;  // which programs change meanwhile
-  uint64_t* kept_requests = nullptr;      // likewise
-};
-
-// Unmaps the contexts.
-struct ContextsDeleter {
-  void operator()(up_context* contexts) const noexcept;
+  int server_contexts = -1;
+  uint64_t* kept_requests = nullptr;  // which programs change meanwhile
 };
 
 struct SkeletonDeleter {
@@ -83,10 +76,8 @@ class BpfObject {
 
  private:
   BpfObject(BpfSkeleton skeleton, bool uprobe_multi, bool reads_kernel);
-  absl::Status MapContexts();
 
   BpfSkeleton skeleton_;
-  std::unique_ptr<up_context, ContextsDeleter> contexts_;
   BpfMaps maps_;
   bool uprobe_multi_;
   bool reads_kernel_;

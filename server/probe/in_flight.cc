@@ -1,6 +1,7 @@
 #include "server/probe/in_flight.h"
 
 #include <bpf/bpf.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <atomic>
@@ -8,6 +9,8 @@
 #include <vector>
 
 #include "bpf/abi/in_flight.h"
+#include "server/base/errors.h"
+#include "server/probe/context_table.h"
 
 namespace uprobed::probe {
 namespace {
@@ -87,16 +90,17 @@ void RemoveRequests(int map, const Predicate& wanted,
   }
 }
 
-// Programs claim and free entries meanwhile, so one is freed only if it is still the same.
+// What is not removed leads nowhere, because a request that is found is asked whose it is; it only
+// takes room.
 template <typename Predicate>
 void RemoveContexts(const BpfMaps& maps, const Predicate& wanted) {
-  for (up_context& entry : maps.server_contexts) {
-    std::atomic_ref<uint64_t> context(entry.context);
-    uint64_t address = context.load();
-    if (address != 0 && wanted(ContextKey{entry.tgid}, entry)) {
-      context.compare_exchange_strong(address, 0);
-    }
+  const absl::StatusOr<ContextTable> contexts = ContextTable::Map(maps.server_contexts);
+  if (!contexts.ok()) {
+    spdlog::warn("contexts of requests that are gone stay: {}", MessageOf(contexts.status()));
+    return;
   }
+  contexts->RemoveIf(
+      [&wanted](const up_context& entry) { return wanted(ContextKey{entry.tgid}, entry); });
 }
 
 // An entry may wait for a request, too, and is of none then.
@@ -149,15 +153,18 @@ size_t InFlightRequests::Count() const {
 }
 
 size_t InFlightRequests::CountContexts() const {
-  const auto of_requests = std::count_if(
-      maps_.server_contexts.begin(), maps_.server_contexts.end(), [](up_context& entry) {
-        return std::atomic_ref<uint64_t>(entry.context).load() != 0 && entry.is_connection == 0;
-      });
+  const absl::StatusOr<ContextTable> contexts = ContextTable::Map(maps_.server_contexts);
+  if (!contexts.ok()) {
+    spdlog::warn("contexts are not counted: {}", MessageOf(contexts.status()));
+    return 0;
+  }
+  const size_t of_requests =
+      contexts->CountIf([](const up_context& entry) { return entry.is_connection == 0; });
   const auto by_connection = Collect<up_in_flight_key, up_in_flight_request>(
       maps_.server_requests, [](const up_in_flight_key&, const up_in_flight_request& request) {
         return request.kept == UP_KEPT_SERVING && request.connection_context != 0;
       });
-  return static_cast<size_t>(of_requests) + by_connection.size();
+  return of_requests + by_connection.size();
 }
 
 size_t InFlightRequests::CountRoutes() const {

@@ -26,8 +26,9 @@ constexpr int kFleetSize = 100;
 constexpr int kStoredProbes = 1000;
 constexpr int kSubscribers = 8;
 constexpr int kConnections = 8;
-constexpr double kMaxIdleMib = 40;
-constexpr double kMaxLoadedMib = 80;
+// 40 and 80 MB.
+constexpr double kMaxIdleMib = 40e6 / (1 << 20);
+constexpr double kMaxLoadedMib = 80e6 / (1 << 20);
 // The daemon trusts the hash of a file that has not changed for two seconds.
 constexpr std::chrono::milliseconds kFilesSettle(2100);
 constexpr std::chrono::milliseconds kIdleFor(500);
