@@ -89,6 +89,21 @@ std::string ErrorOf(const v1::ProbeError& error) {
   return fmt::format("{}: {}", error.reason(), error.message());
 }
 
+// "yes, since ...", "no, since ...: WHY: ..."
+Cell ConditionCell(const v1::ProbeCondition& condition) {
+  const std::string since = FormatTime(condition.last_transition_time());
+  switch (condition.status()) {
+    case v1::ProbeCondition::STATUS_TRUE:
+      return Cell(fmt::format("yes, since {}", since), Colour::kGreen);
+    case v1::ProbeCondition::STATUS_FALSE:
+      return Cell(
+          fmt::format("no, since {}: {}: {}", since, condition.reason(), condition.message()),
+          Colour::kRed);
+    default:
+      return Cell("unknown", Colour::kDim);
+  }
+}
+
 std::string EventName(v1::WatchProbesResponse::Type type) {
   switch (type) {
     case v1::WatchProbesResponse::TYPE_ADDED:
@@ -162,6 +177,9 @@ void PrintProbe(Terminal& terminal, const v1::Probe& probe,
   details.Add("state", Cell(StateName(status.state()), StateColour(status.state())));
   details.Add("since", FormatTime(status.transition_time()));
   details.Add("error", Cell(ErrorOf(status.error()), Colour::kRed));
+  for (const v1::ProbeCondition& condition : status.conditions()) {
+    details.Add(condition.type(), ConditionCell(condition));
+  }
   details.Add("target", TargetOf(probe));
   details.Add("instrumentations", InstrumentationsOf(spec));
   details.Add("enabled", !spec.has_enabled() || spec.enabled() ? "yes" : "no");

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "bpf/abi/counters.h"
 #include "server/control/overhead_governor.h"
+#include "server/control/probe_condition.h"
 #include "server/store/probe_record.h"
 
 namespace uprobed::control {
@@ -27,7 +28,8 @@ enum class ProbeState : uint8_t {
 struct ProbeStatus {
   ProbeState state = ProbeState::kPending;
   int64_t observed_generation = 0;
-  absl::Status error;      // why kDegraded, kWaiting, kSuspended or kFailed; why it is throttled
+  absl::Status error;  // why kDegraded, kWaiting, kSuspended or kFailed; the first of all
+  ProbeConditions conditions;
   std::string profile_id;  // of the binary attached last
   uint32_t attached_sites = 0;
   uint32_t single_stepped_sites = 0;

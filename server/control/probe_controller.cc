@@ -22,7 +22,7 @@ absl::Status NotFound(const std::string& id) {
 // Whether watchers want to know: counters and processes change all the time and are read on demand.
 bool Differs(const ProbeStatus& a, const ProbeStatus& b) {
   return a.state != b.state || a.observed_generation != b.observed_generation ||
-         a.error != b.error || a.profile_id != b.profile_id ||
+         a.error != b.error || Differ(a.conditions, b.conditions) || a.profile_id != b.profile_id ||
          a.attached_sites != b.attached_sites || a.single_stepped_sites != b.single_stepped_sites ||
          a.attached_binaries != b.attached_binaries || a.throttle_level != b.throttle_level;
 }
@@ -144,8 +144,10 @@ ProbeStatus ProbeController::ReconcileOne(const store::ProbeRecord& record,
                                           const ProcessTable& processes) {
   ProbeStatus status = reconciler_.Reconcile(record, processes);
   if (status.profile_id.empty()) status.profile_id = before.profile_id;
+  const int64_t now_unix_ns = options_.unix_nanos();
   status.transition_time_unix_ns =
-      status.state == before.state ? before.transition_time_unix_ns : options_.unix_nanos();
+      status.state == before.state ? before.transition_time_unix_ns : now_unix_ns;
+  SetTransitionTimes(before.conditions, now_unix_ns, status.conditions);
   return status;
 }
 

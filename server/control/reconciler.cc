@@ -27,6 +27,18 @@ bool IsGone(const absl::Status& status) {
          ReasonOf(status) == "PROCESS_NOT_FOUND";
 }
 
+absl::Status DisabledError() {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "PROBE_DISABLED",
+                   "the probe is switched off: enable it to attach it");
+}
+
+absl::Status FirstError(const ProbeConditions& conditions) {
+  const auto first =
+      std::find_if(conditions.begin(), conditions.end(),
+                   [](const ProbeCondition& condition) { return !condition.error.ok(); });
+  return first == conditions.end() ? absl::OkStatus() : first->error;
+}
+
 uint64_t RetryDelayNs(int failures) {
   uint64_t delay = kFirstRetryNs;
   for (int i = 1; i < failures && delay < kLastRetryNs; ++i) delay *= 2;
@@ -72,11 +84,13 @@ ProbeStatus Reconciler::Reconcile(const store::ProbeRecord& record, const Proces
   // Before anything is detached, and what was learnt with it gone.
   verdicts_.Record(runtime.attachments->ProfileIds());
   Govern(record, runtime);
-  Verdict verdict = Step(record, processes, runtime);
+  const Verdict verdict = Step(record, processes, runtime);
 
   ProbeStatus status;
   status.state = verdict.state;
-  status.error = std::move(verdict.error);
+  status.conditions = ConditionsOf(verdict, runtime.overhead.error());
+  // What the user wants is no error.
+  if (verdict.state != ProbeState::kDisabled) status.error = FirstError(status.conditions);
   status.observed_generation = record.generation;
   const AttachmentSet::Summary summary = runtime.attachments->summary();
   status.profile_id = summary.profile_id;
@@ -103,7 +117,7 @@ Reconciler::Verdict Reconciler::Step(const store::ProbeRecord& record,
     runtime.failure.reset();
     DetachAll(*runtime.attachments);
     runtime.suspended.clear();
-    return {.state = ProbeState::kDisabled, .error = absl::OkStatus()};
+    return {.state = ProbeState::kDisabled, .attached = DisabledError()};
   }
   const absl::StatusOr<FileVersion> current =
       Observe(options_.proc_root, options_.boot_id, record.spec);
@@ -127,9 +141,10 @@ Reconciler::Verdict Reconciler::Step(const store::ProbeRecord& record,
   if (!current.ok()) {
     runtime.failure.reset();
     const bool gone = IsGone(current.status());
-    return {.state = gone ? ProbeState::kWaiting : ProbeState::kFailed, .error = current.status()};
+    return {.state = gone ? ProbeState::kWaiting : ProbeState::kFailed,
+            .attached = current.status()};
   }
-  if (suspended) return {.state = ProbeState::kSuspended, .error = runtime.overhead.error()};
+  if (suspended) return {.state = ProbeState::kSuspended, .attached = runtime.overhead.error()};
   return Follow(record, *current, runtime);
 }
 
@@ -139,22 +154,42 @@ Reconciler::Verdict Reconciler::Follow(const store::ProbeRecord& record, const F
   if (!runtime.attachments->Missing(record.spec, current).has_value()) {
     if (failure.has_value() && failure->generation == record.generation &&
         failure->version == current && options_.monotonic_nanos() < failure->retry_monotonic_ns) {
-      return {.state = ProbeState::kFailed, .error = failure->error};
+      return {.state = ProbeState::kFailed, .attached = failure->error};
     }
     if (absl::Status attached = AttachTarget(record, runtime); !attached.ok()) {
       DetachFile(*runtime.attachments, current.id);
-      if (IsGone(attached)) return {.state = ProbeState::kWaiting, .error = std::move(attached)};
+      if (IsGone(attached)) return {.state = ProbeState::kWaiting, .attached = std::move(attached)};
       NoteFailure(record, current, attached, runtime);
-      return {.state = ProbeState::kFailed, .error = std::move(attached)};
+      return {.state = ProbeState::kFailed, .attached = std::move(attached)};
     }
   }
   runtime.failure.reset();
   // Empty where the file was replaced once more meanwhile: the next step follows that.
-  absl::Status flaw = runtime.attachments->Missing(record.spec, current).value_or(absl::OkStatus());
-  if (flaw.ok()) flaw = verdicts_.Check(runtime.attachments->ProfileIds());
-  if (flaw.ok()) flaw = runtime.overhead.error();
-  const ProbeState state = flaw.ok() ? ProbeState::kActive : ProbeState::kDegraded;
-  return {.state = state, .error = std::move(flaw)};
+  Verdict verdict{
+      .attached = absl::OkStatus(),
+      .complete = runtime.attachments->Missing(record.spec, current).value_or(absl::OkStatus()),
+      .fields_consistent = verdicts_.Check(runtime.attachments->ProfileIds())};
+  const bool flawless =
+      verdict.complete.ok() && verdict.fields_consistent.ok() && runtime.overhead.error().ok();
+  if (!flawless) verdict.state = ProbeState::kDegraded;
+  return verdict;
+}
+
+ProbeConditions Reconciler::ConditionsOf(const Verdict& verdict,
+                                         const absl::Status& within_budget) {
+  ProbeConditions conditions;
+  const auto set = [&conditions](ConditionType type, const absl::Status& error) {
+    conditions[static_cast<size_t>(type)] = MakeCondition(error);
+  };
+  set(ConditionType::kAttached, verdict.attached);
+  if (verdict.attached.ok()) {
+    set(ConditionType::kComplete, verdict.complete);
+    set(ConditionType::kFieldsConsistent, verdict.fields_consistent);
+  }
+  if (verdict.attached.ok() || !within_budget.ok()) {
+    set(ConditionType::kWithinBudget, within_budget);
+  }
+  return conditions;
 }
 
 absl::StatusOr<KnownTarget> Reconciler::ResolveTarget(const store::ProbeRecord& record) {

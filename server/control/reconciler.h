@@ -44,7 +44,7 @@ class Reconciler {
              Options options);
 
   // One step for one probe. Never fails: an error becomes the state. Fills what is known without
-  // the counters and the time of the transition.
+  // the counters and the times of transitions.
   ProbeStatus Reconcile(const store::ProbeRecord& record, const ProcessTable& processes);
 
   // What is attached for a probe; never null.
@@ -76,11 +76,16 @@ class Reconciler {
     // Detached until the probe may cost something again; without attachments.
     std::vector<AttachedBinary> suspended;
   };
+  // What a step has found. What is said of what is attached means nothing where `attached` is not
+  // OK.
   struct Verdict {
     ProbeState state = ProbeState::kActive;
-    absl::Status error;
+    absl::Status attached;
+    absl::Status complete{};
+    absl::Status fields_consistent{};
   };
 
+  static ProbeConditions ConditionsOf(const Verdict& verdict, const absl::Status& within_budget);
   Verdict Step(const store::ProbeRecord& record, const ProcessTable& processes, Runtime& runtime);
   Verdict Follow(const store::ProbeRecord& record, const FileVersion& current, Runtime& runtime);
   // Attaches the file that the target is now.

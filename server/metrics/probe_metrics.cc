@@ -107,6 +107,22 @@ MetricFamily States(const std::vector<Probe>& probes) {
   return family;
 }
 
+MetricFamily Conditions(const std::vector<Probe>& probes) {
+  MetricFamily family = MakeGauge(
+      "uprobed_probe_condition",
+      "1 for what is true of a probe, 0 for what is false; what is unknown has no value.");
+  for (const Probe& probe : probes) {
+    for (size_t i = 0; i < control::kConditionTypes; ++i) {
+      const control::ConditionStatus status = probe.status.conditions[i].status;
+      if (status == control::ConditionStatus::kUnknown) continue;
+      const auto type = static_cast<control::ConditionType>(i);
+      AddMetric(family, status == control::ConditionStatus::kTrue ? 1 : 0,
+                {{"probe", probe.record.id}, {"condition", std::string(control::Name(type))}});
+    }
+  }
+  return family;
+}
+
 MetricFamily ThrottleChanges(const std::vector<Probe>& probes) {
   MetricFamily family =
       MakeCounter("uprobed_probe_throttle_changes_total",
@@ -131,6 +147,7 @@ MetricFamily OfCounter(up_counter counter, MetricFamily family, const std::vecto
 std::vector<MetricFamily> CollectProbes(const std::vector<Probe>& probes) {
   return {
       States(probes),
+      Conditions(probes),
       PerProbe(MakeGauge("uprobed_probe_attached_sites", "Sites that a probe has attached."),
                probes, [](const Probe& probe) { return probe.status.attached_sites; }),
       PerProbe(MakeGauge("uprobed_probe_single_stepped_sites",

@@ -117,6 +117,32 @@ void FillCounters(const control::ProbeStatus& from, v1::ProbeCounters& to) {
   }
 }
 
+v1::ProbeCondition::Status StatusToProto(control::ConditionStatus status) {
+  switch (status) {
+    case control::ConditionStatus::kTrue:
+      return v1::ProbeCondition::STATUS_TRUE;
+    case control::ConditionStatus::kFalse:
+      return v1::ProbeCondition::STATUS_FALSE;
+    case control::ConditionStatus::kUnknown:
+      return v1::ProbeCondition::STATUS_UNKNOWN;
+  }
+  return v1::ProbeCondition::STATUS_UNSPECIFIED;
+}
+
+void AddConditions(const control::ProbeConditions& from, v1::ProbeStatus& to) {
+  for (size_t i = 0; i < from.size(); ++i) {
+    const auto type = static_cast<control::ConditionType>(i);
+    v1::ProbeCondition& condition = *to.add_conditions();
+    condition.set_type(std::string(control::Name(type)));
+    condition.set_status(StatusToProto(from[i].status));
+    condition.set_reason(control::ConditionReason(type, from[i]));
+    condition.set_message(ToUtf8(control::ConditionMessage(type, from[i])));
+    if (from[i].transition_time_unix_ns != 0) {
+      *condition.mutable_last_transition_time() = ToTimestamp(from[i].transition_time_unix_ns);
+    }
+  }
+}
+
 int32_t Clamp(uint32_t value) {
   return static_cast<int32_t>(
       std::min(value, static_cast<uint32_t>(std::numeric_limits<int32_t>::max())));
@@ -132,6 +158,7 @@ void FillStatus(const control::ProbeStatus& from, v1::ProbeStatus& to) {
     to.mutable_error()->set_reason(ReasonOf(from.error));
     to.mutable_error()->set_message(ToUtf8(std::string(from.error.message())));
   }
+  AddConditions(from.conditions, to);
   if (!from.profile_id.empty()) to.set_profile(ProfileName(from.profile_id));
   to.set_attached_sites(Clamp(from.attached_sites));
   to.set_single_stepped_sites(Clamp(from.single_stepped_sites));

@@ -15,6 +15,12 @@ LOAD_SECONDS = 15
 PATIENCE_SECONDS = 90
 
 
+def conditions(status):
+    """What is said of a probe by type: "TRUE SITES_ATTACHED"."""
+    return {condition["type"]: condition["status"].removeprefix("STATUS_") + " " + condition["reason"]
+            for condition in status["conditions"]}
+
+
 class Overhead(harness.E2eTest):
 
     def begin(self, *options):
@@ -76,6 +82,11 @@ class Overhead(harness.E2eTest):
         self.assertEqual(suspended["status"]["throttleLevel"], "THROTTLE_LEVEL_SUSPENDED")
         self.assertEqual(suspended["status"]["error"]["reason"], "OVERHEAD_BUDGET_EXCEEDED")
         self.assertEqual(suspended["status"].get("attachedSites", 0), 0)
+        self.assertEqual(conditions(suspended["status"]),
+                         {"Attached": "FALSE OVERHEAD_BUDGET_EXCEEDED", "Complete": "UNKNOWN NOT_ATTACHED",
+                          "FieldsConsistent": "UNKNOWN NOT_ATTACHED",
+                          "WithinBudget": "FALSE OVERHEAD_BUDGET_EXCEEDED"})
+        self.assertEqual(self.metric("uprobed_probe_condition", condition="WithinBudget"), 0)
         # It still says which processes it is for.
         self.assertEqual(suspended["status"]["pids"], [self.program.process.pid])
         described = self.client("probe", "describe", "web").out
@@ -105,6 +116,10 @@ class Overhead(harness.E2eTest):
         active = self.probe("web")["status"]
         self.assertEqual(active["state"], "STATE_ACTIVE")
         self.assertNotIn("error", active)
+        self.assertEqual(conditions(active),
+                         {"Attached": "TRUE SITES_ATTACHED", "Complete": "TRUE NOTHING_MISSING",
+                          "FieldsConsistent": "TRUE NO_FIELD_REFUTED", "WithinBudget": "TRUE NOTHING_LEFT_OUT"})
+        self.assertEqual(self.metric("uprobed_probe_condition", condition="WithinBudget"), 1)
         before = self.metric("uprobed_spans_total")
         self.load(self.program.url("/hello"), 20)
         harness.wait_until(lambda: self.metric("uprobed_spans_total") == before + 20, "spans again")

@@ -8,6 +8,7 @@ namespace uprobed::client {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -80,6 +81,29 @@ TEST(Probe, ShowsWhatItCostsAndMayCost) {
               AllOf(HasSubstr("SUSPENDED"), HasSubstr("0.423% of 1%, suspended\n")));
   probe.mutable_spec()->set_max_overhead(0);
   EXPECT_THAT(shown(v1::ProbeStatus::THROTTLE_LEVEL_NONE), HasSubstr("0.423%\n"));
+}
+
+TEST(Probe, ShowsWhatIsTrueOfItAndSinceWhen) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_DEGRADED);
+  v1::ProbeStatus& status = *daemon.script.probe.mutable_status();
+  const auto add = [&status](const std::string& type, v1::ProbeCondition::Status is) {
+    v1::ProbeCondition& condition = *status.add_conditions();
+    condition.set_type(type);
+    condition.set_status(is);
+    condition.set_reason("REASON_OF_" + type);
+    condition.set_message("a sentence");
+    condition.mutable_last_transition_time()->set_seconds(1'700'000'000);
+  };
+  add("Attached", v1::ProbeCondition::STATUS_TRUE);
+  add("WithinBudget", v1::ProbeCondition::STATUS_FALSE);
+  add("Complete", v1::ProbeCondition::STATUS_UNKNOWN);
+  const std::string shown = RunCommand(daemon, {"probe", "describe", "shop"}).out;
+  EXPECT_THAT(shown, ContainsRegex("Attached: +yes, since 2023-11-14"));
+  EXPECT_THAT(
+      shown,
+      ContainsRegex("WithinBudget: +no, since 2023-11-14.*: REASON_OF_WithinBudget: a sentence"));
+  EXPECT_THAT(shown, ContainsRegex("Complete: +unknown"));
 }
 
 TEST(Probe, IsNotUpdatedByNothing) {

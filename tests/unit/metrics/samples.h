@@ -51,6 +51,8 @@ inline SelfMetricsSources SampleSources() {
                 probe.status.spans = 17;
                 probe.record.spec.max_overhead = 0.125;
                 probe.status.overhead_ratio = 0.25;
+                probe.status.conditions[0] = control::MakeCondition(absl::OkStatus());
+                probe.status.conditions[1] = control::MakeCondition(absl::InternalError("flaw"));
                 probe.status.throttle_level = control::ThrottleLevel::kMetricsOnly;
                 probe.status.throttle_changes = {11, 12, 13, 14};
                 for (int i = 0; i < UP_COUNTER_COUNT; ++i) {

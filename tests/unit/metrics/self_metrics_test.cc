@@ -50,6 +50,14 @@ TEST_F(SelfMetricsTest, SaysStateOfEachProbe) {
   EXPECT_EQ(OfProbe("uprobed_probe_single_stepped_sites"), 1);
 }
 
+TEST_F(SelfMetricsTest, SaysWhatIsTrueOfEachProbe) {
+  const char* name = "uprobed_probe_condition";
+  EXPECT_EQ(OfProbe(name, {{"condition", "Attached"}}), 1);
+  EXPECT_EQ(OfProbe(name, {{"condition", "Complete"}}), 0);
+  EXPECT_EQ(OfProbe(name, {{"condition", "FieldsConsistent"}}), std::nullopt)
+      << "what is unknown has no value";
+}
+
 TEST_F(SelfMetricsTest, SaysWhatEachProbeCostsAndWhatIsLeftOfIt) {
   EXPECT_EQ(OfProbe("uprobed_probe_overhead_ratio"), 0.25);
   EXPECT_EQ(OfProbe("uprobed_probe_max_overhead_ratio"), 0.125);

@@ -218,6 +218,31 @@ TEST(ProbeToProto, TellsStateAndItsReason) {
   EXPECT_THAT(status.pids(), ElementsAre(1, 2'147'483'647));
 }
 
+TEST(ProbeToProto, TellsAllConditions) {
+  control::Probe probe = Present();
+  probe.status.conditions[0] = control::MakeCondition(absl::OkStatus());
+  probe.status.conditions[0].transition_time_unix_ns = 2'000'000'000;
+  probe.status.conditions[1] = control::MakeCondition(
+      MakeError(absl::StatusCode::kFailedPrecondition, "SITE_NOT_FOUND", "none\xFF"));
+
+  const v1::ProbeStatus status = ToProto(probe).status();
+
+  ASSERT_EQ(status.conditions_size(), 4);
+  EXPECT_EQ(status.conditions(0).type(), "Attached");
+  EXPECT_EQ(status.conditions(0).status(), v1::ProbeCondition::STATUS_TRUE);
+  EXPECT_EQ(status.conditions(0).reason(), "SITES_ATTACHED");
+  EXPECT_FALSE(status.conditions(0).message().empty());
+  EXPECT_EQ(status.conditions(0).last_transition_time().seconds(), 2);
+  EXPECT_EQ(status.conditions(1).type(), "Complete");
+  EXPECT_EQ(status.conditions(1).status(), v1::ProbeCondition::STATUS_FALSE);
+  EXPECT_EQ(status.conditions(1).reason(), "SITE_NOT_FOUND");
+  EXPECT_EQ(status.conditions(1).message(), "none\xEF\xBF\xBD");
+  EXPECT_EQ(status.conditions(2).type(), "FieldsConsistent");
+  EXPECT_EQ(status.conditions(2).status(), v1::ProbeCondition::STATUS_UNKNOWN);
+  EXPECT_FALSE(status.conditions(2).has_last_transition_time());
+  EXPECT_EQ(status.conditions(3).type(), "WithinBudget");
+}
+
 TEST(ProbeToProto, HasAStateForEachOfTheControllers) {
   using control::ProbeState;
   for (const auto& [from, to] : {std::pair(ProbeState::kPending, v1::Probe::STATE_PENDING),
