@@ -108,6 +108,8 @@ class ProbeController {
   // Puts the entry into the table and tells the watchers, in one step.
   Probe Commit(ProbeEvent::Type type, Entry entry);
   void ReconcileAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_);
+  static std::vector<ServiceDirectory::Process> ProcessesOf(const store::ProbeSpec& spec,
+                                                            const ProbeStatus& status);
   void AnnounceServices() ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_);
   void Run();
 

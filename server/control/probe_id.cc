@@ -56,6 +56,12 @@ std::string DeriveProbeId(std::string_view binary_path,
   return id;
 }
 
+absl::Status ProbeNotFoundError(const std::string& id) {
+  return MakeError(absl::StatusCode::kNotFound, "PROBE_NOT_FOUND",
+                   "there is no probe \"" + id + "\": list the probes to see their names",
+                   {{"probe", id}});
+}
+
 std::string NewProbeUid() {
   std::random_device random;
   return fmt::format("{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());

@@ -17,6 +17,9 @@ absl::Status ValidateProbeId(const std::string& id);
 std::string DeriveProbeId(std::string_view binary_path,
                           const std::function<bool(const std::string&)>& is_taken);
 
+// NOT_FOUND PROBE_NOT_FOUND.
+absl::Status ProbeNotFoundError(const std::string& id);
+
 // 128 random bits, hexadecimal.
 std::string NewProbeUid();
 
