@@ -8,6 +8,7 @@
 
 #include "server/base/errors.h"
 #include "server/rpc/encode_span.h"
+#include "server/stream/span_mask.h"
 #include "tests/unit/rpc/server_fixture.h"
 
 namespace uprobed::rpc {
@@ -20,6 +21,15 @@ v1::StreamSpansRequest Masked(const Strings& paths, const Strings& keys = {}) {
   for (const std::string& path : paths) request.mutable_read_mask()->add_paths(path);
   for (const std::string& key : keys) request.add_attribute_keys(key);
   return request;
+}
+
+// A field above would not be masked, but written beyond the mask.
+TEST(SpanReadMask, HasABitForEachField) {
+  const google::protobuf::Descriptor& span = *v1::Span::descriptor();
+  for (int i = 0; i < span.field_count(); ++i) {
+    EXPECT_LT(static_cast<size_t>(span.field(i)->number()), stream::SpanMask::kMaxFields)
+        << span.field(i)->name();
+  }
 }
 
 // A span in which every field has a value.
