@@ -152,7 +152,8 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
       .counters = bpf_map__fd(skeleton->maps.counters),
       .events = bpf_map__fd(skeleton->maps.events),
       .server_contexts = {},
-      .kept_requests = &skeleton->bss->kept_requests};
+      .kept_requests = &skeleton->bss->kept_requests,
+      .spans_are_streamed = &skeleton->bss->spans_are_streamed};
   if (absl::Status status = object->MapContexts(); !status.ok()) return status;
   return object;
 }

@@ -48,6 +48,7 @@ struct BpfMaps {
   int events = -1;
   std::span<up_context> server_contexts;  // which programs change meanwhile
   uint64_t* kept_requests = nullptr;      // likewise
+  bool* spans_are_streamed = nullptr;     // which programs read meanwhile
 };
 
 // Unmaps the contexts.

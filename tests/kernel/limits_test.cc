@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "server/base/unique_fd.h"
@@ -19,7 +20,8 @@ constexpr char kSampled[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333
 constexpr char kNotSampled[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
 
 // Sends one request with a traceparent and waits until the connection is closed.
-bool SendWithTraceparent(const std::string& address, const std::string& traceparent) {
+bool SendWithTraceparent(const std::string& address, const std::string& traceparent,
+                         const std::string& path = "/hello") {
   const size_t colon = address.rfind(':');
   sockaddr_in to{};
   to.sin_family = AF_INET;
@@ -28,8 +30,8 @@ bool SendWithTraceparent(const std::string& address, const std::string& tracepar
   const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof(to)) != 0) return false;
   const std::string request =
-      "GET /hello HTTP/1.1\r\nHost: hello\r\nConnection: close\r\ntraceparent: " + traceparent +
-      "\r\n\r\n";
+      "GET " + path +
+      " HTTP/1.1\r\nHost: hello\r\nConnection: close\r\ntraceparent: " + traceparent + "\r\n\r\n";
   if (send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
       static_cast<ssize_t>(request.size())) {
     return false;
@@ -52,7 +54,10 @@ class LimitsTest : public KernelTest, public ::testing::WithParamInterface<Targe
     ASSERT_TRUE(target_.has_value());
   }
 
-  void TearDown() override { ExpectBalance(attachment_.get()); }
+  void TearDown() override {
+    backend_.SetSpansStreamed(false);
+    ExpectBalance(attachment_.get());
+  }
 
   void AttachWith(const SpanLimits& limits) {
     span_limits_ = limits;
@@ -69,10 +74,10 @@ class LimitsTest : public KernelTest, public ::testing::WithParamInterface<Targe
     constexpr up_counter kCounters[] = {
         UP_COUNTER_EVENTS_SUBMITTED,   UP_COUNTER_SUPPRESSED_FILTERED,
         UP_COUNTER_SUPPRESSED_SAMPLED, UP_COUNTER_SUPPRESSED_RATE_LIMITED,
-        UP_COUNTER_SUPPRESSED_BUDGET,  UP_COUNTER_LOST_RING_FULL,
-        UP_COUNTER_LOST_MAP_FULL,      UP_COUNTER_LOST_NO_START,
-        UP_COUNTER_LOST_ABANDONED,     UP_COUNTER_LOST_READ_FAULT,
-        UP_COUNTER_LOST_PREEMPTED};
+        UP_COUNTER_SUPPRESSED_BUDGET,  UP_COUNTER_SUPPRESSED_UNSTREAMED,
+        UP_COUNTER_LOST_RING_FULL,     UP_COUNTER_LOST_MAP_FULL,
+        UP_COUNTER_LOST_NO_START,      UP_COUNTER_LOST_ABANDONED,
+        UP_COUNTER_LOST_READ_FAULT,    UP_COUNTER_LOST_PREEMPTED};
     uint64_t accounted = 0;
     for (const up_counter counter : kCounters) accounted += Counter(counter);
     EXPECT_EQ(accounted, requests);
@@ -81,6 +86,25 @@ class LimitsTest : public KernelTest, public ::testing::WithParamInterface<Targe
     loop_.Stop();  // what is in the ring buffer is delivered
     EXPECT_EQ(spans_.All().size(), submitted);
     return spans_.All();
+  }
+
+  // A subscriber that is there now and then, until the thread is joined.
+  std::jthread ComeAndGo() {
+    return std::jthread([this](const std::stop_token& stop) {
+      for (bool streamed = true; !stop.stop_requested(); streamed = !streamed) {
+        backend_.SetSpansStreamed(streamed);
+        std::this_thread::yield();
+      }
+    });
+  }
+
+  // Requests that went into the metrics without a span.
+  uint64_t Eventless() {
+    uint64_t total = 0;
+    for (const probe::RequestSums& sums : backend_.TakeRequestSums()) {
+      for (const uint64_t count : sums.metrics.duration.counts) total += count;
+    }
+    return total;
   }
 
   uint64_t Counter(up_counter counter) const { return attachment_->counters().value[counter]; }
@@ -254,6 +278,101 @@ TEST_P(LimitsTest, FiltersComeBeforeTheRate) {
   EXPECT_EQ(SpansOf(60).size(), 5U);
   EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_FILTERED), 50U);
   EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_RATE_LIMITED), 5U);
+}
+
+TEST_P(LimitsTest, SpansAreMadeWhileSomebodyStreamsThem) {
+  AttachWith({.only_while_streamed = true});
+  Eventless();  // of tests before
+
+  Send("/call", 20);
+  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), 60U);
+  EXPECT_EQ(Counter(UP_COUNTER_EVENTS_SUBMITTED), 0U);
+  EXPECT_EQ(Eventless(), 60U);
+
+  backend_.SetSpansStreamed(true);
+  Send("/call", 10);
+  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), 60U);
+  EXPECT_EQ(Eventless(), 0U);
+
+  backend_.SetSpansStreamed(false);
+  Send("/call", 5);
+  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), 75U);
+  EXPECT_EQ(Eventless(), 15U);
+
+  const std::vector<span::Span> spans = SpansOf(105);
+  ASSERT_EQ(spans.size(), 30U);
+  std::set<span::SpanId> served;
+  for (const span::Span& span : spans) {
+    if (IsServer(span)) served.insert(span.span_id);
+  }
+  for (const span::Span& span : spans) {
+    if (IsClient(span)) {
+      EXPECT_EQ(served.count(span.parent_span_id), 1U);
+    }
+  }
+}
+
+// Also those that are made on other goroutines than the one that serves, and on connections that
+// have served requests of which nothing was read.
+TEST_P(LimitsTest, SpansOfAConnectionComeAndGoWithWhoStreamsThem) {
+  AttachWith({.only_while_streamed = true});
+  {
+    const std::jthread subscriber = ComeAndGo();
+    Send("/elsewhere", 2000);
+  }
+  const uint64_t suppressed = Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED);
+  EXPECT_GT(suppressed, 0U);
+  EXPECT_GT(Counter(UP_COUNTER_EVENTS_SUBMITTED), 0U);
+  backend_.SetSpansStreamed(true);
+  Send("/elsewhere", 10);
+  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), suppressed);
+
+  SpansOf(Counter(UP_COUNTER_HITS_SERVER_START) + Counter(UP_COUNTER_HITS_CLIENT_START) -
+          Counter(UP_COUNTER_REPEATED_START));
+  target_.reset();
+  backend_.ForgetExitedProcesses();
+  EXPECT_EQ(backend_.ContextsInFlight(), 0U);
+}
+
+TEST_P(LimitsTest, NobodyStreamingIsTheFirstReasonOfAll) {
+  AttachWith({.methods = {"POST"}, .sample_ratio = 0, .only_while_streamed = true});
+  ASSERT_TRUE(attachment_->SetSpanKeepRatio(0).ok());
+  Send("/hello", 20);
+  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), 20U);
+
+  backend_.SetSpansStreamed(true);
+  Send("/hello", 5);
+  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_FILTERED), 5U);
+  ASSERT_TRUE(attachment_->SetSpanLimits({.sample_ratio = 0, .only_while_streamed = true}).ok());
+  Send("/hello", 5);
+  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_SAMPLED), 5U);
+
+  // Each is taken back without the others.
+  backend_.SetSpansStreamed(false);
+  ASSERT_TRUE(attachment_->SetSpanKeepRatio(1).ok());
+  ASSERT_TRUE(attachment_->SetSpanLimits({.only_while_streamed = true}).ok());
+  Send("/hello", 5);
+  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), 25U);
+  ASSERT_TRUE(attachment_->SetSpanLimits({}).ok());
+  Send("/hello", 5);
+  EXPECT_EQ(SpansOf(40).size(), 5U);
+}
+
+// What its caller decided holds for the calls that are made for a request, also where somebody
+// began to stream between the two.
+TEST_P(LimitsTest, AParentsDecisionIsKnownAlsoWhileNobodyStreams) {
+  AttachWith({.sample_ratio = 1, .only_while_streamed = true});
+  {
+    const std::jthread subscriber = ComeAndGo();
+    for (int i = 0; i < 300; ++i) {
+      ASSERT_TRUE(SendWithTraceparent(target_->address, kNotSampled, "/call"));
+    }
+  }
+
+  EXPECT_GT(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), 0U);
+  EXPECT_GT(Counter(UP_COUNTER_SUPPRESSED_SAMPLED), 0U);
+  // Nobody tells the ones that are called of the decision.
+  for (const span::Span& span : SpansOf(900)) EXPECT_TRUE(IsServer(span) && span.path == "/hello");
 }
 
 TEST_P(LimitsTest, OtherLimitsTakeEffectWithoutAnAttach) {
