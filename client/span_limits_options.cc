@@ -14,7 +14,7 @@ namespace uprobed::client {
 namespace {
 
 constexpr char kNone[] = "none";
-constexpr char kYes[] = "yes";
+constexpr char kGiven[] = "true";  // of a flag without a value
 
 constexpr std::array<std::pair<std::string_view, v1::SpanLimits::StatusClass>, 6> kClasses = {{
     {"1xx", v1::SpanLimits::STATUS_CLASS_1XX},
@@ -82,13 +82,13 @@ absl::Status ParseRatio(const std::string& text, v1::SpanLimits* limits) {
 }
 
 absl::Status ParseOnlyWhileStreamed(const std::string& text, v1::SpanLimits* limits) {
-  if (text != kYes && text != kNone) {
+  if (text != kGiven && text != kNone) {
     return absl::InvalidArgumentError(
-        fmt::format("\"{}\" is neither yes nor none: write --only-while-streamed, or "
+        fmt::format("\"{}\" is no value of it: write --only-while-streamed, or "
                     "--only-while-streamed=none",
                     text));
   }
-  limits->set_only_while_streamed(text == kYes);
+  limits->set_only_while_streamed(text == kGiven);
   return absl::OkStatus();
 }
 
@@ -131,7 +131,7 @@ void AddSpanLimitsOptions(CLI::App& command, SpanLimitsOptions& options) {
       ->group(group);
   // A flag with a value, which is never what stands behind it.
   command
-      .add_flag(fmt::format("--only-while-streamed{{{}}}", kYes), options.only_while_streamed,
+      .add_flag("--only-while-streamed", options.only_while_streamed,
                 "While somebody streams spans or watches the topology; =none takes it back")
       ->group(group);
 }

@@ -242,8 +242,7 @@ class E2eTest(unittest.TestCase):
         wait_until(lambda: self.metric("uprobed_stream_subscribers") > before, "the subscription")
 
         parsed = []
-        stream = open(path, "rb")
-        self.cleanup.callback(stream.close)
+        stream = self.cleanup.enter_context(open(path, "rb"))
 
         def spans():
             begin = stream.tell()

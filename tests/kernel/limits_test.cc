@@ -1,117 +1,17 @@
 // Which requests become spans, and that each of the others is counted once, by its cause.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "server/base/unique_fd.h"
 #include "server/probe/span_limits.h"
-#include "tests/kernel/kernel_fixture.h"
+#include "tests/kernel/limits_fixture.h"
 
 namespace uprobed::testing {
 namespace {
-
-constexpr char kSampled[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-constexpr char kNotSampled[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
-
-// Sends one request with a traceparent and waits until the connection is closed.
-bool SendWithTraceparent(const std::string& address, const std::string& traceparent,
-                         const std::string& path = "/hello") {
-  const size_t colon = address.rfind(':');
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(colon + 1))));
-  inet_pton(AF_INET, address.substr(0, colon).c_str(), &to.sin_addr);
-  const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof(to)) != 0) return false;
-  const std::string request =
-      "GET " + path +
-      " HTTP/1.1\r\nHost: hello\r\nConnection: close\r\ntraceparent: " + traceparent + "\r\n\r\n";
-  if (send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(request.size())) {
-    return false;
-  }
-  char answer[4096];
-  bool answered = false;
-  while (recv(fd.get(), answer, sizeof(answer), 0) > 0) answered = true;
-  return answered;
-}
-
-class LimitsTest : public KernelTest, public ::testing::WithParamInterface<TargetProgram> {
- protected:
-  LimitsTest() = default;
-  explicit LimitsTest(const probe::BpfObjectOptions& options) : KernelTest(options) {}
-
-  void SetUp() override {
-    KernelTest::SetUp();
-    if (IsSkipped()) return;
-    target_ = RunningTarget::Start(OwnCopy(GetParam().path));
-    ASSERT_TRUE(target_.has_value());
-  }
-
-  void TearDown() override {
-    backend_.SetSpansStreamed(false);
-    ExpectBalance(attachment_.get());
-  }
-
-  void AttachWith(const SpanLimits& limits) {
-    span_limits_ = limits;
-    attachment_ = Attach(OwnCopy(GetParam().path));
-    ASSERT_NE(attachment_, nullptr);
-  }
-
-  void Send(const std::string& path, int total, const std::vector<std::string>& options = {}) {
-    ASSERT_EQ(Load("http://" + target_->address + path, total, 2, options), 0);
-  }
-
-  // All spans of `requests`, each of which has become one, or is counted by why it has not.
-  std::vector<span::Span> SpansOf(uint64_t requests) {
-    constexpr up_counter kCounters[] = {
-        UP_COUNTER_EVENTS_SUBMITTED,   UP_COUNTER_SUPPRESSED_FILTERED,
-        UP_COUNTER_SUPPRESSED_SAMPLED, UP_COUNTER_SUPPRESSED_RATE_LIMITED,
-        UP_COUNTER_SUPPRESSED_BUDGET,  UP_COUNTER_SUPPRESSED_UNSTREAMED,
-        UP_COUNTER_LOST_RING_FULL,     UP_COUNTER_LOST_MAP_FULL,
-        UP_COUNTER_LOST_NO_START,      UP_COUNTER_LOST_ABANDONED,
-        UP_COUNTER_LOST_READ_FAULT,    UP_COUNTER_LOST_PREEMPTED};
-    uint64_t accounted = 0;
-    for (const up_counter counter : kCounters) accounted += Counter(counter);
-    EXPECT_EQ(accounted, requests);
-    EXPECT_EQ(backend_.InFlight(), 0U);
-    const uint64_t submitted = Counter(UP_COUNTER_EVENTS_SUBMITTED);
-    loop_.Stop();  // what is in the ring buffer is delivered
-    EXPECT_EQ(spans_.All().size(), submitted);
-    return spans_.All();
-  }
-
-  // A subscriber that is there now and then, until the thread is joined.
-  std::jthread ComeAndGo() {
-    return std::jthread([this](const std::stop_token& stop) {
-      for (bool streamed = true; !stop.stop_requested(); streamed = !streamed) {
-        backend_.SetSpansStreamed(streamed);
-        std::this_thread::yield();
-      }
-    });
-  }
-
-  // Requests that went into the metrics without a span.
-  uint64_t Eventless() {
-    uint64_t total = 0;
-    for (const probe::RequestSums& sums : backend_.TakeRequestSums()) {
-      for (const uint64_t count : sums.metrics.duration.counts) total += count;
-    }
-    return total;
-  }
-
-  uint64_t Counter(up_counter counter) const { return attachment_->counters().value[counter]; }
-
-  std::optional<RunningTarget> target_;
-  std::unique_ptr<probe::Attachment> attachment_;
-};
 
 TEST_P(LimitsTest, OnlyTheMethodsAskedFor) {
   AttachWith({.methods = {"PUT", "POST"}});
@@ -280,101 +180,6 @@ TEST_P(LimitsTest, FiltersComeBeforeTheRate) {
   EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_RATE_LIMITED), 5U);
 }
 
-TEST_P(LimitsTest, SpansAreMadeWhileSomebodyStreamsThem) {
-  AttachWith({.only_while_streamed = true});
-  Eventless();  // of tests before
-
-  Send("/call", 20);
-  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), 60U);
-  EXPECT_EQ(Counter(UP_COUNTER_EVENTS_SUBMITTED), 0U);
-  EXPECT_EQ(Eventless(), 60U);
-
-  backend_.SetSpansStreamed(true);
-  Send("/call", 10);
-  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), 60U);
-  EXPECT_EQ(Eventless(), 0U);
-
-  backend_.SetSpansStreamed(false);
-  Send("/call", 5);
-  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), 75U);
-  EXPECT_EQ(Eventless(), 15U);
-
-  const std::vector<span::Span> spans = SpansOf(105);
-  ASSERT_EQ(spans.size(), 30U);
-  std::set<span::SpanId> served;
-  for (const span::Span& span : spans) {
-    if (IsServer(span)) served.insert(span.span_id);
-  }
-  for (const span::Span& span : spans) {
-    if (IsClient(span)) {
-      EXPECT_EQ(served.count(span.parent_span_id), 1U);
-    }
-  }
-}
-
-// Also those that are made on other goroutines than the one that serves, and on connections that
-// have served requests of which nothing was read.
-TEST_P(LimitsTest, SpansOfAConnectionComeAndGoWithWhoStreamsThem) {
-  AttachWith({.only_while_streamed = true});
-  {
-    const std::jthread subscriber = ComeAndGo();
-    Send("/elsewhere", 2000);
-  }
-  const uint64_t suppressed = Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED);
-  EXPECT_GT(suppressed, 0U);
-  EXPECT_GT(Counter(UP_COUNTER_EVENTS_SUBMITTED), 0U);
-  backend_.SetSpansStreamed(true);
-  Send("/elsewhere", 10);
-  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), suppressed);
-
-  SpansOf(Counter(UP_COUNTER_HITS_SERVER_START) + Counter(UP_COUNTER_HITS_CLIENT_START) -
-          Counter(UP_COUNTER_REPEATED_START));
-  target_.reset();
-  backend_.ForgetExitedProcesses();
-  EXPECT_EQ(backend_.ContextsInFlight(), 0U);
-}
-
-TEST_P(LimitsTest, NobodyStreamingIsTheFirstReasonOfAll) {
-  AttachWith({.methods = {"POST"}, .sample_ratio = 0, .only_while_streamed = true});
-  ASSERT_TRUE(attachment_->SetSpanKeepRatio(0).ok());
-  Send("/hello", 20);
-  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), 20U);
-
-  backend_.SetSpansStreamed(true);
-  Send("/hello", 5);
-  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_FILTERED), 5U);
-  ASSERT_TRUE(attachment_->SetSpanLimits({.sample_ratio = 0, .only_while_streamed = true}).ok());
-  Send("/hello", 5);
-  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_SAMPLED), 5U);
-
-  // Each is taken back without the others.
-  backend_.SetSpansStreamed(false);
-  ASSERT_TRUE(attachment_->SetSpanKeepRatio(1).ok());
-  ASSERT_TRUE(attachment_->SetSpanLimits({.only_while_streamed = true}).ok());
-  Send("/hello", 5);
-  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), 25U);
-  ASSERT_TRUE(attachment_->SetSpanLimits({}).ok());
-  Send("/hello", 5);
-  EXPECT_EQ(SpansOf(40).size(), 5U);
-}
-
-// What its caller decided holds for the calls that are made for a request, also where somebody
-// began to stream between the two.
-TEST_P(LimitsTest, AParentsDecisionIsKnownAlsoWhileNobodyStreams) {
-  AttachWith({.sample_ratio = 1, .only_while_streamed = true});
-  {
-    const std::jthread subscriber = ComeAndGo();
-    for (int i = 0; i < 300; ++i) {
-      ASSERT_TRUE(SendWithTraceparent(target_->address, kNotSampled, "/call"));
-    }
-  }
-
-  EXPECT_GT(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), 0U);
-  EXPECT_GT(Counter(UP_COUNTER_SUPPRESSED_SAMPLED), 0U);
-  // Nobody tells the ones that are called of the decision.
-  for (const span::Span& span : SpansOf(900)) EXPECT_TRUE(IsServer(span) && span.path == "/hello");
-}
-
 TEST_P(LimitsTest, OtherLimitsTakeEffectWithoutAnAttach) {
   AttachWith({});
   Send("/hello", 10);
@@ -390,21 +195,8 @@ TEST_P(LimitsTest, OtherLimitsTakeEffectWithoutAnAttach) {
   EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_FILTERED), 20U);
 }
 
-std::vector<TargetProgram> OldestAndNewest() {
-  const std::vector<TargetProgram> all = AvailableTargets("hello");
-  if (all.size() < 2) return all;
-  return {all.front(), all.back()};
-}
-
-std::string NameOf(const ::testing::TestParamInfo<TargetProgram>& target) {
-  std::string name = target.param.path.filename().string();
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
-  return name;
-}
-
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LimitsTest);
-INSTANTIATE_TEST_SUITE_P(Go, LimitsTest, ::testing::ValuesIn(OldestAndNewest()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Go, LimitsTest, ::testing::ValuesIn(LimitedTargets()), LimitedTargetName);
 
 }  // namespace
 }  // namespace uprobed::testing

@@ -197,31 +197,6 @@ TEST_F(StreamSpansTest, UnsubscribesWhenTheClientGoes) {
   while (hub_.stats().subscribers != 0) std::this_thread::yield();
 }
 
-TEST_F(StreamSpansTest, WantsSpansFromBeforeItStartsUntilItsClientGoes) {
-  EXPECT_FALSE(backend_.spans_streamed());
-  v1::StreamSpansRequest request;
-  request.set_filter("url.path = \"/nobody asks for it\"");
-  Start(request);
-  EXPECT_TRUE(backend_.spans_streamed());
-  auto first = std::move(context_);
-  auto first_reader = std::move(reader_);
-  Start();
-
-  first->TryCancel();
-  while (hub_.stats().subscribers != 1) std::this_thread::yield();
-  EXPECT_TRUE(backend_.spans_streamed());
-
-  context_->TryCancel();
-  while (backend_.spans_streamed()) std::this_thread::yield();
-}
-
-TEST_F(StreamSpansTest, ARefusedStreamWantsNoSpans) {
-  v1::StreamSpansRequest request;
-  request.set_filter("url.path = = 3");
-  EXPECT_THAT(Refusal(request), ::testing::StartsWith("INVALID_ARGUMENT"));
-  EXPECT_FALSE(backend_.spans_streamed());
-}
-
 TEST_F(StreamSpansTest, EndsWithTheHub) {
   Start();
   Publish("/last");

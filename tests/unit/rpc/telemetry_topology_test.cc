@@ -1,6 +1,5 @@
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "server/base/clock.h"
 #include "tests/unit/rpc/server_fixture.h"
@@ -143,15 +142,6 @@ TEST_F(WatchTopologyTest, TellsManyEdgesInSeveralResponses) {
     edges += size;
     EXPECT_EQ(last_.complete(), edges == 2500);
   }
-}
-
-TEST_F(WatchTopologyTest, WantsSpansFromBeforeItsFirstAnswerUntilItsClientGoes) {
-  EXPECT_FALSE(backend_.spans_streamed());
-  Watch();
-  ASSERT_TRUE(Read());
-  EXPECT_TRUE(backend_.spans_streamed());
-  context_.TryCancel();
-  while (backend_.spans_streamed()) std::this_thread::yield();
 }
 
 TEST_F(WatchTopologyTest, RefusesABadInterval) {
