@@ -39,7 +39,7 @@ class StreamedSpansTest : public LimitsTest {
 
 TEST_P(StreamedSpansTest, SpansAreMadeWhileSomebodyStreamsThem) {
   AttachWith({.only_while_streamed = true});
-  Eventless();  // of tests before
+  Eventless();  // of tests before, which have the same kernel
 
   Send("/call", 20);
   EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), 60U);
