@@ -30,9 +30,12 @@ static __always_inline void on_grpc_client_start(struct pt_regs* regs) {
   request.request = GO_CLIENT_STREAM(hit.profile, regs);
   request.response = GO_SITE(regs);
   request.slot = hit.slot;
+  bool traced = begin_limits(&hit, &request);
   new_ids(&request);
-  inherit_trace(&hit, UP_FIELD_GRPC_CLIENT_STREAM_CTX, request.request, &request);
-  limit_grpc_client_start(&hit, &request);
+  if (traced) {
+    inherit_trace(&hit, UP_FIELD_GRPC_CLIENT_STREAM_CTX, request.request, &request);
+    limit_grpc_client_start(&hit, &request);
+  }
   hit.key.goroutine = request.request;
   begin_request(&hit, &grpc_client_requests, cookie, &request);
 }

@@ -30,14 +30,17 @@ static __always_inline void on_grpc_server_start(struct pt_regs* regs) {
   request.request = GO_HANDLE_STREAM_STREAM(hit.profile, regs);
   request.response = GO_SITE(regs);
   request.slot = hit.slot;
-  new_ids(&request);
-  uint64_t stream = grpc_stream_of(hit.profile, request.request);
-  uint64_t metadata = find_metadata(hit.profile, request.response, stream);
-  if (metadata && !adopt_from_metadata(&hit, metadata, &request)) return;
-  limit_start(&hit, &request, UP_EVENT_GRPC_SERVER, 0,
-              string_address(hit.profile, UP_FIELD_GRPC_STREAM_METHOD, stream));
   struct go_context context = {};
-  read_context_field(hit.profile, UP_FIELD_GRPC_STREAM_CTX, stream, &context);
+  bool traced = begin_limits(&hit, &request);
+  new_ids(&request);
+  if (traced) {
+    uint64_t stream = grpc_stream_of(hit.profile, request.request);
+    uint64_t metadata = find_metadata(hit.profile, request.response, stream);
+    if (metadata && !adopt_from_metadata(&hit, metadata, &request)) return;
+    limit_start(&hit, &request, UP_EVENT_GRPC_SERVER, 0,
+                string_address(hit.profile, UP_FIELD_GRPC_STREAM_METHOD, stream));
+    read_context_field(hit.profile, UP_FIELD_GRPC_STREAM_CTX, stream, &context);
+  }
   begin_server_request(&hit, cookie, &context, &request);
 }
 

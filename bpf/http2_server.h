@@ -61,20 +61,23 @@ static __always_inline void on_http2_server_start(struct pt_regs* regs) {
   struct go_context context = {};
   request.start_ns = bpf_ktime_get_ns();
   request.slot = hit.slot;
+  bool traced = begin_limits(&hit, &request);
   if (!(cookie & UP_COOKIE_HANDLER_ON_STACK)) {
     request.request = GO_HTTP2_RUN_REQUEST(hit.profile, regs);
     request.response = GO_HTTP2_RUN_RESPONSE(hit.profile, regs);
-    if (hit.profile->flags & UP_SLOT_HANDLERS)
+    if ((hit.profile->flags & UP_SLOT_HANDLERS) && !request.suppressed)
       begin_with_server(&hit, regs, cookie, http2_server(hit.profile, regs, cookie), &request);
   } else if (!read_made_request(&hit, regs, cookie, &request)) {
     count(hit.counters, UP_COUNTER_LOST_READ_FAULT);
     return;
   }
   new_ids(&request);
-  if (!read_server_start(&hit, &request, &context)) return;
-  if (!(request.flags & UP_FLAG_REMOTE_PARENT))
-    inherit_by_stream(hit.profile, http2_implementation(cookie), &request);
-  limit_server_start(&hit, &request);
+  if (traced) {
+    if (!read_server_start(&hit, &request, &context)) return;
+    if (!(request.flags & UP_FLAG_REMOTE_PARENT))
+      inherit_by_stream(hit.profile, http2_implementation(cookie), &request);
+    limit_server_start(&hit, &request);
+  }
   begin_server_request(&hit, cookie, &context, &request);
 }
 
@@ -163,7 +166,7 @@ static __always_inline void on_http2_refused(struct hit* hit, uint64_t cookie, u
   request.start_ns = bpf_ktime_get_ns();
   request.flags = UP_FLAG_REFUSED;
   new_ids(&request);
-  limit_start(hit, &request, UP_EVENT_HTTP_SERVER, 0, 0);
+  if (begin_limits(hit, &request)) limit_start(hit, &request, UP_EVENT_HTTP_SERVER, 0, 0);
   struct up_http_record* event = make_event(hit, &request, UP_EVENT_HTTP_SERVER);
   if (!event) return;
   event->status = status;

@@ -50,9 +50,12 @@ static __always_inline void on_client_start(struct pt_regs* regs) {
   request.start_ns = bpf_ktime_get_ns();
   request.request = GO_ROUND_TRIP_REQUEST(hit.profile, regs);
   request.slot = hit.slot;
+  bool traced = begin_limits(&hit, &request);
   new_ids(&request);
-  inherit_trace(&hit, UP_FIELD_REQUEST_CTX, request.request, &request);
-  limit_client_start(&hit, &request);
+  if (traced) {
+    inherit_trace(&hit, UP_FIELD_REQUEST_CTX, request.request, &request);
+    limit_client_start(&hit, &request);
+  }
   /* At last, for the verifier tells the ways through what is above by it, too. */
   request.client = client_of(cookie);
   begin_request(&hit, &client_requests, cookie, &request);

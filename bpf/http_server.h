@@ -67,11 +67,14 @@ static __always_inline void on_server_start(struct pt_regs* regs) {
   request.request = GO_SERVE_HTTP_REQUEST(hit.profile, regs);
   request.response = GO_SERVE_HTTP_RESPONSE(hit.profile, regs);
   request.slot = hit.slot;
+  bool traced = begin_limits(&hit, &request);
   new_ids(&request);
-  if (!read_server_start(&hit, &request, &context)) return;
-  if (!(request.flags & UP_FLAG_REMOTE_PARENT)) inherit_from_client(&hit, &request);
+  if (traced) {
+    if (!read_server_start(&hit, &request, &context)) return;
+    if (!(request.flags & UP_FLAG_REMOTE_PARENT)) inherit_from_client(&hit, &request);
+    limit_server_start(&hit, &request);
+  }
   begin_with_server(&hit, regs, cookie, GO_CALL_WORD_0(hit.profile, regs), &request);
-  limit_server_start(&hit, &request);
   begin_server_request(&hit, cookie, &context, &request);
 }
 

@@ -111,7 +111,7 @@ static __always_inline void on_server_refused(struct pt_regs* regs) {
   request.start_ns = bpf_ktime_get_ns();
   request.flags = UP_FLAG_REFUSED;
   new_ids(&request);
-  limit_start(&hit, &request, UP_EVENT_HTTP_SERVER, 0, 0);
+  if (begin_limits(&hit, &request)) limit_start(&hit, &request, UP_EVENT_HTTP_SERVER, 0, 0);
   uint32_t status = refusal_status(hit.profile, regs);
   struct up_http_record* event = make_event(&hit, &request, UP_EVENT_HTTP_SERVER);
   if (!event) return;

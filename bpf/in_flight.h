@@ -128,8 +128,9 @@ static __always_inline void forget_served(const struct hit* hit,
       delete_request(hit, &server_requests, request);
       return;
     }
-    enter_connection(hit, request);
   }
+  /* Also of one that is kept since a request whose context nobody needed. */
+  if (!request->connection_context && request->context) enter_connection(hit, request);
   /* What a context or a connection leads to is asked for this by who has found it. */
   request->context = 0;
   request->kept = UP_KEPT_IDLE;

@@ -136,6 +136,10 @@ struct {
 /* Whether anything was ever noted in outgoing_connections: to find a connection costs a server's
  * request. */
 bool connections_are_noted = false;
+
+/* Whether somebody streams spans; the daemon sets it, in its memory. */
+bool spans_are_streamed = false;
+
 /* Work that was handed over, see bpf/handoff.h. Bounded hashes, too; the daemon removes what is
  * old.
  */

@@ -22,7 +22,7 @@ static __always_inline void on_server_first_byte(struct pt_regs* regs) {
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_SERVER_FIRST_BYTE)) return;
   struct up_in_flight_request* request = find_serving(&hit.key);
-  if (!request || request->first_byte_ns) return;
+  if (!request || request->first_byte_ns || request->suppressed) return;
   if (cookie & UP_COOKIE_FIRST_BYTE_HTTP2) {
     if (!http2_status_is_set(hit.profile, cookie, request->response)) return;
   } else if (!read_field(hit.profile, UP_FIELD_CHUNK_WRITER_RES,

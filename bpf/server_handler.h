@@ -61,7 +61,7 @@ static __noinline uint64_t code_of_server(uint32_t slot, uint64_t server, uint64
 static __always_inline void begin_with_server(const struct hit* hit, const struct pt_regs* regs,
                                               uint64_t cookie, uint64_t server,
                                               struct up_in_flight_request* request) {
-  if (!(hit->profile->flags & UP_SLOT_HANDLERS)) return;
+  if (!(hit->profile->flags & UP_SLOT_HANDLERS) || request->suppressed) return;
   request->handler_function =
       code_of_server(hit->slot, server, bias_at_place(hit->profile, regs, cookie));
   request->flags |= UP_FLAG_SERVER_HANDLER;
@@ -72,7 +72,7 @@ static __always_inline void begin_with_server(const struct hit* hit, const struc
 static __always_inline void begin_with_handler(const struct hit* hit, const struct pt_regs* regs,
                                                uint64_t cookie, const uint64_t handler[2],
                                                struct up_in_flight_request* request) {
-  if (!(hit->profile->flags & UP_SLOT_HANDLERS)) return;
+  if (!(hit->profile->flags & UP_SLOT_HANDLERS) || request->suppressed) return;
   uint64_t bias = bias_at_place(hit->profile, regs, cookie);
   uint64_t code = code_of_handler(hit->profile, handler[0], handler[1], bias);
   if (code && code == hit->profile->own_handler) code = code_of_server(hit->slot, handler[1], bias);
@@ -120,8 +120,9 @@ static __always_inline void on_server_handler(struct pt_regs* regs) {
   uint64_t cookie = bpf_get_attach_cookie(regs);
   if (!begin_hit(&hit, regs, cookie, UP_COUNTER_HITS_SERVER_HANDLER)) return;
   struct up_in_flight_request* request = find_serving(&hit.key);
-  /* It began before the attach, or is served on a goroutine of its own (http.TimeoutHandler). */
-  if (!request) return;
+  /* It began before the attach, or is served on a goroutine of its own (http.TimeoutHandler); or it
+   * becomes no span. */
+  if (!request || request->suppressed) return;
   uint64_t bias = bias_at_place(hit.profile, regs, cookie);
   uint64_t frame = GO_FRAME_POINTER(regs);
   if ((cookie & (UP_COOKIE_HANDLER_ON_STACK | UP_COOKIE_HANDLER_REDIRECTS)) &&

@@ -181,7 +181,8 @@ static __always_inline void on_server_route(struct pt_regs* regs) {
   struct route_found found = {};
   find_route(&hit, regs, cookie, request->request, &found);
   if (!found.route.length && !found.route.flags) return;
-  if (hit.profile->flags & UP_SLOT_HANDLERS) find_route_handler(&hit, regs, cookie, request);
+  if ((hit.profile->flags & UP_SLOT_HANDLERS) && !request->suppressed)
+    find_route_handler(&hit, regs, cookie, request);
   __builtin_memcpy(found.route.span_id, request->span_id, UP_SPAN_ID_SIZE);
   found.route.slot = hit.slot;
   /* Of routers inside of other ones, which tell in either order, the inner has the longer template:

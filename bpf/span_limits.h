@@ -90,22 +90,38 @@ static __always_inline uint64_t random_bits(const uint8_t* trace_id) {
   return random & ((1ULL << UP_SAMPLE_BITS) - 1);
 }
 
+/* What is decided before anything of a request is read, and remembered in it: whether somebody
+ * would get to see its span. Returns whether it matters which trace it belongs to, and what
+ * limit_start decides: to its own span, or to the requests that are made for it, which are given
+ * the header, are found by their connection, or are sampled as it is. Asked before the ids are
+ * drawn: what comes at once behind it the verifier would follow once for each answer. */
+static __noinline int begin_limits(const struct hit* hit, struct up_in_flight_request* request) {
+  const struct up_profile_slot* profile = hit->profile;
+  if (!(profile->flags & UP_SLOT_ONLY_STREAMED) || spans_are_streamed) return true;
+  request->suppressed = UP_COUNTER_SUPPRESSED_UNSTREAMED;
+  if (profile->flags & (UP_SLOT_INJECTED | UP_SLOT_STITCHED)) return true;
+  const struct up_span_limits* limits = limits_of(hit);
+  return limits && (limits->flags & UP_LIMIT_SAMPLES);
+}
+
 /* What can be decided where a request begins, so that less of it is read at its end: remembered in
  * the request. `method` and `path` are the addresses of strings; 0 where there is none. */
 static __noinline int limit_start(const struct hit* hit, struct up_in_flight_request* request,
                                   uint32_t kind, uint64_t method, uint64_t path) {
   const struct up_span_limits* limits = limits_of(hit);
   if (!limits) return false;
+  bool streamed = !request->suppressed;
   if (limits->flags & UP_LIMIT_SAMPLES) {
-    /* Also where a filter suppresses it: the requests that are made for it may pass. */
+    /* Also where a filter suppresses it, or nobody streams it: the requests that are made for it
+     * may pass. */
     if (!(request->flags & UP_FLAGS_WITH_PARENT) &&
         random_bits(request->trace_id) < limits->sample_threshold)
       request->trace_flags &= ~TRACE_FLAG_SAMPLED;
-    if (!(request->trace_flags & TRACE_FLAG_SAMPLED))
+    if (streamed && !(request->trace_flags & TRACE_FLAG_SAMPLED))
       request->suppressed = UP_COUNTER_SUPPRESSED_SAMPLED;
   }
-  if ((limits->method_count && !is_wanted_method(limits, kind, method)) ||
-      (limits->prefix_count && !is_wanted_path(limits, path)))
+  if (streamed && ((limits->method_count && !is_wanted_method(limits, kind, method)) ||
+                   (limits->prefix_count && !is_wanted_path(limits, path))))
     request->suppressed = UP_COUNTER_SUPPRESSED_FILTERED;
   if (random_bits(request->trace_id) < limits->budget_threshold) {
     /* Only where the trace begins: what others have decided for theirs stays. */

@@ -14,6 +14,7 @@ namespace uprobed::client {
 namespace {
 
 constexpr char kNone[] = "none";
+constexpr char kGiven[] = "true";  // of a flag without a value
 
 constexpr std::array<std::pair<std::string_view, v1::SpanLimits::StatusClass>, 6> kClasses = {{
     {"1xx", v1::SpanLimits::STATUS_CLASS_1XX},
@@ -80,6 +81,17 @@ absl::Status ParseRatio(const std::string& text, v1::SpanLimits* limits) {
   return ratio.status();
 }
 
+absl::Status ParseOnlyWhileStreamed(const std::string& text, v1::SpanLimits* limits) {
+  if (text != kGiven && text != kNone) {
+    return absl::InvalidArgumentError(
+        fmt::format("\"{}\" is no value of it: write --only-while-streamed, or "
+                    "--only-while-streamed=none",
+                    text));
+  }
+  limits->set_only_while_streamed(text == kGiven);
+  return absl::OkStatus();
+}
+
 std::string ClassName(int value) {
   for (const auto& [name, known] : kClasses) {
     if (known == value) return std::string(name);
@@ -117,6 +129,11 @@ void AddSpanLimitsOptions(CLI::App& command, SpanLimitsOptions& options) {
   command.add_option("--burst", options.burst, "So many at once; else those of a second")
       ->needs(rate)
       ->group(group);
+  // A flag with a value, which is never what stands behind it.
+  command
+      .add_flag("--only-while-streamed", options.only_while_streamed,
+                "While somebody streams spans or watches the topology; =none takes it back")
+      ->group(group);
 }
 
 absl::Status ParseSpanLimits(const SpanLimitsOptions& options, v1::SpanLimits* limits,
@@ -142,6 +159,9 @@ absl::Status ParseSpanLimits(const SpanLimitsOptions& options, v1::SpanLimits* l
     status.Update(ParseRatio(options.sample_ratio, limits));
   }
   if (given(!options.rate_limit.empty(), "rate_limit")) status.Update(ParseRate(options, limits));
+  if (given(!options.only_while_streamed.empty(), "only_while_streamed")) {
+    status.Update(ParseOnlyWhileStreamed(options.only_while_streamed, limits));
+  }
   return status;
 }
 
@@ -170,6 +190,7 @@ std::string DescribeSpanLimits(const v1::SpanLimits& limits) {
       parts.back() += fmt::format(" in bursts of {}", limits.rate_limit().burst());
     }
   }
+  if (limits.only_while_streamed()) parts.emplace_back("only while streamed");
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 

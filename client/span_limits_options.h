@@ -19,9 +19,11 @@ struct SpanLimitsOptions {
   std::string sample_ratio;
   std::string rate_limit;
   int burst = 0;
+  std::string only_while_streamed;
 };
 
-// Adds --method, --path-prefix, --status, --min-duration, --sample-ratio, --rate-limit, --burst.
+// Adds --method, --path-prefix, --status, --min-duration, --sample-ratio, --rate-limit, --burst,
+// --only-while-streamed.
 void AddSpanLimitsOptions(CLI::App& command, SpanLimitsOptions& options);
 
 // Sets what was given, of which "none" is no limit; appends the path below Probe of each to
@@ -29,7 +31,8 @@ void AddSpanLimitsOptions(CLI::App& command, SpanLimitsOptions& options);
 absl::Status ParseSpanLimits(const SpanLimitsOptions& options, v1::SpanLimits* limits,
                              std::vector<std::string>* paths);
 
-// "methods GET POST, paths /api, 5xx, 50ms and more, 0.1 of traces, 100/s"; empty: no limit.
+// "methods GET POST, paths /api, 5xx, 50ms and more, 0.1 of traces, 100/s, only while streamed";
+// empty: no limit.
 std::string DescribeSpanLimits(const v1::SpanLimits& limits);
 
 }  // namespace uprobed::client

@@ -55,6 +55,7 @@ Daemon::Daemon(Config config, UniqueFd lock, std::unique_ptr<store::Store> store
       topology_(
           MakeTopologyLimits(config_),
           [this](const span::Call& call, int64_t now_ns) { edge_metrics_->Record(call, now_ns); }),
+      span_demand_([this](bool wanted) { backend_.SetSpansStreamed(wanted); }),
       http_metrics_(std::make_shared<metrics::HttpMetrics>(
           config_.max_series,
           [edges = edge_metrics_](prometheus::MetricFamily& series,
@@ -114,6 +115,7 @@ absl::Status Daemon::StartServer() {
       .profiles = catalog_,
       .store = *store_,
       .spans = hub_,
+      .span_demand = span_demand_,
       .topology = topology_,
       .collect_metrics = [this] { return metrics::ToSnapshot(AllMetrics()); },
       .describe_node = [this] { return control::DescribeNode(MakeNodeSources()); },

@@ -26,6 +26,7 @@
 #include "server/rpc/server.h"
 #include "server/span/topology.h"
 #include "server/store/store.h"
+#include "server/stream/span_demand.h"
 #include "server/stream/span_hub.h"
 
 namespace uprobed {
@@ -68,6 +69,7 @@ class Daemon {
   const std::shared_ptr<metrics::EdgeMetrics> edge_metrics_;
   span::Topology topology_;
   stream::SpanHub hub_{rpc::EncodeSpan};
+  stream::SpanDemand span_demand_;
   const std::shared_ptr<metrics::HttpMetrics> http_metrics_;
   EventlessRequests eventless_requests_;
   uint64_t eventless_read_ns_ = 0;  // of the event loop's thread

@@ -77,7 +77,9 @@ enum up_counter {
   UP_COUNTER_LOST_DETACHED = 56,       /* under way when the sites were detached */
   /* A request became no span because its probe is over its budget of overhead. */
   UP_COUNTER_SUPPRESSED_BUDGET = 57,
-  UP_COUNTER_COUNT = 58,
+  /* A request became no span because nobody streamed spans as it began. */
+  UP_COUNTER_SUPPRESSED_UNSTREAMED = 58,
+  UP_COUNTER_COUNT = 59,
 };
 
 struct up_counters {

@@ -195,6 +195,9 @@ UP_ABI_ASSERT(UP_FIELD_COUNT <= UP_FIELDS_OF_WORD * UP_PRESENT_WORDS);
 #define UP_SLOT_INJECTED 0x200     /* requests are given the header traceparent */
 #define UP_SLOT_HANDLERS 0x400     /* the function that serves is told */
 #define UP_SLOT_CONNECTIONS 0x800  /* the end of each connection of HTTP/1 is seen */
+/* Requests become spans only while somebody streams these. A flag here, and none of the limits: the
+ * programs know it without a look-up, and whatever else is limited. */
+#define UP_SLOT_ONLY_STREAMED 0x1000
 
 /* Error types that wrap another error; more are not unwrapped. */
 #define UP_ERROR_WRAPPERS 8

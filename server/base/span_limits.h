@@ -17,7 +17,8 @@ struct SpanLimits {
   std::optional<double> sample_ratio{};  // of the traces that begin here; with it a parent's
                                          // decision is obeyed, whatever the ratio
   double spans_per_second = 0;
-  uint32_t burst = 0;  // 0: of one second
+  uint32_t burst = 0;                // 0: of one second
+  bool only_while_streamed = false;  // of requests that begin while somebody streams spans
   bool operator==(const SpanLimits&) const = default;
 
   bool any() const { return *this != SpanLimits{}; }

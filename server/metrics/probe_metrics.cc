@@ -63,7 +63,8 @@ constexpr CounterLabel kLossCauses[] = {{"ring_full", UP_COUNTER_LOST_RING_FULL}
 constexpr CounterLabel kSuppressionCauses[] = {{"filtered", UP_COUNTER_SUPPRESSED_FILTERED},
                                                {"sampled", UP_COUNTER_SUPPRESSED_SAMPLED},
                                                {"rate_limited", UP_COUNTER_SUPPRESSED_RATE_LIMITED},
-                                               {"budget", UP_COUNTER_SUPPRESSED_BUDGET}};
+                                               {"budget", UP_COUNTER_SUPPRESSED_BUDGET},
+                                               {"unstreamed", UP_COUNTER_SUPPRESSED_UNSTREAMED}};
 constexpr CounterLabel kNotInjectedCauses[] = {{"own_header", UP_COUNTER_NOT_INJECTED_OWN_HEADER},
                                                {"headers", UP_COUNTER_NOT_INJECTED_HEADERS},
                                                {"no_room", UP_COUNTER_NOT_INJECTED_NO_ROOM},

@@ -157,21 +157,21 @@ absl::Status LibbpfAttachment::SetSpanKeepRatio(double ratio) {
 
 absl::Status LibbpfAttachment::WriteSpanLimits(const SpanLimits& limits, double keep_ratio) {
   const int map = object_.maps().span_limits;
-  const bool was_limited = (profile_slot_.flags & UP_SLOT_LIMITED) != 0;
-  if (limits.any() || keep_ratio < 1) {
+  const uint32_t before = profile_slot_.flags;
+  const uint32_t others = ~static_cast<uint32_t>(UP_SLOT_LIMITED | UP_SLOT_ONLY_STREAMED);
+  const uint32_t flags = (before & others) | SpanLimitFlags(limits, keep_ratio);
+  // The entry is there before the programs look for it, and as long as they do.
+  if ((flags & UP_SLOT_LIMITED) != 0) {
     const up_span_limits value = MakeSpanLimits(limits, keep_ratio);
     if (bpf_map_update_elem(map, &slot_, &value, BPF_ANY) != 0) return MapError(errno);
-    span_limits_ = limits;
-    span_keep_ratio_ = keep_ratio;
-    if (was_limited) return absl::OkStatus();
-    profile_slot_.flags |= UP_SLOT_LIMITED;
-    return WriteSlot();
   }
-  if (!was_limited) return absl::OkStatus();
-  profile_slot_.flags &= ~static_cast<uint32_t>(UP_SLOT_LIMITED);
-  RETURN_IF_ERROR(WriteSlot());
+  if (flags != before) {
+    profile_slot_.flags = flags;
+    RETURN_IF_ERROR(WriteSlot());
+  }
   span_limits_ = limits;
   span_keep_ratio_ = keep_ratio;
+  if ((before & UP_SLOT_LIMITED) == 0 || (flags & UP_SLOT_LIMITED) != 0) return absl::OkStatus();
   return bpf_map_delete_elem(map, &slot_) == 0 ? absl::OkStatus() : MapError(errno);
 }
 

@@ -45,7 +45,8 @@ struct BpfMaps {
   int counters = -1;
   int events = -1;
   int server_contexts = -1;
-  uint64_t* kept_requests = nullptr;  // which programs change meanwhile
+  uint64_t* kept_requests = nullptr;   // which programs change meanwhile
+  bool* spans_are_streamed = nullptr;  // which programs read meanwhile
 };
 
 struct SkeletonDeleter {

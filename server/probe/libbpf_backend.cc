@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -82,6 +83,11 @@ absl::StatusOr<std::unique_ptr<Attachment>> LibbpfBackend::Attach(int fd,
 
 HitCosts LibbpfBackend::MeasureHitCosts() {
   return hit_cost_meter_ == nullptr ? HitCosts() : hit_cost_meter_->Measure();
+}
+
+void LibbpfBackend::SetSpansStreamed(bool streamed) {
+  if (!object_.ok()) return;
+  std::atomic_ref<bool>(*(*object_)->maps().spans_are_streamed).store(streamed);
 }
 
 absl::StatusOr<std::unique_ptr<EventReader>> LibbpfBackend::OpenEvents(

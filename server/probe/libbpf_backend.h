@@ -28,6 +28,7 @@ class LibbpfBackend : public ProbeBackend {
   absl::StatusOr<std::unique_ptr<Attachment>> Attach(int fd, const profile::Profile& profile,
                                                      const AttachOptions& options) override;
   HitCosts MeasureHitCosts() override;
+  void SetSpansStreamed(bool streamed) override;
   absl::Status Available() const override;
   std::vector<Feature> Features() const override { return features_; }
 

@@ -80,6 +80,10 @@ class ProbeBackend {
   // first time a tenth of a second more.
   virtual HitCosts MeasureHitCosts() = 0;
 
+  // Whether somebody streams spans from now on; nobody does before the first call. Requests of what
+  // is attached with SpanLimits::only_while_streamed become spans only while it is so. Never waits.
+  virtual void SetSpansStreamed(bool streamed) = 0;
+
   // Why nothing can be attached on this machine; OK where it can.
   virtual absl::Status Available() const = 0;
   virtual std::vector<Feature> Features() const = 0;

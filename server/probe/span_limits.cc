@@ -6,6 +6,7 @@
 #include <string>
 
 #include "bpf/abi/http_event.h"
+#include "bpf/abi/profile_slot.h"
 
 namespace uprobed::probe {
 namespace {
@@ -44,6 +45,14 @@ uint64_t ThresholdOf(double ratio) {
 }
 
 }  // namespace
+
+uint32_t SpanLimitFlags(const SpanLimits& limits, double keep_ratio) {
+  SpanLimits looked_up = limits;
+  looked_up.only_while_streamed = false;
+  uint32_t flags = looked_up.any() || keep_ratio < 1 ? UP_SLOT_LIMITED : 0;
+  if (limits.only_while_streamed) flags |= UP_SLOT_ONLY_STREAMED;
+  return flags;
+}
 
 up_span_limits MakeSpanLimits(const SpanLimits& limits, double keep_ratio) {
   up_span_limits result{};

@@ -52,11 +52,12 @@ constexpr std::array<std::pair<up_counter, const char*>, 8> kLosses{{
     {UP_COUNTER_LOST_PROCESS_EXITED, "process_exited"},
     {UP_COUNTER_LOST_DETACHED, "detached"},
 }};
-constexpr std::array<std::pair<up_counter, const char*>, 4> kSuppressed{{
+constexpr std::array<std::pair<up_counter, const char*>, 5> kSuppressed{{
     {UP_COUNTER_SUPPRESSED_FILTERED, "filtered"},
     {UP_COUNTER_SUPPRESSED_SAMPLED, "sampled"},
     {UP_COUNTER_SUPPRESSED_RATE_LIMITED, "rate_limited"},
     {UP_COUNTER_SUPPRESSED_BUDGET, "budget"},
+    {UP_COUNTER_SUPPRESSED_UNSTREAMED, "unstreamed"},
 }};
 constexpr std::array<std::pair<up_counter, const char*>, 5> kNotInjected{{
     {UP_COUNTER_NOT_INJECTED_OWN_HEADER, "own_header"},

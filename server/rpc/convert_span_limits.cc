@@ -22,6 +22,7 @@ constexpr char kStatusClassesField[] = "spec.span_limits.status_classes";
 constexpr char kMinDurationField[] = "spec.span_limits.min_duration";
 constexpr char kSampleRatioField[] = "spec.span_limits.sample_ratio";
 constexpr char kRateLimitField[] = "spec.span_limits.rate_limit";
+constexpr char kOnlyWhileStreamedField[] = "spec.span_limits.only_while_streamed";
 
 constexpr int64_t kMaxMinDurationSeconds = 86'400;
 constexpr double kMinRate = 0.001;
@@ -132,6 +133,7 @@ void FillSpanLimits(const SpanLimits& from, v1::SpanLimits& to) {
     to.mutable_rate_limit()->set_spans_per_second(from.spans_per_second);
     to.mutable_rate_limit()->set_burst(static_cast<int32_t>(from.burst));
   }
+  to.set_only_while_streamed(from.only_while_streamed);
 }
 
 absl::StatusOr<SpanLimits> FromProto(const v1::SpanLimits& limits) {
@@ -148,13 +150,14 @@ absl::StatusOr<SpanLimits> FromProto(const v1::SpanLimits& limits) {
     result.sample_ratio = limits.sample_ratio();
   }
   RETURN_IF_ERROR(FillRate(limits, result));
+  result.only_while_streamed = limits.only_while_streamed();
   return result;
 }
 
 const std::vector<std::string>& SpanLimitsFields() {
-  static const auto& fields =
-      *new std::vector<std::string>{kMethodsField,     kPathPrefixesField, kStatusClassesField,
-                                    kMinDurationField, kSampleRatioField,  kRateLimitField};
+  static const auto& fields = *new std::vector<std::string>{
+      kMethodsField,     kPathPrefixesField, kStatusClassesField,    kMinDurationField,
+      kSampleRatioField, kRateLimitField,    kOnlyWhileStreamedField};
   return fields;
 }
 
@@ -168,6 +171,9 @@ void ApplySpanLimits(const SpanLimits& wanted, const std::set<std::string>& fiel
   if (fields.contains(kRateLimitField)) {
     current.spans_per_second = wanted.spans_per_second;
     current.burst = wanted.burst;
+  }
+  if (fields.contains(kOnlyWhileStreamedField)) {
+    current.only_while_streamed = wanted.only_while_streamed;
   }
 }
 

@@ -10,6 +10,7 @@
 #include "server/metrics/snapshot.h"
 #include "server/span/topology.h"
 #include "server/store/store.h"
+#include "server/stream/span_demand.h"
 #include "server/stream/span_hub.h"
 
 namespace uprobed::rpc {
@@ -20,6 +21,7 @@ struct Dependencies {
   control::ProfileCatalog& profiles;
   store::Store& store;  // audit only
   stream::SpanHub& spans;
+  stream::SpanDemand& span_demand;
   span::Topology& topology;
   metrics::Collector collect_metrics;
   std::function<control::NodeInfo()> describe_node;

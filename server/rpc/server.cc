@@ -67,8 +67,8 @@ struct Server::Impl {
         auditor(dependencies.store),
         probe_service(dependencies.probes, auditor, streams),
         profile_service(dependencies.profiles, auditor),
-        telemetry_service(dependencies.spans, dependencies.topology, dependencies.collect_metrics,
-                          streams),
+        telemetry_service(dependencies.spans, dependencies.span_demand, dependencies.topology,
+                          dependencies.collect_metrics, streams),
         admin_service(dependencies.describe_node, dependencies.diagnose, dependencies.store),
         health_service(health_state, streams) {}
 

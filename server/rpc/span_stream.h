@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "server/rpc/open_streams.h"
+#include "server/stream/span_demand.h"
 #include "server/stream/subscription.h"
 
 namespace uprobed::rpc {
@@ -24,8 +25,12 @@ class SpanStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
  public:
   // `limit`: spans after which the stream ends; 0: never.
   SpanStream(std::shared_ptr<stream::Subscription> subscription,
-             std::unique_ptr<OpenStreams::Ticket> ticket, int64_t limit)
-      : subscription_(std::move(subscription)), ticket_(std::move(ticket)), limit_(limit) {}
+             std::unique_ptr<OpenStreams::Ticket> ticket,
+             std::unique_ptr<stream::SpanDemand::Claim> claim, int64_t limit)
+      : subscription_(std::move(subscription)),
+        ticket_(std::move(ticket)),
+        claim_(std::move(claim)),
+        limit_(limit) {}
 
   // `on_done` is called in whatever thread when the stream will call nothing any more.
   void Start(std::function<void()> on_done);
@@ -53,6 +58,7 @@ class SpanStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   const std::shared_ptr<stream::Subscription> subscription_;
   const std::unique_ptr<OpenStreams::Ticket> ticket_;
+  const std::unique_ptr<stream::SpanDemand::Claim> claim_;
   const int64_t limit_;
   std::function<void()> on_done_;
   std::shared_ptr<SpanStream> self_;

@@ -65,12 +65,14 @@ absl::StatusOr<std::shared_ptr<SpanStream>> TelemetryService::OpenSpanStream(
   ASSIGN_OR_RETURN(stream::SubscriptionOptions options, ParseSubscription(request));
   options.on_news = [this] { span_streams_.Signal(); };
   ASSIGN_OR_RETURN(auto ticket, streams_.Enter());
+  auto claim = span_demand_.Enter();
   std::shared_ptr<stream::Subscription> subscription = spans_.Subscribe(std::move(options));
   if (subscription == nullptr) {
     return MakeError(absl::StatusCode::kResourceExhausted, "SUBSCRIBERS_EXHAUSTED",
                      "no more subscribers are allowed: end a stream of spans first");
   }
-  return std::make_shared<SpanStream>(std::move(subscription), std::move(ticket), request.limit());
+  return std::make_shared<SpanStream>(std::move(subscription), std::move(ticket), std::move(claim),
+                                      request.limit());
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* TelemetryService::StreamSpans(

@@ -11,6 +11,7 @@
 #include "server/rpc/span_stream.h"
 #include "server/rpc/span_streams.h"
 #include "server/span/topology.h"
+#include "server/stream/span_demand.h"
 #include "server/stream/span_hub.h"
 #include "uprobed/v1/telemetry.grpc.pb.h"
 
@@ -21,9 +22,10 @@ namespace uprobed::rpc {
 class TelemetryService final : public v1::TelemetryService::WithRawCallbackMethod_StreamSpans<
                                    v1::TelemetryService::Service> {
  public:
-  TelemetryService(stream::SpanHub& spans, span::Topology& topology, metrics::Collector collector,
-                   OpenStreams& streams)
+  TelemetryService(stream::SpanHub& spans, stream::SpanDemand& span_demand,
+                   span::Topology& topology, metrics::Collector collector, OpenStreams& streams)
       : spans_(spans),
+        span_demand_(span_demand),
         topology_(topology),
         collect_metrics_(std::move(collector)),
         streams_(streams) {}
@@ -49,6 +51,7 @@ class TelemetryService final : public v1::TelemetryService::WithRawCallbackMetho
   v1::StreamMetricsResponse CollectMetrics(const std::string& name_prefix) const;
 
   stream::SpanHub& spans_;
+  stream::SpanDemand& span_demand_;
   span::Topology& topology_;
   const metrics::Collector collect_metrics_;
   OpenStreams& streams_;

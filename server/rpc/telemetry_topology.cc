@@ -125,6 +125,8 @@ absl::Status TelemetryService::Changes(const grpc::ServerContext& context,
       const std::chrono::nanoseconds interval,
       ParseInterval(request.has_interval() ? &request.interval() : nullptr, kDefaultWatchInterval));
   ASSIGN_OR_RETURN(const auto ticket, streams_.Enter());
+  // Edges are made of spans, also where nobody streams these.
+  const auto claim = span_demand_.Enter();
   UpdateWriter updates(request.service(), writer);
   uint64_t revision = 0;
   auto next = std::chrono::steady_clock::now();

@@ -54,12 +54,12 @@ absl::Status InsertProbeLimits(Database& database, const ProbeRecord& probe) {
   const SpanLimits& limits = probe.spec.span_limits;
   RETURN_IF_ERROR(
       database
-          .Execute(
-              "UPDATE probes SET limit_status_classes = ?, limit_min_duration_ns = ?,"
-              " limit_samples = ?, limit_sample_ratio = ?, limit_spans_per_second = ?,"
-              " limit_burst = ? WHERE id = ?",
-              {limits.status_classes, limits.min_duration_ns, limits.sample_ratio.has_value(),
-               limits.sample_ratio.value_or(1), limits.spans_per_second, limits.burst, probe.id})
+          .Execute("UPDATE probes SET limit_status_classes = ?, limit_min_duration_ns = ?,"
+                   " limit_samples = ?, limit_sample_ratio = ?, limit_spans_per_second = ?,"
+                   " limit_burst = ?, limit_only_while_streamed = ? WHERE id = ?",
+                   {limits.status_classes, limits.min_duration_ns, limits.sample_ratio.has_value(),
+                    limits.sample_ratio.value_or(1), limits.spans_per_second, limits.burst,
+                    limits.only_while_streamed, probe.id})
           .status());
   RETURN_IF_ERROR(InsertTexts(database, probe.id, kMethod, limits.methods));
   return InsertTexts(database, probe.id, kPathPrefix, limits.path_prefixes);
@@ -68,7 +68,7 @@ absl::Status InsertProbeLimits(Database& database, const ProbeRecord& probe) {
 absl::Status ReadProbeLimits(Database& database, std::map<std::string, ProbeRecord>& probes) {
   RETURN_IF_ERROR(database.Each(
       "SELECT id, limit_status_classes, limit_min_duration_ns, limit_samples, limit_sample_ratio,"
-      " limit_spans_per_second, limit_burst FROM probes",
+      " limit_spans_per_second, limit_burst, limit_only_while_streamed FROM probes",
       {}, [&](const Row& row) {
         RowDecoder decoder(row, "probes/" + row.Text(0));
         SpanLimits& limits = probes[decoder.Text(0)].spec.span_limits;
@@ -77,6 +77,7 @@ absl::Status ReadProbeLimits(Database& database, std::map<std::string, ProbeReco
         if (decoder.Flag(3)) limits.sample_ratio = row.Real(4);
         limits.spans_per_second = row.Real(5);
         limits.burst = decoder.Number<uint32_t>(6);
+        limits.only_while_streamed = decoder.Flag(7);
         return decoder.status();
       }));
   return ReadTexts(database, probes);

@@ -160,7 +160,7 @@ void PrintHead(const Scenario& scenario, const ScenarioRun& run, Report& report)
       "bare: {:.0f} requests/s ({:.0f}..{:.0f}), {:.1f} us of CPU ({:.1f}..{:.1f}), p50 "
       "{:.0f} us, p99 {:.0f} us\n",
       rate.median, rate.low, rate.high, cpu.median, cpu.low, cpu.high, p50.median, p99.median);
-  fmt::print("{:<22} {:>18} {:>7} {:>8} {:>20} {:>8} {:>8} {:>8} {:>7} {:>7}\n", "",
+  fmt::print("{:<28} {:>18} {:>7} {:>8} {:>20} {:>8} {:>8} {:>8} {:>7} {:>7}\n", "",
              "requests/s of bare", "p50 us", "p99 us", "added CPU us", "of empty", "peers/it",
              "hits/req", "ns/hit", "daemon");
   Report::Row row = report.Add(scenario.name + "/bare");
@@ -176,7 +176,7 @@ void PrintRow(const Scenario& scenario, const std::string& state, const Result& 
   std::optional<double> peers_added_of_it;
   if (result.added_of_peers.has_value()) peers_added_of_it = 1 / *result.added_of_peers;
   fmt::print(
-      "{:<22} {:>6.1f}% {:>10} {:>7.0f} {:>8.0f} {:>7.2f} {:>12} {:>8} {:>8} {:>8.2f} "
+      "{:<28} {:>6.1f}% {:>10} {:>7.0f} {:>8.0f} {:>7.2f} {:>12} {:>8} {:>8} {:>8.2f} "
       "{:>7.0f} {:>7.2f}\n",
       state, kPercent * result.throughput.median,
       fmt::format("({:.0f}..{:.0f})", kPercent * result.throughput.low,
@@ -204,7 +204,8 @@ absl::StatusOr<Results> MeasureScenario(const Scenario& scenario, DaemonUnderTes
   // The target for a request's CPU time is this one's.
   const int full = scenario.name == kHello ? kRoundsForCpuTime : kRounds;
   const int rounds = quick ? kQuickRounds : full;
-  const std::vector<State> states = States(scenario.grpc);
+  std::vector<State> states = States(scenario.grpc);
+  if (scenario.name == kHello) states.push_back(UnstreamedState());
   ScenarioRun run(scenario, daemon);
   RETURN_IF_ERROR(run.Start());
   for (int round = 0; round < rounds; ++round) RETURN_IF_ERROR(run.Round(states));

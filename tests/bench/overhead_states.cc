@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "server/base/errors.h"
 #include "tests/bench/placements.h"
@@ -53,6 +54,15 @@ std::vector<State> States(bool grpc) {
        .subscriber = false},
       {.name = kEmptyState, .kind = State::Kind::kEmpty, .spec = {}, .subscriber = false},
       {.name = kPeersState, .kind = State::Kind::kPeers, .spec = {}, .subscriber = false}};
+}
+
+State UnstreamedState() {
+  v1::ProbeSpec spec = Observing({v1::INSTRUMENTATION_HTTP_SERVER});
+  spec.mutable_span_limits()->set_only_while_streamed(true);
+  return {.name = "server, while nobody streams",
+          .kind = State::Kind::kOurs,
+          .spec = std::move(spec),
+          .subscriber = false};
 }
 
 absl::StatusOr<std::unique_ptr<AppliedState>> AppliedState::Apply(const State& state,

@@ -27,6 +27,8 @@ struct State {
   bool subscriber = false;
 };
 std::vector<State> States(bool grpc);
+// Of a server of HTTP whose requests would become spans if somebody streamed these.
+State UnstreamedState();
 
 // A program in a state, until the object goes.
 class AppliedState {

@@ -52,7 +52,7 @@ PipelineServer::PipelineServer(Pipeline& pipeline, size_t subscribers, Reading r
       subscribers_(subscribers),
       reading_(reading),
       service_(
-          pipeline.hub(), pipeline.topology(),
+          pipeline.hub(), span_demand_, pipeline.topology(),
           [] { return std::vector<metrics::FamilySnapshot>(); }, streams_) {}
 
 PipelineServer::~PipelineServer() {

@@ -44,6 +44,7 @@ class PipelineServer {
   const Reading reading_;
   testing::TempDir dir_;
   rpc::OpenStreams streams_{128};
+  stream::SpanDemand span_demand_{[](bool) {}};
   rpc::TelemetryService service_;
   std::unique_ptr<grpc::Server> server_;
   std::optional<testing::ChildProcess> process_;

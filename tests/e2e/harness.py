@@ -230,7 +230,7 @@ class E2eTest(unittest.TestCase):
         return json.loads(completed.stdout)
 
     def subscribe(self, *options):
-        """Begins to collect spans; call the result for those that have come."""
+        """Begins to collect spans; call the result for those that have come, and its .end() before the test's."""
         before = self.metric("uprobed_stream_subscribers")
         path = self.directory / f"spans-{time.monotonic_ns()}.jsonl"
         output = open(path, "w", encoding="utf-8")
@@ -242,8 +242,7 @@ class E2eTest(unittest.TestCase):
         wait_until(lambda: self.metric("uprobed_stream_subscribers") > before, "the subscription")
 
         parsed = []
-        stream = open(path, "rb")
-        self.cleanup.callback(stream.close)
+        stream = self.cleanup.enter_context(open(path, "rb"))
 
         def spans():
             begin = stream.tell()
@@ -252,6 +251,7 @@ class E2eTest(unittest.TestCase):
             stream.seek(begin + complete)
             parsed.extend(simplify(json.loads(line)) for line in text[:complete].splitlines())
             return list(parsed)
+        spans.end = lambda sig=signal.SIGINT: end(process, sig)
         return spans
 
     def metrics(self):

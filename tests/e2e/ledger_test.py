@@ -172,7 +172,8 @@ class Ledger(harness.E2eTest):
         self.generator = harness.own(harness.TARGETS / "loadgen")
         steady, toggled, self.victim_path = (self.copy(name) for name in ("steady", "toggled", "victim"))
         self.attach(steady, "--name", "steady")
-        self.attach(toggled, "--name", "toggled", "--sample-ratio", "0.5", "--timing", "body")
+        self.attach(toggled, "--name", "toggled", "--sample-ratio", "0.5", "--timing", "body",
+                    "--only-while-streamed")
         self.attach(self.victim_path, "--name", "victim")
         self.steady = self.start_program(steady)
         program = self.start_program(toggled)
@@ -201,6 +202,7 @@ class Ledger(harness.E2eTest):
                 time.sleep(self.random.uniform(0.1, 0.6))
             text = self.check_at_rest()
             self.start_victim()
+            self.end_subscribers()
         self.ended.set()
 
         counted = harness.sum_of(text, "http_server_request_duration_seconds_count",
@@ -216,6 +218,8 @@ class Ledger(harness.E2eTest):
         for cause, lost in losses.items():
             self.assertGreater(lost, 0, cause)
         self.assertGreater(dropped, 0)
+        for cause in ("sampled", "unstreamed"):
+            self.assertGreater(harness.sum_of(text, "uprobed_probe_spans_suppressed_total", cause=cause), 0)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Which requests become spans: as asked for, at any time, and the metrics count all of them."""
 
+import subprocess
 import unittest
 
 import harness
@@ -81,14 +82,94 @@ class Limits(harness.E2eTest):
         self.assertEqual(self.check_ledger(), 27)
         self.assertEqual(self.daemon_log().count("attached probe="), 1)
 
+    def check_balance(self):
+        """At rest the ledger shows no imbalance, and is sure of it after three looks."""
+        def exact():
+            text = self.metrics()
+            self.assertEqual(harness.sum_of(text, "uprobed_ledger_imbalance"), 0)
+            return harness.sum_of(text, "uprobed_ledger_uncertainty") == 0
+        harness.wait_until(exact, "the ledger is exact")
+
+    def verdicts(self):
+        fields = self.client("profile", "show", harness.hello(), "-o", "json").json()["fields"]
+        return {field.get("verdict") for field in fields.values()}
+
+    def nobody_streams(self):
+        return self.metric("uprobed_stream_subscribers") == 0
+
+    def test_spans_are_made_only_while_somebody_streams_them(self):
+        self.begin("--only-while-streamed")
+        self.send("/hello", 500)
+        self.assertEqual(self.check_ledger(), 0)
+        self.assertEqual(self.suppressed("unstreamed"), 500)
+        self.assertNotIn("VERDICT_VERIFIED", self.verdicts())
+        self.check_balance()
+
+        # Whatever the filter; and the first events are those that the offsets are checked by.
+        spans = self.subscribe("--filter", 'url.path = "/none"')
+        everything = self.subscribe()
+        self.send("/hello", 200)
+        self.assertEqual(self.check_ledger(), 200)
+        self.assertEqual(self.suppressed("unstreamed"), 500)
+        harness.wait_until(lambda: len(everything()) == 200, "each request as a span")
+        self.assertEqual(spans(), [])
+        harness.wait_until(lambda: "VERDICT_VERIFIED" in self.verdicts(), "the check of the offsets")
+
+        # One of two goes, and the other without a word.
+        spans.end()
+        harness.wait_until(lambda: self.metric("uprobed_stream_subscribers") == 1, "one is left")
+        self.send("/hello", 30)
+        self.assertEqual(self.check_ledger(), 230)
+        everything.end(harness.signal.SIGKILL)
+        harness.wait_until(self.nobody_streams, "nobody is left")
+        self.send("/hello", 100)
+        self.assertEqual(self.check_ledger(), 230)
+        self.assertEqual(self.suppressed("unstreamed"), 600)
+        self.check_balance()
+
+        self.client("probe", "update", "web", "--only-while-streamed=none")
+        self.send("/hello", 40)
+        self.assertEqual(self.check_ledger(), 270)
+        self.assertEqual(self.daemon_log().count("attached probe="), 1)
+
+    def test_who_watches_the_topology_gets_edges(self):
+        edges = "uprobed_edge_requests_total"
+        self.begin("--only-while-streamed")
+        self.send("/hello", 50)
+        self.assertEqual(self.check_ledger(), 0)
+        self.assertEqual(self.client("topology", "-o", "json").json().get("edges", []), [])
+
+        told = self.directory / "watch.jsonl"
+        with open(told, "w", encoding="utf-8") as output:
+            watch = subprocess.Popen([harness.CLIENT, "--address", f"unix:{self.socket}", "topology", "--watch",
+                                      "-o", "json"], stdout=output)
+        self.cleanup.callback(harness.end, watch, harness.signal.SIGINT)
+        harness.wait_until(told.read_text, "the snapshot")
+        self.send("/hello", 20)
+        self.assertEqual(self.check_ledger(), 20)
+        harness.wait_until(lambda: self.metric(edges) == 20, "the edge of 20 requests")
+        harness.wait_until(lambda: told.read_text().count("\n") > 1, "what was added")
+
+        harness.end(watch, harness.signal.SIGKILL)
+        def unstreamed():
+            before = self.suppressed("unstreamed")
+            self.send("/hello", 1)
+            return self.suppressed("unstreamed") > before
+        harness.wait_until(unstreamed, "nobody watches")
+        spans = self.check_ledger()
+        self.send("/hello", 30)
+        self.assertEqual(self.check_ledger(), spans)
+
     def test_limits_are_checked_and_survive_a_restart(self):
-        self.begin("--path-prefix", "/nowhere", "--status", "no-response")
+        self.begin("--path-prefix", "/nowhere", "--status", "no-response", "--only-while-streamed")
         self.stop_daemon()
         self.start_daemon()
+        spans = self.subscribe()
         self.send("/hello", 30)
         self.assertEqual(self.check_ledger(), 0)
+        self.assertEqual(spans(), [])
         shown = self.client("probe", "describe", "web").out
-        self.assertIn("paths /nowhere, no-response", shown)
+        self.assertIn("paths /nowhere, no-response, only while streamed", shown)
         self.assertIn("filtered=30", shown)
 
         # What is out of bounds is refused.

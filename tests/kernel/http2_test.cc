@@ -71,6 +71,21 @@ TEST_P(Http2, SpansAreLimited) {
   ExpectNoLoss();
 }
 
+TEST_P(Http2, SpansAreMadeWhileSomebodyStreamsThem) {
+  ASSERT_TRUE(attachment_->SetSpanLimits({.only_while_streamed = true}).ok());
+
+  ASSERT_EQ(Load("/hello", 50, 4), 0);
+  backend_.SetSpansStreamed(true);
+  ASSERT_EQ(Load("/hello", 20, 4), 0);
+  backend_.SetSpansStreamed(false);
+  ASSERT_EQ(Load("/hello", 10, 4), 0);
+
+  EXPECT_EQ(spans_.Wait(20, IsServer).size(), 20U);
+  EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), 60U);
+  EXPECT_EQ(Counter(UP_COUNTER_EVENTS_SUBMITTED), 20U);
+  ExpectNoLoss();
+}
+
 TEST_P(Http2, OneServerSpanAndTwoEmulatedHitsForEachRequest) {
   constexpr int kRequests = 200;
 

@@ -1,93 +1,17 @@
 // Which requests become spans, and that each of the others is counted once, by its cause.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "server/base/unique_fd.h"
 #include "server/probe/span_limits.h"
-#include "tests/kernel/kernel_fixture.h"
+#include "tests/kernel/limits_fixture.h"
 
 namespace uprobed::testing {
 namespace {
-
-constexpr char kSampled[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-constexpr char kNotSampled[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
-
-// Sends one request with a traceparent and waits until the connection is closed.
-bool SendWithTraceparent(const std::string& address, const std::string& traceparent) {
-  const size_t colon = address.rfind(':');
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(colon + 1))));
-  inet_pton(AF_INET, address.substr(0, colon).c_str(), &to.sin_addr);
-  const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof(to)) != 0) return false;
-  const std::string request =
-      "GET /hello HTTP/1.1\r\nHost: hello\r\nConnection: close\r\ntraceparent: " + traceparent +
-      "\r\n\r\n";
-  if (send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(request.size())) {
-    return false;
-  }
-  char answer[4096];
-  bool answered = false;
-  while (recv(fd.get(), answer, sizeof(answer), 0) > 0) answered = true;
-  return answered;
-}
-
-class LimitsTest : public KernelTest, public ::testing::WithParamInterface<TargetProgram> {
- protected:
-  LimitsTest() = default;
-  explicit LimitsTest(const probe::BpfObjectOptions& options) : KernelTest(options) {}
-
-  void SetUp() override {
-    KernelTest::SetUp();
-    if (IsSkipped()) return;
-    target_ = RunningTarget::Start(OwnCopy(GetParam().path));
-    ASSERT_TRUE(target_.has_value());
-  }
-
-  void TearDown() override { ExpectBalance(attachment_.get()); }
-
-  void AttachWith(const SpanLimits& limits) {
-    span_limits_ = limits;
-    attachment_ = Attach(OwnCopy(GetParam().path));
-    ASSERT_NE(attachment_, nullptr);
-  }
-
-  void Send(const std::string& path, int total, const std::vector<std::string>& options = {}) {
-    ASSERT_EQ(Load("http://" + target_->address + path, total, 2, options), 0);
-  }
-
-  // All spans of `requests`, each of which has become one, or is counted by why it has not.
-  std::vector<span::Span> SpansOf(uint64_t requests) {
-    constexpr up_counter kCounters[] = {
-        UP_COUNTER_EVENTS_SUBMITTED,   UP_COUNTER_SUPPRESSED_FILTERED,
-        UP_COUNTER_SUPPRESSED_SAMPLED, UP_COUNTER_SUPPRESSED_RATE_LIMITED,
-        UP_COUNTER_SUPPRESSED_BUDGET,  UP_COUNTER_LOST_RING_FULL,
-        UP_COUNTER_LOST_MAP_FULL,      UP_COUNTER_LOST_NO_START,
-        UP_COUNTER_LOST_ABANDONED,     UP_COUNTER_LOST_READ_FAULT,
-        UP_COUNTER_LOST_PREEMPTED};
-    uint64_t accounted = 0;
-    for (const up_counter counter : kCounters) accounted += Counter(counter);
-    EXPECT_EQ(accounted, requests);
-    EXPECT_EQ(backend_.InFlight(), 0U);
-    const uint64_t submitted = Counter(UP_COUNTER_EVENTS_SUBMITTED);
-    loop_.Stop();  // what is in the ring buffer is delivered
-    EXPECT_EQ(spans_.All().size(), submitted);
-    return spans_.All();
-  }
-
-  uint64_t Counter(up_counter counter) const { return attachment_->counters().value[counter]; }
-
-  std::optional<RunningTarget> target_;
-  std::unique_ptr<probe::Attachment> attachment_;
-};
 
 TEST_P(LimitsTest, OnlyTheMethodsAskedFor) {
   AttachWith({.methods = {"PUT", "POST"}});
@@ -271,21 +195,8 @@ TEST_P(LimitsTest, OtherLimitsTakeEffectWithoutAnAttach) {
   EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_FILTERED), 20U);
 }
 
-std::vector<TargetProgram> OldestAndNewest() {
-  const std::vector<TargetProgram> all = AvailableTargets("hello");
-  if (all.size() < 2) return all;
-  return {all.front(), all.back()};
-}
-
-std::string NameOf(const ::testing::TestParamInfo<TargetProgram>& target) {
-  std::string name = target.param.path.filename().string();
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
-  return name;
-}
-
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LimitsTest);
-INSTANTIATE_TEST_SUITE_P(Go, LimitsTest, ::testing::ValuesIn(OldestAndNewest()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Go, LimitsTest, ::testing::ValuesIn(LimitedTargets()), LimitedTargetName);
 
 }  // namespace
 }  // namespace uprobed::testing

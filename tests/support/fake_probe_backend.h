@@ -66,6 +66,10 @@ class FakeProbeBackend : public probe::ProbeBackend {
     ++cost_measurements_;
     return hit_costs_;
   }
+  void SetSpansStreamed(bool streamed) override {
+    const absl::MutexLock lock(&mutex_);
+    spans_streamed_ = streamed;
+  }
   absl::Status Available() const override {
     const absl::MutexLock lock(&mutex_);
     return available_;
@@ -102,6 +106,10 @@ class FakeProbeBackend : public probe::ProbeBackend {
     const absl::MutexLock lock(&mutex_);
     hit_costs_.trap = {.emulated_ns = 0, .single_stepped_ns = 0};
     hit_costs_.program_ns.fill(ns);
+  }
+  bool spans_streamed() const {
+    const absl::MutexLock lock(&mutex_);
+    return spans_streamed_;
   }
   int cost_measurements() const {
     const absl::MutexLock lock(&mutex_);
@@ -204,6 +212,7 @@ class FakeProbeBackend : public probe::ProbeBackend {
   uint32_t next_slot_ ABSL_GUARDED_BY(mutex_) = 0;
   uint32_t single_stepped_sites_ ABSL_GUARDED_BY(mutex_) = 0;
   probe::HitCosts hit_costs_ ABSL_GUARDED_BY(mutex_);
+  bool spans_streamed_ ABSL_GUARDED_BY(mutex_) = false;
   int cost_measurements_ ABSL_GUARDED_BY(mutex_) = 0;
   int attempts_ ABSL_GUARDED_BY(mutex_) = 0;
   int detaches_ ABSL_GUARDED_BY(mutex_) = 0;

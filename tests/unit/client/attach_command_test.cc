@@ -64,10 +64,11 @@ TEST(Attach, SendsAllThatWasAskedFor) {
 TEST(Attach, SendsWhichRequestsBecomeSpans) {
   FakeDaemon daemon;
   daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
-  const CommandResult result = RunCommand(
-      daemon, {"attach", "/srv/shop", "--method", "GET,PUT", "--path-prefix", "/api",
-               "--path-prefix", "/b", "--status", "5xx,no-response", "--min-duration", "1s50ms",
-               "--sample-ratio", "0.25", "--rate-limit", "100", "--burst", "20"});
+  const CommandResult result =
+      RunCommand(daemon, {"attach", "/srv/shop", "--method", "GET,PUT", "--path-prefix", "/api",
+                          "--path-prefix", "/b", "--status", "5xx,no-response", "--min-duration",
+                          "1s50ms", "--sample-ratio", "0.25", "--rate-limit", "100", "--burst",
+                          "20", "--only-while-streamed"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   const v1::SpanLimits& limits = daemon.script.create_probe.probe().spec().span_limits();
   EXPECT_THAT(limits.methods(), ElementsAre("GET", "PUT"));
@@ -79,6 +80,18 @@ TEST(Attach, SendsWhichRequestsBecomeSpans) {
   EXPECT_EQ(limits.sample_ratio(), 0.25);
   EXPECT_EQ(limits.rate_limit().spans_per_second(), 100);
   EXPECT_EQ(limits.rate_limit().burst(), 20);
+  EXPECT_TRUE(limits.only_while_streamed());
+}
+
+TEST(Attach, TakesWhatFollowsAFlagForNoValueOfIt) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
+  EXPECT_EQ(RunCommand(daemon, {"attach", "--only-while-streamed", "/srv/shop"}).exit_code, 0);
+  const v1::ProbeSpec& spec = daemon.script.create_probe.probe().spec();
+  EXPECT_EQ(spec.binary_path(), "/srv/shop");
+  EXPECT_TRUE(spec.span_limits().only_while_streamed());
+  EXPECT_EQ(RunCommand(daemon, {"attach", "/srv/shop"}).exit_code, 0);
+  EXPECT_FALSE(daemon.script.create_probe.probe().spec().span_limits().only_while_streamed());
 }
 
 TEST(Attach, SendsABudgetOfOverheadOnlyWhereOneIsGiven) {
@@ -105,6 +118,8 @@ TEST(Attach, SaysHowToWriteWhichRequestsBecomeSpans) {
   EXPECT_THAT(RunCommand(daemon, {"attach", "/srv/shop", "--rate-limit", "5/s"}).err,
               HasSubstr("--rate-limit 0.5"));
   EXPECT_NE(RunCommand(daemon, {"attach", "/srv/shop", "--burst", "5"}).exit_code, 0);
+  EXPECT_THAT(RunCommand(daemon, {"attach", "/srv/shop", "--only-while-streamed=no"}).err,
+              HasSubstr("--only-while-streamed=none"));
 }
 
 TEST(Attach, SendsAProcessInsteadOfAPath) {

@@ -55,6 +55,18 @@ TEST(Probe, IsUpdatedByTheOptionsGivenOnly) {
   EXPECT_THAT(daemon.script.update_probe.update_mask().paths(), ElementsAre("spec.causality"));
 }
 
+TEST(Probe, MakesSpansOnlyWhileTheyAreStreamedOrAlways) {
+  FakeDaemon daemon;
+  daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
+  const v1::UpdateProbeRequest& request = daemon.script.update_probe;
+  for (const auto& [option, only] :
+       {std::pair{"--only-while-streamed", true}, {"--only-while-streamed=none", false}}) {
+    ASSERT_EQ(RunCommand(daemon, {"probe", "update", "shop", option}).exit_code, 0);
+    EXPECT_THAT(request.update_mask().paths(), ElementsAre("spec.span_limits.only_while_streamed"));
+    EXPECT_EQ(request.probe().spec().span_limits().only_while_streamed(), only);
+  }
+}
+
 TEST(Probe, IsGivenAnotherBudgetOfOverhead) {
   FakeDaemon daemon;
   daemon.script.probe = MakeProbe("shop", v1::Probe::STATE_ACTIVE);
@@ -124,13 +136,14 @@ TEST(Probe, ShowsWhichRequestsBecomeSpansAndHowManyDidNot) {
   limits.set_sample_ratio(0.1);
   limits.mutable_rate_limit()->set_spans_per_second(100);
   limits.mutable_rate_limit()->set_burst(20);
+  limits.set_only_while_streamed(true);
   (*daemon.script.probe.mutable_status()->mutable_counters()->mutable_suppressed())["sampled"] = 7;
 
   const CommandResult result = RunCommand(daemon, {"probe", "describe", "shop"});
 
   EXPECT_THAT(result.out,
               AllOf(HasSubstr("methods GET, paths /api, 5xx, 50ms and more, 0.1 of traces, 100/s "
-                              "in bursts of 20"),
+                              "in bursts of 20, only while streamed"),
                     HasSubstr("sampled=7")));
 }
 

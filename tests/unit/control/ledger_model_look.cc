@@ -7,13 +7,19 @@ namespace uprobed::testing {
 namespace {
 
 // All ways on which a request that has begun once is told, but for its span.
-constexpr up_counter kOtherWays[] = {
-    UP_COUNTER_SUPPRESSED_FILTERED,     UP_COUNTER_SUPPRESSED_SAMPLED,
-    UP_COUNTER_SUPPRESSED_RATE_LIMITED, UP_COUNTER_SUPPRESSED_BUDGET,
-    UP_COUNTER_LOST_RING_FULL,          UP_COUNTER_LOST_MAP_FULL,
-    UP_COUNTER_LOST_ABANDONED,          UP_COUNTER_LOST_READ_FAULT,
-    UP_COUNTER_LOST_PREEMPTED,          UP_COUNTER_HTTP2_PREFACE,
-    UP_COUNTER_LOST_PROCESS_EXITED,     UP_COUNTER_LOST_DETACHED};
+constexpr up_counter kOtherWays[] = {UP_COUNTER_SUPPRESSED_FILTERED,
+                                     UP_COUNTER_SUPPRESSED_SAMPLED,
+                                     UP_COUNTER_SUPPRESSED_RATE_LIMITED,
+                                     UP_COUNTER_SUPPRESSED_BUDGET,
+                                     UP_COUNTER_SUPPRESSED_UNSTREAMED,
+                                     UP_COUNTER_LOST_RING_FULL,
+                                     UP_COUNTER_LOST_MAP_FULL,
+                                     UP_COUNTER_LOST_ABANDONED,
+                                     UP_COUNTER_LOST_READ_FAULT,
+                                     UP_COUNTER_LOST_PREEMPTED,
+                                     UP_COUNTER_HTTP2_PREFACE,
+                                     UP_COUNTER_LOST_PROCESS_EXITED,
+                                     UP_COUNTER_LOST_DETACHED};
 
 }  // namespace
 

@@ -83,6 +83,7 @@ TEST_F(SelfMetricsTest, CountsWhatIsSuppressedByCause) {
   EXPECT_EQ(OfProbe(name, {{"cause", "sampled"}}), 100 + UP_COUNTER_SUPPRESSED_SAMPLED);
   EXPECT_EQ(OfProbe(name, {{"cause", "rate_limited"}}), 100 + UP_COUNTER_SUPPRESSED_RATE_LIMITED);
   EXPECT_EQ(OfProbe(name, {{"cause", "budget"}}), 100 + UP_COUNTER_SUPPRESSED_BUDGET);
+  EXPECT_EQ(OfProbe(name, {{"cause", "unstreamed"}}), 100 + UP_COUNTER_SUPPRESSED_UNSTREAMED);
   EXPECT_EQ(OfProbe("uprobed_probe_metrics_overflowed_total"), 100 + UP_COUNTER_METRICS_OVERFLOWED);
 }
 

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <string>
 
+#include "bpf/abi/profile_slot.h"
+
 namespace uprobed::probe {
 namespace {
 
@@ -15,6 +17,17 @@ TEST(MakeSpanLimits, LimitNothingWhereNothingIsAskedFor) {
   EXPECT_EQ(std::memcmp(&limits, &nothing, sizeof(limits)), 0);
   EXPECT_FALSE(SpanLimits{}.any());
   EXPECT_TRUE(SpanLimits{.sample_ratio = 1}.any());
+}
+
+TEST(SpanLimitFlags, LetTheProgramsLookUpOnlyWhatTheyHaveTo) {
+  EXPECT_EQ(SpanLimitFlags({}), 0U);
+  EXPECT_EQ(SpanLimitFlags({.sample_ratio = 1}), UP_SLOT_LIMITED);
+  EXPECT_EQ(SpanLimitFlags({}, 0.1), UP_SLOT_LIMITED);
+  EXPECT_EQ(SpanLimitFlags({.only_while_streamed = true}), UP_SLOT_ONLY_STREAMED);
+  EXPECT_EQ(SpanLimitFlags({.only_while_streamed = true}, 0.1),
+            UP_SLOT_ONLY_STREAMED | UP_SLOT_LIMITED);
+  EXPECT_EQ(SpanLimitFlags({.methods = {"GET"}, .only_while_streamed = true}),
+            UP_SLOT_ONLY_STREAMED | UP_SLOT_LIMITED);
 }
 
 TEST(MakeSpanLimits, PadMethodsWithZeros) {

@@ -174,9 +174,10 @@ TEST(ProbeToProto, TellsCountersByName) {
       UnorderedElementsAre(Pair("ring_full", 105), Pair("map_full", 106), Pair("no_start", 107),
                            Pair("abandoned", 108), Pair("read_fault", 109), Pair("preempted", 139),
                            Pair("process_exited", 155), Pair("detached", 156)));
-  EXPECT_THAT(counters.suppressed(),
-              UnorderedElementsAre(Pair("filtered", 136), Pair("sampled", 137),
-                                   Pair("rate_limited", 138), Pair("budget", 157)));
+  EXPECT_THAT(
+      counters.suppressed(),
+      UnorderedElementsAre(Pair("filtered", 136), Pair("sampled", 137), Pair("rate_limited", 138),
+                           Pair("budget", 157), Pair("unstreamed", 158)));
   EXPECT_EQ(counters.injected(), 145U);
   EXPECT_THAT(
       counters.not_injected(),

@@ -23,6 +23,7 @@ v1::SpanLimits All() {
   limits.set_sample_ratio(0);
   limits.mutable_rate_limit()->set_spans_per_second(0.5);
   limits.mutable_rate_limit()->set_burst(7);
+  limits.set_only_while_streamed(true);
   return limits;
 }
 
@@ -36,7 +37,8 @@ TEST(SpanLimitsFromProto, TakesAllThatThereIs) {
                                  .min_duration_ns = 1'000'000'005,
                                  .sample_ratio = 0,
                                  .spans_per_second = 0.5,
-                                 .burst = 7}));
+                                 .burst = 7,
+                                 .only_while_streamed = true}));
 }
 
 TEST(SpanLimitsFromProto, OfNothingLimitsNothing) {

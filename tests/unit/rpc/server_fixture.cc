@@ -70,6 +70,7 @@ Dependencies ServerTest::MakeDependencies() {
           .profiles = *catalog_,
           .store = *store_,
           .spans = hub_,
+          .span_demand = span_demand_,
           .topology = topology_,
           .collect_metrics = [this] { return collector_(); },
           .describe_node = [this] { return describe_node_(); },

@@ -73,6 +73,7 @@ class ServerTest : public ::testing::Test {
         EncodeSpan(span, mask, to);
       },
       2};
+  stream::SpanDemand span_demand_{[this](bool wanted) { backend_.SetSpansStreamed(wanted); }};
   span::Topology topology_;
   metrics::Collector collector_ = [] { return std::vector<metrics::FamilySnapshot>(); };
   std::function<control::NodeInfo()> describe_node_ = [] { return control::NodeInfo(); };
