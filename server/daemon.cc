@@ -115,7 +115,10 @@ absl::Status Daemon::StartServer() {
       .store = *store_,
       .spans = hub_,
       .topology = topology_,
-      .collect_metrics = [this] { return metrics::ToSnapshot(AllMetrics()); },
+      .collect_metrics =
+          [this] {
+            return metrics::ToSnapshot(*http_metrics_, {edge_metrics_, self_metrics_});
+          },
       .describe_node = [this] { return control::DescribeNode(MakeNodeSources()); },
       .diagnose = [this] { return control::RunDiagnostics(MakeNodeSources()); },
   };
