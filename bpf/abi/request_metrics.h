@@ -79,8 +79,8 @@ struct up_request_metrics {
   struct up_size_histogram request_size; /* of those whose size is known */
   struct up_size_histogram response_size;
 };
-UP_ABI_OFFSET(struct up_request_metrics, request_size, 656);
-UP_ABI_ASSERT(sizeof(struct up_request_metrics) == 816);
+UP_ABI_OFFSET(struct up_request_metrics, request_size, 688);
+UP_ABI_ASSERT(sizeof(struct up_request_metrics) == 848);
 
 /* Of those that find no room in the map, by kind - 1. */
 #define UP_REQUEST_KINDS 4
