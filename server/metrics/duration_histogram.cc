@@ -16,13 +16,11 @@ constexpr uint64_t kSecondNs = 1'000'000'000;
 constexpr std::array<uint64_t, UP_DURATION_CELL_BOUND_COUNT> kCellBounds =
     UP_DURATION_CELL_BOUNDS_NS;
 
-constexpr uint64_t NanosecondsOf(double seconds) {
-  return static_cast<uint64_t>(seconds * static_cast<double>(kSecondNs) + 0.5);
-}
+constexpr double SecondsOf(double ns) { return ns / static_cast<double>(kSecondNs); }
 
 constexpr bool IsExplicitBound(uint64_t ns) {
-  return std::any_of(kDurationBounds.begin(), kDurationBounds.end(),
-                     [ns](double seconds) { return NanosecondsOf(seconds) == ns; });
+  return std::find(kDurationBounds.begin(), kDurationBounds.end(),
+                   SecondsOf(static_cast<double>(ns))) != kDurationBounds.end();
 }
 
 // Explicit bounds are exponential ones, too, where they are a power of two: 1/4, 1/2 and 1 s.
@@ -44,8 +42,6 @@ static_assert(kExplicitBuckets.back() == kDurationBounds.size());
 // The first is the zero bucket, and the last what is above all buckets.
 constexpr CellBuckets kExponentialBuckets = BucketsOfCells(IsExponentialBound);
 static_assert(kExponentialBuckets.back() == UP_EXPONENTIAL_BUCKETS + 1);
-
-double SecondsOf(double ns) { return ns / static_cast<double>(kSecondNs); }
 
 }  // namespace
 

@@ -271,17 +271,16 @@ TEST(Metrics, AreShownOnceWithoutWatch) {
 }
 
 TEST(Metrics, ShowQuantilesOfExponentialHistograms) {
-  FakeDaemon daemon;
   v1::StreamMetricsResponse response = MakeMetrics();
-  v1::MetricFamily::ExponentialHistogram* histogram =
-      response.mutable_families(1)->mutable_metrics(0)->mutable_exponential_histogram();
-  histogram->set_scale(2);
-  histogram->set_count(4);
-  histogram->set_offset(-60);  // from 2^-15 s, 30.5 us
-  for (const uint64_t count : {2U, 0U, 2U}) histogram->add_bucket_counts(count);
+  auto* buckets = response.mutable_families(1)->mutable_metrics(0)->mutable_exponential_histogram();
+  buckets->set_scale(2);
+  buckets->set_count(4);
+  buckets->set_offset(-60);  // from 2^-15 s, 30.5 us
+  for (const uint64_t count : {2U, 0U, 2U}) buckets->add_bucket_counts(count);
+  FakeDaemon daemon;
   daemon.script.metrics = {response};
-  const CommandResult result = RunCommand(daemon, {"metrics"});
-  EXPECT_THAT(result.out, HasSubstr("count=4 mean=5.00ms p50=36.3us p90=49.6us p99=51.1us\n"));
+  EXPECT_THAT(RunCommand(daemon, {"metrics"}).out,
+              HasSubstr("count=4 mean=5.00ms p50=36.3us p90=49.6us p99=51.1us\n"));
 }
 
 TEST(Metrics, AreShownAgainEachInterval) {
