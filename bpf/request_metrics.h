@@ -146,11 +146,7 @@ static __always_inline void add_one(uint64_t* to) { __sync_fetch_and_add(to, 1);
   })
 
 static __always_inline void add_duration(struct up_duration_histogram* to, uint64_t ns) {
-  static const uint64_t bounds[] = UP_DURATION_BOUNDS_NS;
-  uint64_t bucket = BOUNDS_BELOW(bounds, UP_DURATION_BOUND_COUNT, ns);
-  asm volatile("" : "+r"(bucket));
-  if (bucket > UP_DURATION_BOUND_COUNT) return;
-  add_one(&to->counts[bucket]);
+  __sync_fetch_and_add(&to->counts[up_duration_cell(ns)], 1);
   __sync_fetch_and_add(&to->sum_ns, ns);
 }
 

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "client/format.h"
+#include "client/quantile.h"
 #include "client/table.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
@@ -41,23 +43,31 @@ std::string InUnit(const std::string& family, double value) {
   return fmt::format("{:.6g}", value);
 }
 
-std::string HistogramText(const std::string& family, const Histogram& histogram) {
+std::string QuantileText(const std::string& family, const Metric& metric, double quantile) {
+  if (metric.has_exponential_histogram()) {
+    const std::optional<double> value = EstimateQuantile(metric.exponential_histogram(), quantile);
+    return value ? "=" + InUnit(family, *value) : "";
+  }
+  const std::optional<QuantileBound> bound = BoundQuantile(metric.histogram(), quantile);
+  return bound ? (bound->above ? ">" : "<=") + InUnit(family, bound->bound) : "";
+}
+
+std::string HistogramText(const std::string& family, const Metric& metric) {
+  const Histogram& histogram = metric.histogram();
   std::string text = fmt::format("count={}", histogram.count());
   if (histogram.count() == 0) return text;
   const double mean = histogram.sum() / static_cast<double>(histogram.count());
   text += " mean=" + InUnit(family, mean);
-  for (const int percent : {50, 95, 99}) {
-    const std::optional<QuantileBound> quantile = BoundQuantile(histogram, percent / 100.0);
-    if (!quantile) continue;
-    text += fmt::format(" p{}{}{}", percent,
-                        quantile->above ? ">" : "<=", InUnit(family, quantile->bound));
+  for (const int percent : {50, 90, 99}) {
+    const std::string quantile = QuantileText(family, metric, percent / 100.0);
+    if (!quantile.empty()) text += fmt::format(" p{}{}", percent, quantile);
   }
   return text;
 }
 
 std::string ValueOf(const v1::MetricFamily& family, const Metric& metric) {
   if (family.type() == v1::MetricFamily::TYPE_HISTOGRAM) {
-    return HistogramText(family.name(), metric.histogram());
+    return HistogramText(family.name(), metric);
   }
   // A counter counts one by one: every digit matters.
   if (metric.value() == std::floor(metric.value()) && std::abs(metric.value()) < 1e15) {
@@ -67,20 +77,6 @@ std::string ValueOf(const v1::MetricFamily& family, const Metric& metric) {
 }
 
 }  // namespace
-
-std::optional<QuantileBound> BoundQuantile(const Histogram& histogram, double quantile) {
-  const int buckets = histogram.upper_bounds_size();
-  if (histogram.count() == 0 || histogram.cumulative_counts_size() != buckets) return std::nullopt;
-  const double rank = quantile * static_cast<double>(histogram.count());
-  for (int i = 0; i < buckets; ++i) {
-    if (static_cast<double>(histogram.cumulative_counts(i)) < rank) continue;
-    if (!std::isinf(histogram.upper_bounds(i))) return QuantileBound{histogram.upper_bounds(i)};
-    // With no finite bucket there is nothing to say.
-    if (i == 0) return std::nullopt;
-    return QuantileBound{histogram.upper_bounds(i - 1), true};
-  }
-  return std::nullopt;
-}
 
 void PrintMetrics(Terminal& terminal, const v1::StreamMetricsResponse& response) {
   Table table({"METRIC", "LABELS", "VALUE"});

@@ -117,7 +117,10 @@ absl::Status Daemon::StartServer() {
       .spans = hub_,
       .span_demand = span_demand_,
       .topology = topology_,
-      .collect_metrics = [this] { return metrics::ToSnapshot(AllMetrics()); },
+      .collect_metrics =
+          [this] {
+            return metrics::ToSnapshot(*http_metrics_, {edge_metrics_, self_metrics_});
+          },
       .describe_node = [this] { return control::DescribeNode(MakeNodeSources()); },
       .diagnose = [this] { return control::RunDiagnostics(MakeNodeSources()); },
   };

@@ -2,6 +2,7 @@
 #ifndef UPROBED_BPF_ABI_REQUEST_METRICS_H_
 #define UPROBED_BPF_ABI_REQUEST_METRICS_H_
 
+#include "bpf/abi/duration_cells.h"
 #include "bpf/abi/http_event.h"
 #include "bpf/abi/types.h"
 
@@ -53,23 +54,21 @@ UP_ABI_ASSERT(sizeof(struct up_request_key) == 336);
 #define UP_METRIC_ERRNO_MAX 4095 /* include/linux/err.h, MAX_ERRNO */
 #define UP_METRIC_NO_ERRNO 4096
 
-/* OpenTelemetry's buckets of durations, and uprobed's of sizes; each includes its upper bound. */
-#define UP_DURATION_BOUNDS_NS                                                                    \
-  {                                                                                              \
-    5000000, 10000000, 25000000, 50000000, 75000000, 100000000, 250000000, 500000000, 750000000, \
-        1000000000, 2500000000ULL, 5000000000ULL, 7500000000ULL, 10000000000ULL                  \
-  }
-#define UP_DURATION_BOUND_COUNT 14
+/* uprobed's buckets of sizes; each includes its upper bound. */
 #define UP_SIZE_BOUNDS \
   { 128, 1024, 8192, 65536, 524288, 4194304, 33554432, 268435456 }
 #define UP_SIZE_BOUND_COUNT 8
 
-/* Not cumulative; the last is what is above all bounds. */
+/* By cell. The counts go round: who reads them takes differences, which are right as long as fewer
+ * than 2^32 requests are added from one look to the next. Half the memory, of which there is one
+ * for each label and CPU. */
 struct up_duration_histogram {
   uint64_t sum_ns;
-  uint64_t counts[UP_DURATION_BOUND_COUNT + 1];
+  uint32_t counts[UP_DURATION_CELLS];
+  uint32_t reserved;
 };
 
+/* Not cumulative; the last is what is above all bounds. */
 struct up_size_histogram {
   uint64_t sum;
   uint64_t counts[UP_SIZE_BOUND_COUNT + 1];
@@ -80,8 +79,8 @@ struct up_request_metrics {
   struct up_size_histogram request_size; /* of those whose size is known */
   struct up_size_histogram response_size;
 };
-UP_ABI_OFFSET(struct up_request_metrics, request_size, 128);
-UP_ABI_ASSERT(sizeof(struct up_request_metrics) == 288);
+UP_ABI_OFFSET(struct up_request_metrics, request_size, 688);
+UP_ABI_ASSERT(sizeof(struct up_request_metrics) == 848);
 
 /* Of those that find no room in the map, by kind - 1. */
 #define UP_REQUEST_KINDS 4

@@ -46,7 +46,7 @@ std::vector<prometheus::MetricFamily> EdgeMetrics::Collect() const {
     edges_.Visit([&](const Labels& labels, const Edge& edge) {
       AddMetric(requests, static_cast<double>(edge.duration.count()), labels);
       AddMetric(errors, static_cast<double>(edge.errors), labels);
-      AddHistogram(durations, edge.duration, labels);
+      AddHistogram(durations, edge.duration.Collect(), labels);
     });
     service_graph_.Collect(families);
   }

@@ -23,10 +23,11 @@ void AddMetric(prometheus::MetricFamily& family, double value, Labels labels) {
   family.metric.push_back(std::move(metric));
 }
 
-void AddHistogram(prometheus::MetricFamily& family, const Histogram& histogram, Labels labels) {
+void AddHistogram(prometheus::MetricFamily& family, prometheus::ClientMetric::Histogram histogram,
+                  Labels labels) {
   prometheus::ClientMetric metric;
   metric.label = std::move(labels);
-  metric.histogram = histogram.Collect();
+  metric.histogram = std::move(histogram);
   family.metric.push_back(std::move(metric));
 }
 

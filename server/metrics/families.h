@@ -6,7 +6,6 @@
 
 #include "prometheus/client_metric.h"
 #include "prometheus/metric_family.h"
-#include "server/metrics/histogram.h"
 
 namespace uprobed::metrics {
 
@@ -18,7 +17,8 @@ prometheus::MetricFamily MakeGauge(std::string name, std::string help);
 // Adds one series to a counter or gauge.
 void AddMetric(prometheus::MetricFamily& family, double value, Labels labels = {});
 // Adds one series to a histogram.
-void AddHistogram(prometheus::MetricFamily& family, const Histogram& histogram, Labels labels);
+void AddHistogram(prometheus::MetricFamily& family, prometheus::ClientMetric::Histogram histogram,
+                  Labels labels);
 
 }  // namespace uprobed::metrics
 

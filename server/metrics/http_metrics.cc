@@ -37,6 +37,14 @@ void HttpMetrics::AddOverflowed(const span::Span& span, const up_request_metrics
 }
 
 std::vector<prometheus::MetricFamily> HttpMetrics::Collect() const {
+  std::vector<prometheus::MetricFamily> families;
+  for (CollectedFamily& collected : CollectExponential()) {
+    families.push_back(std::move(collected.family));
+  }
+  return families;
+}
+
+std::vector<CollectedFamily> HttpMetrics::CollectExponential() const {
   if (refresh_) refresh_();
   prometheus::MetricFamily series = MakeGauge(
       "uprobed_metric_series", "Series that a bounded family has, without its overflow series.");
@@ -47,7 +55,7 @@ std::vector<prometheus::MetricFamily> HttpMetrics::Collect() const {
       MakeGauge("uprobed_metric_series_limit", "Series that each bounded family may have.");
   AddMetric(limit, static_cast<double>(max_series_));
 
-  std::vector<prometheus::MetricFamily> families;
+  std::vector<CollectedFamily> families;
   {
     const absl::MutexLock lock(&mutex_);
     for (const HttpSeries* each : {&server_, &client_, &rpc_server_, &rpc_client_}) {
@@ -56,9 +64,9 @@ std::vector<prometheus::MetricFamily> HttpMetrics::Collect() const {
     }
   }
   if (others_) others_(series, overflowed);
-  families.push_back(std::move(series));
-  families.push_back(std::move(overflowed));
-  families.push_back(std::move(limit));
+  for (prometheus::MetricFamily* each : {&series, &overflowed, &limit}) {
+    families.push_back({.family = std::move(*each), .exponential = {}});
+  }
   return families;
 }
 

@@ -9,6 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "prometheus/collectable.h"
 #include "prometheus/metric_family.h"
+#include "server/metrics/collected_family.h"
 #include "server/metrics/http_series.h"
 #include "server/span/span.h"
 
@@ -40,6 +41,8 @@ class HttpMetrics : public prometheus::Collectable {
   void Add(const span::Span& span, const up_request_metrics& requests);
   void AddOverflowed(const span::Span& span, const up_request_metrics& requests);
   std::vector<prometheus::MetricFamily> Collect() const override;
+  // The same, with exponential histograms of durations, which count the same requests.
+  std::vector<CollectedFamily> CollectExponential() const;
 
  private:
   HttpSeries& SeriesOf(const span::Span& span) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -6,8 +6,6 @@
 #include <string_view>
 #include <utility>
 
-#include "server/metrics/duration_bounds.h"
-
 namespace uprobed::metrics {
 namespace {
 
@@ -98,18 +96,16 @@ std::string LabelValue(const Span& span, const LabelSource& source) {
   return number == 0 ? "" : std::to_string(number);
 }
 
-double SecondsOf(double ns) { return ns / 1e9; }
-
 }  // namespace
 
 struct HttpSeries::Family {
   const char* name;  // after "http_server" and the like
   const char* help;
-  Histogram Series::*histogram;
+  Histogram Series::*sizes = nullptr;  // or else it is of durations
 };
 
 const HttpSeries::Family HttpSeries::kHttpFamilies[3] = {
-    {"_request_duration_seconds", "Duration of HTTP requests in seconds.", &Series::duration},
+    {"_request_duration_seconds", "Duration of HTTP requests in seconds."},
     {"_request_body_size_bytes", "Size of HTTP request bodies in bytes, where it is known.",
      &Series::request_size},
     {"_response_body_size_bytes", "Size of HTTP response bodies in bytes, where it is known.",
@@ -117,8 +113,7 @@ const HttpSeries::Family HttpSeries::kHttpFamilies[3] = {
 };
 
 const HttpSeries::Family HttpSeries::kRpcFamilies[1] = {
-    {"_duration_seconds", "Duration of RPCs in seconds, of streams to their end.",
-     &Series::duration},
+    {"_duration_seconds", "Duration of RPCs in seconds, of streams to their end."},
 };
 
 std::span<const HttpSeries::Family> HttpSeries::families() const {
@@ -127,10 +122,7 @@ std::span<const HttpSeries::Family> HttpSeries::families() const {
 }
 
 HttpSeries::Series::Series(Labels series_labels)
-    : labels(std::move(series_labels)),
-      duration(kDurationBounds),
-      request_size(kSizeBounds),
-      response_size(kSizeBounds) {}
+    : labels(std::move(series_labels)), request_size(kSizeBounds), response_size(kSizeBounds) {}
 
 HttpSeries::HttpSeries(Protocol protocol, Kind kind, size_t max_series)
     : protocol_(protocol), kind_(kind), max_series_(max_series), overflow_(Labels()) {
@@ -140,10 +132,8 @@ HttpSeries::HttpSeries(Protocol protocol, Kind kind, size_t max_series)
 }
 
 void HttpSeries::AddTo(Series& series, const up_request_metrics& requests) {
-  static_assert(kDurationBounds.size() == UP_DURATION_BOUND_COUNT);
   static_assert(kSizeBounds.size() == UP_SIZE_BOUND_COUNT);
-  series.duration.Add(requests.duration.counts,
-                      SecondsOf(static_cast<double>(requests.duration.sum_ns)));
+  series.duration.Add(requests.duration);
   series.request_size.Add(requests.request_size.counts,
                           static_cast<double>(requests.request_size.sum));
   series.response_size.Add(requests.response_size.counts,
@@ -158,7 +148,7 @@ void HttpSeries::AddOverflowed(const up_request_metrics& requests) { AddTo(overf
 
 void HttpSeries::Record(const Span& span) {
   Series& series = SeriesOf(span);
-  series.duration.Observe(SecondsOf(static_cast<double>(span.duration_ns())));
+  series.duration.Observe(span.duration_ns());
   if (span.request_body_size >= 0) {
     series.request_size.Observe(static_cast<double>(span.request_body_size));
   }
@@ -188,17 +178,27 @@ std::string HttpSeries::FamilyName(const Family& family) const {
   return protocol + (kind_ == Kind::kServer ? "_server" : "_client") + family.name;
 }
 
-void HttpSeries::AppendSeries(const Family& family, const Series& series,
-                              prometheus::MetricFamily& collected) const {
-  const Histogram& histogram = series.*family.histogram;
-  if (histogram.count() == 0) return;
-  AddHistogram(collected, histogram, series.labels);
+uint64_t HttpSeries::CountOf(const Family& family, const Series& series) {
+  if (family.sizes == nullptr) return series.duration.count();
+  return (series.*family.sizes).count();
 }
 
-void HttpSeries::Collect(std::vector<prometheus::MetricFamily>& into) const {
+void HttpSeries::AppendSeries(const Family& family, const Series& series,
+                              CollectedFamily& collected) {
+  if (CountOf(family, series) == 0) return;
+  if (family.sizes != nullptr) {
+    AddHistogram(collected.family, (series.*family.sizes).Collect(), series.labels);
+    return;
+  }
+  AddHistogram(collected.family, series.duration.Collect(), series.labels);
+  collected.exponential.push_back(series.duration.CollectExponential());
+}
+
+void HttpSeries::Collect(std::vector<CollectedFamily>& into) const {
   for (const Family& family : families()) {
-    prometheus::MetricFamily collected{
-        FamilyName(family), family.help, prometheus::MetricType::Histogram, {}};
+    CollectedFamily collected{
+        .family = {FamilyName(family), family.help, prometheus::MetricType::Histogram, {}},
+        .exponential = {}};
     for (const auto& [key, series] : series_) AppendSeries(family, series, collected);
     AppendSeries(family, overflow_, collected);
     into.push_back(std::move(collected));
@@ -209,12 +209,11 @@ void HttpSeries::CollectUsage(prometheus::MetricFamily& series,
                               prometheus::MetricFamily& overflowed) const {
   for (const Family& family : families()) {
     const auto in_use = std::count_if(series_.begin(), series_.end(), [&](const auto& entry) {
-      return (entry.second.*family.histogram).count() > 0;
+      return CountOf(family, entry.second) > 0;
     });
     const std::string name = FamilyName(family);
     AddMetric(series, static_cast<double>(in_use), {{"family", name}});
-    AddMetric(overflowed, static_cast<double>((overflow_.*family.histogram).count()),
-              {{"family", name}});
+    AddMetric(overflowed, static_cast<double>(CountOf(family, overflow_)), {{"family", name}});
   }
 }
 

@@ -10,6 +10,8 @@
 
 #include "bpf/abi/request_metrics.h"
 #include "prometheus/metric_family.h"
+#include "server/metrics/collected_family.h"
+#include "server/metrics/duration_histogram.h"
 #include "server/metrics/families.h"
 #include "server/metrics/histogram.h"
 #include "server/span/span.h"
@@ -31,7 +33,7 @@ class HttpSeries {
   void Add(const span::Span& span, const up_request_metrics& requests);
   void AddOverflowed(const up_request_metrics& requests);
   // Appends its families.
-  void Collect(std::vector<prometheus::MetricFamily>& into) const;
+  void Collect(std::vector<CollectedFamily>& into) const;
   // Appends, for each family, its number of series and of values counted on the overflow series.
   void CollectUsage(prometheus::MetricFamily& series, prometheus::MetricFamily& overflowed) const;
 
@@ -39,7 +41,7 @@ class HttpSeries {
   struct Series {
     explicit Series(Labels series_labels);
     Labels labels;
-    Histogram duration;
+    DurationHistogram duration;
     Histogram request_size;
     Histogram response_size;
   };
@@ -51,8 +53,8 @@ class HttpSeries {
   static void AddTo(Series& series, const up_request_metrics& requests);
   Series& SeriesOf(const span::Span& span);
   std::string FamilyName(const Family& family) const;
-  void AppendSeries(const Family& family, const Series& series,
-                    prometheus::MetricFamily& collected) const;
+  static uint64_t CountOf(const Family& family, const Series& series);
+  static void AppendSeries(const Family& family, const Series& series, CollectedFamily& collected);
 
   const Protocol protocol_;
   const span::Kind kind_;

@@ -52,8 +52,8 @@ void ServiceGraph::Collect(std::vector<prometheus::MetricFamily>& families) cons
   connections_.Visit([&](const Labels& labels, const Connection& connection) {
     AddMetric(total, static_cast<double>(connection.requests), labels);
     AddMetric(failed, static_cast<double>(connection.failed), labels);
-    if (connection.client.count() > 0) AddHistogram(client, connection.client, labels);
-    if (connection.server.count() > 0) AddHistogram(server, connection.server, labels);
+    if (connection.client.count() > 0) AddHistogram(client, connection.client.Collect(), labels);
+    if (connection.server.count() > 0) AddHistogram(server, connection.server.Collect(), labels);
   });
   for (prometheus::MetricFamily* family : {&total, &failed, &client, &server}) {
     families.push_back(std::move(*family));

@@ -1,5 +1,6 @@
 #include "server/metrics/to_snapshot.h"
 
+#include <cstddef>
 #include <utility>
 
 #include "prometheus/metric_family.h"
@@ -41,19 +42,29 @@ MetricSnapshot ToSnapshot(const prometheus::ClientMetric& metric, FamilyType typ
   return snapshot;
 }
 
+void Append(CollectedFamily collected, std::vector<FamilySnapshot>& to) {
+  const prometheus::MetricFamily& from = collected.family;
+  if (from.metric.empty()) return;
+  FamilySnapshot family{from.name, from.help, TypeOf(from.type), {}};
+  for (size_t i = 0; i < from.metric.size(); ++i) {
+    MetricSnapshot& metric = family.metrics.emplace_back(ToSnapshot(from.metric[i], family.type));
+    if (i < collected.exponential.size()) metric.exponential = std::move(collected.exponential[i]);
+  }
+  to.push_back(std::move(family));
+}
+
 }  // namespace
 
 std::vector<FamilySnapshot> ToSnapshot(
-    const std::vector<std::shared_ptr<prometheus::Collectable>>& collectables) {
+    const HttpMetrics& requests,
+    const std::vector<std::shared_ptr<prometheus::Collectable>>& others) {
   std::vector<FamilySnapshot> families;
-  for (const auto& collectable : collectables) {
-    for (const prometheus::MetricFamily& collected : collectable->Collect()) {
-      if (collected.metric.empty()) continue;
-      FamilySnapshot family{collected.name, collected.help, TypeOf(collected.type), {}};
-      for (const prometheus::ClientMetric& metric : collected.metric) {
-        family.metrics.push_back(ToSnapshot(metric, family.type));
-      }
-      families.push_back(std::move(family));
+  for (CollectedFamily& collected : requests.CollectExponential()) {
+    Append(std::move(collected), families);
+  }
+  for (const auto& collectable : others) {
+    for (prometheus::MetricFamily& collected : collectable->Collect()) {
+      Append({.family = std::move(collected), .exponential = {}}, families);
     }
   }
   return families;

@@ -5,14 +5,16 @@
 #include <vector>
 
 #include "prometheus/collectable.h"
+#include "server/metrics/http_metrics.h"
 #include "server/metrics/snapshot.h"
 
 namespace uprobed::metrics {
 
-// Collects all of `collectables` for the gRPC stream: the same names, labels and values that
-// Prometheus gets from them. Families without a metric are left out, as Prometheus does.
+// Collects all for the gRPC stream: the same names, labels and values that Prometheus gets, and
+// exponential histograms. Families without a metric are left out, as Prometheus does.
 std::vector<FamilySnapshot> ToSnapshot(
-    const std::vector<std::shared_ptr<prometheus::Collectable>>& collectables);
+    const HttpMetrics& requests,
+    const std::vector<std::shared_ptr<prometheus::Collectable>>& others);
 
 }  // namespace uprobed::metrics
 

@@ -3,28 +3,27 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include <array>
 #include <cstring>
+#include <functional>
+#include <iterator>
 #include <utility>
 
 namespace uprobed::probe {
 namespace {
 
-// A struct of counts and nothing else, as the sum of which CPUs' parts, or differences, are made.
-constexpr size_t kWords = sizeof(up_request_metrics) / sizeof(uint64_t);
-using Words = std::array<uint64_t, kWords>;
-static_assert(sizeof(Words) == sizeof(up_request_metrics));
-
-Words ToWords(const up_request_metrics& metrics) {
-  Words words;
-  std::memcpy(words.data(), &metrics, sizeof(metrics));
-  return words;
-}
-
-up_request_metrics FromWords(const Words& words) {
-  up_request_metrics metrics;
-  std::memcpy(&metrics, words.data(), sizeof(metrics));
-  return metrics;
+// Adds to each count, or takes from it, what the other has in its place. Counts go round, so that
+// differences are right whatever they had come to.
+template <typename Operation>
+void Combine(up_request_metrics& to, const up_request_metrics& other, const Operation& operation) {
+  const auto combine = [&operation](auto& one, const auto& another) {
+    for (size_t i = 0; i < std::size(one); ++i) one[i] = operation(one[i], another[i]);
+  };
+  to.duration.sum_ns = operation(to.duration.sum_ns, other.duration.sum_ns);
+  combine(to.duration.counts, other.duration.counts);
+  for (const auto size : {&up_request_metrics::request_size, &up_request_metrics::response_size}) {
+    (to.*size).sum = operation((to.*size).sum, (other.*size).sum);
+    combine((to.*size).counts, (other.*size).counts);
+  }
 }
 
 std::string BytesOf(const up_request_key& key) {
@@ -49,28 +48,18 @@ std::vector<up_request_key> RequestMetrics::Keys() const {
 
 std::optional<up_request_metrics> RequestMetrics::Sum(int map, const void* key) {
   std::vector<up_request_metrics> cpus(static_cast<size_t>(libbpf_num_possible_cpus()));
-  Words sum{};
+  up_request_metrics sum{};
   if (bpf_map_lookup_elem(map, key, cpus.data()) != 0) return std::nullopt;
-  for (const up_request_metrics& cpu : cpus) {
-    const Words words = ToWords(cpu);
-    for (size_t i = 0; i < kWords; ++i) sum[i] += words[i];
-  }
-  return FromWords(sum);
+  for (const up_request_metrics& cpu : cpus) Combine(sum, cpu, std::plus<>());
+  return sum;
 }
 
 void RequestMetrics::Append(RequestSums now, up_request_metrics& before,
                             std::vector<RequestSums>& to) {
-  const Words read = ToWords(before);
-  before = now.metrics;
-  Words added = ToWords(now.metrics);
-  bool any = false;
-  for (size_t i = 0; i < kWords; ++i) {
-    added[i] -= read[i];
-    any = any || added[i] != 0;
-  }
-  if (!any) return;
-  now.metrics = FromWords(added);
-  to.push_back(now);
+  const up_request_metrics read = std::exchange(before, now.metrics);
+  Combine(now.metrics, read, std::minus<>());
+  static constexpr up_request_metrics kNothing{};
+  if (std::memcmp(&now.metrics, &kNothing, sizeof(kNothing)) != 0) to.push_back(now);
 }
 
 void RequestMetrics::AppendKey(const up_request_key& key, std::vector<RequestSums>& to) {

@@ -17,6 +17,17 @@ v1::MetricFamily::Type TypeToProto(metrics::FamilyType type) {
   return v1::MetricFamily::TYPE_UNSPECIFIED;
 }
 
+void FillExponential(const metrics::ExponentialHistogram& from,
+                     v1::MetricFamily::ExponentialHistogram& to) {
+  to.set_scale(from.scale);
+  to.set_sum(from.sum);
+  to.set_count(from.count);
+  to.set_zero_count(from.zero_count);
+  to.set_zero_threshold(from.zero_threshold);
+  to.set_offset(from.offset);
+  to.mutable_bucket_counts()->Add(from.bucket_counts.begin(), from.bucket_counts.end());
+}
+
 }  // namespace
 
 void FillFamily(const metrics::FamilySnapshot& from, v1::MetricFamily& to) {
@@ -38,6 +49,9 @@ void FillFamily(const metrics::FamilySnapshot& from, v1::MetricFamily& to) {
     histogram->mutable_upper_bounds()->Add(metric.upper_bounds.begin(), metric.upper_bounds.end());
     histogram->mutable_cumulative_counts()->Add(metric.cumulative_counts.begin(),
                                                 metric.cumulative_counts.end());
+    if (metric.exponential.has_value()) {
+      FillExponential(*metric.exponential, *out->mutable_exponential_histogram());
+    }
   }
 }
 

@@ -22,8 +22,26 @@ SUBSCRIBERS = 6
 IMBALANCE = "uprobed_ledger_imbalance"
 UNCERTAINTY = "uprobed_ledger_uncertainty"
 LOST = "uprobed_spans_lost_total"
+DURATION = "http_server_request_duration_seconds"
 STARTS = ("server_start", "http2_server_start", "client_start", "grpc_server_start",
           "grpc_client_start", "server_refused")
+
+
+def requests_counted(line, **labels):
+    """Those of these labels in the exponential histograms of uprobectl's metrics as JSON, and what
+    says that a series' two histograms differ."""
+    total = 0
+    differences = []
+    for family in json.loads(line)["families"]:
+        for metric in family["metrics"]:
+            explicit, exponential = metric["histogram"], metric["exponentialHistogram"]
+            in_buckets = int(exponential["zeroCount"]) + sum(map(int, exponential["bucketCounts"]))
+            if (explicit["count"], explicit["sum"]) != (exponential["count"], exponential["sum"]) \
+                    or in_buckets != int(explicit["count"]):
+                differences.append(f"{family['name']} {metric}")
+            if labels.items() <= metric["labels"].items():
+                total += in_buckets
+    return total, differences
 
 
 def series(text, name):
@@ -54,7 +72,7 @@ class Ledger(harness.E2eTest):
     def setUp(self):
         super().setUp()
         self.random = random.Random(1)
-        self.looks = self.exact_looks = self.sent = self.rests = 0
+        self.looks = self.exact_looks = self.sent = self.rests = self.compared = 0
         self.found = []
         self.ended = threading.Event()
         self.flows = threading.Event()
@@ -79,6 +97,20 @@ class Ledger(harness.E2eTest):
         while not self.ended.is_set():
             self.look()
             self.ended.wait(SECONDS_BETWEEN_LOOKS)
+
+    def keep_comparing(self):
+        """Both histograms of each series, as a client sees them."""
+        client = subprocess.Popen(
+            [harness.CLIENT, "--address", f"unix:{self.socket}", "metrics", "--watch", "150ms", "-o",
+             "json", "--prefix", DURATION], stdout=subprocess.PIPE, text=True)
+        self.cleanup.callback(harness.end, client)
+
+        def compare():
+            for line in client.stdout:
+                self.compared += 1
+                self.found += requests_counted(line)[1]
+        self.watched(compare)
+        self.cleanup.callback(client.kill)  # which ends what is read
 
     def keep_sending(self):
         """Requests whose number is known."""
@@ -183,6 +215,7 @@ class Ledger(harness.E2eTest):
         self.start_victim()
         self.cleanup.callback(lambda: self.kill_victim())
         self.watched(self.keep_looking)
+        self.keep_comparing()
         self.watched(self.keep_sending)
 
         deadline = time.monotonic() + SECONDS
@@ -205,16 +238,19 @@ class Ledger(harness.E2eTest):
             self.end_subscribers()
         self.ended.set()
 
-        counted = harness.sum_of(text, "http_server_request_duration_seconds_count",
-                                 service_name="steady")
+        counted = harness.sum_of(text, f"{DURATION}_count", service_name="steady")
+        in_buckets, differences = requests_counted(
+            self.client("metrics", "-o", "json", "--prefix", DURATION).out, service_name="steady")
         losses = {cause: harness.sum_of(text, LOST, cause=cause)
                   for cause in ("ring_full", "process_exited", "detached")}
         dropped = harness.sum_of(text, "uprobed_stream_spans_dropped_total")
         print(f"\n{SECONDS:.0f} s, {self.rests} rests, {self.looks} looks, {self.exact_looks} of them exact; "
-              f"{self.sent} requests sent, {counted:.0f} in the metrics; lost {json.dumps(losses)}, "
+              f"{self.sent} requests sent, {counted:.0f} in the metrics, {self.compared} times compared; lost {json.dumps(losses)}, "
               f"{dropped:.0f} dropped by subscribers; found {self.found}")
         self.assertEqual(self.found, [])
         self.assertEqual(counted, self.sent)
+        self.assertEqual((in_buckets, differences), (self.sent, []))
+        self.assertGreater(self.compared, self.rests)
         for cause, lost in losses.items():
             self.assertGreater(lost, 0, cause)
         self.assertGreater(dropped, 0)

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
+#include <numeric>
+#include <set>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -28,7 +31,7 @@ class RequestMetricsTest : public KernelTest {
     const std::vector<TargetProgram> targets = AvailableTargets("hello");
     if (targets.empty()) GTEST_SKIP() << "no Go program to probe: run scripts/build_targets";
     path_ = OwnCopy(targets.back().path);
-    backend_.TakeRequestSums();  // of tests before, which have the same kernel
+    backend_.TakeRequestSums();  // what other tests of the process have left
   }
 
   void Begin(const SpanLimits& limits) {
@@ -45,6 +48,22 @@ class RequestMetricsTest : public KernelTest {
 
   uint64_t Counter(up_counter counter) const { return attachment_->counters().value[counter]; }
 
+  // Whatever requests became of what was seen, both histograms of a series have counted the same.
+  static void CheckExponential(const metrics::CollectedFamily& collected) {
+    const bool durations = collected.family.name.ends_with("_duration_seconds");
+    ASSERT_EQ(collected.exponential.size(), durations ? collected.family.metric.size() : 0);
+    for (size_t i = 0; i < collected.exponential.size(); ++i) {
+      const metrics::ExponentialHistogram& exponential = collected.exponential[i];
+      const auto& histogram = collected.family.metric[i].histogram;
+      EXPECT_EQ(exponential.count, histogram.sample_count) << collected.family.name;
+      EXPECT_EQ(std::accumulate(exponential.bucket_counts.begin(), exponential.bucket_counts.end(),
+                                exponential.zero_count),
+                histogram.sample_count)
+          << collected.family.name;
+      EXPECT_EQ(exponential.sum, histogram.sample_sum) << collected.family.name;
+    }
+  }
+
   // The number of values of each series, by its name and labels.
   std::map<std::string, uint64_t> Series() {
     loop_.Stop();
@@ -52,7 +71,9 @@ class RequestMetricsTest : public KernelTest {
     spans_.Clear();
     eventless_.Collect();
     std::map<std::string, uint64_t> series;
-    for (const prometheus::MetricFamily& family : metrics_.Collect()) {
+    for (const metrics::CollectedFamily& collected : metrics_.CollectExponential()) {
+      CheckExponential(collected);
+      const prometheus::MetricFamily& family = collected.family;
       for (const prometheus::ClientMetric& metric : family.metric) {
         if (metric.histogram.sample_count == 0) continue;
         std::string name = family.name;
@@ -165,6 +186,23 @@ TEST_F(RequestMetricsTest, HaveTheSameSeriesForRpcs) {
   while (backend_.InFlight() > 0) std::this_thread::yield();
   EXPECT_EQ(Counter(UP_COUNTER_EVENTS_SUBMITTED), 0U);
   EXPECT_EQ(Series(), Times(3, of_spans));
+}
+
+// Where one request has its labels alone, its duration is their sum.
+TEST_F(RequestMetricsTest, SortDurationsAsTheDaemonDoes) {
+  Begin({.sample_ratio = 0});
+  for (int status = 400; status < 450; ++status) Send("/status/" + std::to_string(status), 1);
+  Send("/slow?ms=40", 1);
+
+  std::set<uint64_t> cells;
+  for (const probe::RequestSums& sums : backend_.TakeRequestSums()) {
+    const auto& duration = sums.metrics.duration;
+    if (std::accumulate(std::begin(duration.counts), std::end(duration.counts), 0U) != 1) continue;
+    cells.insert(up_duration_cell(duration.sum_ns));
+    EXPECT_EQ(duration.counts[up_duration_cell(duration.sum_ns)], 1U) << duration.sum_ns;
+  }
+
+  EXPECT_GT(cells.size(), 1U);
 }
 
 TEST_F(RequestMetricsTest, CountEveryRequestUnderEachLimit) {

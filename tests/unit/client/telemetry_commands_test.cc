@@ -267,7 +267,20 @@ TEST(Metrics, AreShownOnceWithoutWatch) {
             "METRIC                                LABELS                      VALUE\n"
             "uprobed_spans_total                   kind=ser\\x1bver probe=shop  1234567\n"
             "http_server_request_duration_seconds  -                           "
-            "count=4 mean=5.00ms p50<=5.00ms p95<=10.0ms p99<=10.0ms\n");
+            "count=4 mean=5.00ms p50<=5.00ms p90<=10.0ms p99<=10.0ms\n");
+}
+
+TEST(Metrics, ShowQuantilesOfExponentialHistograms) {
+  v1::StreamMetricsResponse response = MakeMetrics();
+  auto* buckets = response.mutable_families(1)->mutable_metrics(0)->mutable_exponential_histogram();
+  buckets->set_scale(2);
+  buckets->set_count(4);
+  buckets->set_offset(-60);  // from 2^-15 s, 30.5 us
+  for (const uint64_t count : {2U, 0U, 2U}) buckets->add_bucket_counts(count);
+  FakeDaemon daemon;
+  daemon.script.metrics = {response};
+  EXPECT_THAT(RunCommand(daemon, {"metrics"}).out,
+              HasSubstr("count=4 mean=5.00ms p50=36.3us p90=49.6us p99=51.1us\n"));
 }
 
 TEST(Metrics, AreShownAgainEachInterval) {

@@ -19,10 +19,10 @@ const FamilySnapshot* Find(const std::vector<FamilySnapshot>& families, const st
 }
 
 TEST(ToSnapshot, KeepsHistograms) {
-  const auto metrics = std::make_shared<HttpMetrics>();
-  metrics->Record(ServerSpan());
+  HttpMetrics metrics;
+  metrics.Record(ServerSpan());
 
-  const auto families = ToSnapshot({metrics});
+  const auto families = ToSnapshot(metrics, {});
 
   const FamilySnapshot* family = Find(families, "http_server_request_duration_seconds");
   ASSERT_NE(family, nullptr);
@@ -40,8 +40,40 @@ TEST(ToSnapshot, KeepsHistograms) {
   EXPECT_TRUE(std::isinf(metric.upper_bounds.back()));
 }
 
+TEST(ToSnapshot, HasExponentialHistogramsOfDurations) {
+  HttpMetrics metrics;
+  span::Span rpc = ServerSpan();
+  rpc.rpc_system = "grpc";
+  for (const span::Span& span : {ServerSpan("/a"), ServerSpan("/b"), ClientSpan(), rpc}) {
+    metrics.Record(span);
+  }
+  up_request_metrics requests{};
+  requests.duration.sum_ns = 1'000'000;
+  requests.duration.counts[up_duration_cell(1'000'000)] = 1;
+  metrics.Add(ServerSpan("/b"), requests);
+
+  int durations = 0;
+  for (const FamilySnapshot& family : ToSnapshot(metrics, {})) {
+    for (const MetricSnapshot& metric : family.metrics) {
+      EXPECT_EQ(metric.exponential.has_value(), family.name.ends_with("_duration_seconds"))
+          << family.name;
+      if (!metric.exponential.has_value()) continue;
+      ++durations;
+      EXPECT_EQ(metric.exponential->count, metric.count);
+      EXPECT_EQ(metric.exponential->sum, metric.sum);
+      const bool of_two =
+          metric.labels.contains("http_route") && metric.labels.at("http_route") == "/b";
+      EXPECT_EQ(metric.count, of_two ? 2U : 1U);
+      EXPECT_EQ(metric.exponential->offset,
+                of_two ? -40 : -21);  // (977 us, 1.16 ms], (26 ms, 31 ms]
+      EXPECT_EQ(metric.exponential->bucket_counts.size(), of_two ? 20U : 1U);
+    }
+  }
+  EXPECT_EQ(durations, 4);
+}
+
 TEST(ToSnapshot, KeepsCountersAndGauges) {
-  const auto families = ToSnapshot({std::make_shared<SelfMetrics>(SampleSources())});
+  const auto families = ToSnapshot(HttpMetrics(), {std::make_shared<SelfMetrics>(SampleSources())});
 
   const FamilySnapshot* spans = Find(families, "uprobed_spans_total");
   ASSERT_NE(spans, nullptr);
@@ -55,7 +87,7 @@ TEST(ToSnapshot, KeepsCountersAndGauges) {
 }
 
 TEST(ToSnapshot, LeavesOutFamiliesWithoutMetric) {
-  const auto families = ToSnapshot({std::make_shared<HttpMetrics>()});
+  const auto families = ToSnapshot(HttpMetrics(), {});
 
   EXPECT_EQ(Find(families, "http_server_request_duration_seconds"), nullptr);
   EXPECT_NE(Find(families, "uprobed_metric_series_limit"), nullptr);

@@ -44,6 +44,33 @@ TEST(Family, TellsHistograms) {
   EXPECT_EQ(histogram.sum(), 2.5);
   EXPECT_THAT(histogram.upper_bounds(), ElementsAre(0.5, infinity));
   EXPECT_THAT(histogram.cumulative_counts(), ElementsAre(1, 3));
+  EXPECT_FALSE(told.metrics(0).has_exponential_histogram());
+}
+
+TEST(Family, TellsExponentialHistograms) {
+  metrics::MetricSnapshot metric;
+  metric.exponential = {.scale = 2,
+                        .sum = 2.5,
+                        .count = 6,
+                        .zero_count = 1,
+                        .zero_threshold = 0.5,
+                        .offset = -7,
+                        .bucket_counts = {2, 0, 3}};
+  v1::MetricFamily told;
+  FillFamily({.name = "seconds",
+              .help = "h",
+              .type = metrics::FamilyType::kHistogram,
+              .metrics = {metric}},
+             told);
+  ASSERT_TRUE(told.metrics(0).has_histogram());
+  const v1::MetricFamily::ExponentialHistogram& histogram = told.metrics(0).exponential_histogram();
+  EXPECT_EQ(histogram.scale(), 2);
+  EXPECT_EQ(histogram.sum(), 2.5);
+  EXPECT_EQ(histogram.count(), 6U);
+  EXPECT_EQ(histogram.zero_count(), 1U);
+  EXPECT_EQ(histogram.zero_threshold(), 0.5);
+  EXPECT_EQ(histogram.offset(), -7);
+  EXPECT_THAT(histogram.bucket_counts(), ElementsAre(2, 0, 3));
 }
 
 }  // namespace
