@@ -133,9 +133,9 @@ struct {
   __type(value, struct up_outgoing_headers);
 } outgoing_headers SEC(".maps");
 
-/* Whether anything was ever noted in outgoing_connections: to find a connection costs a server's
- * request. */
-bool connections_are_noted = false;
+/* Slots with UP_SLOT_STITCHED, which note in outgoing_connections; the daemon counts them. To look
+ * for a connection costs each server's request, whose slot it may not be. */
+uint64_t stitched_slots = 0;
 
 /* Whether somebody streams spans; the daemon sets it, in its memory. */
 bool spans_are_streamed = false;

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <map>
@@ -44,6 +45,11 @@ absl::Status MapError(int error_number) {
   return MakeErrnoError(error_number, "ATTACH_FAILED", "cannot write to a BPF map");
 }
 
+// Whether it is there that the connection of a request is known.
+bool TellsConnection(SiteKind kind) {
+  return kind == SiteKind::kClientConnection || profile::IsHttp2ClientSite(kind);
+}
+
 // Whether a site is of what is wanted. A goroutine's memory is used again for the next, so what it
 // received is forgotten where that is started, even if nobody asks for goroutines.
 bool IsWanted(SiteKind kind, const AttachOptions& options) {
@@ -54,8 +60,7 @@ bool IsWanted(SiteKind kind, const AttachOptions& options) {
   const bool first_byte =
       kind == SiteKind::kServerFirstByte || kind == SiteKind::kHttp2ServerFirstByte;
   if (!profile::IsProbed(kind)) return false;
-  const bool connection = kind == SiteKind::kClientConnection || profile::IsHttp2ClientSite(kind);
-  if (connection && !options.stitch_traces && !options.inject_traceparent) return false;
+  if (TellsConnection(kind) && !options.stitch_traces && !options.inject_traceparent) return false;
   const bool headers = kind == SiteKind::kClientHeaders || kind == SiteKind::kHttp2ClientHeaders;
   if (headers && !options.inject_traceparent) return false;
   if (kind == SiteKind::kServerRoute && !options.framework_routes) return false;
@@ -113,6 +118,9 @@ absl::StatusOr<std::unique_ptr<LibbpfAttachment>> LibbpfAttachment::Make(
     const bool unknown = unknown_route || unknown_headers || unknown_handler;
     if (IsWanted(site.kind, options) && !unknown) sites.push_back(site);
   }
+  const bool notes = std::any_of(sites.begin(), sites.end(),
+                                 [](const Site& site) { return TellsConnection(site.kind); });
+  if (options.stitch_traces && notes) attachment->CountStitched();
   RETURN_IF_ERROR(attachment->AttachSites(fd, sites, programs));
   return attachment;
 }
@@ -139,6 +147,11 @@ absl::Status LibbpfAttachment::FillSlot(const profile::Profile& profile,
     scoped_pids_.push_back(pid);
   }
   return absl::OkStatus();
+}
+
+void LibbpfAttachment::CountStitched() {
+  std::atomic_ref<uint64_t>(*object_.maps().stitched_slots).fetch_add(1);
+  is_stitched_ = true;
 }
 
 absl::Status LibbpfAttachment::WriteSlot() {
@@ -245,6 +258,7 @@ LibbpfAttachment::~LibbpfAttachment() {
   Detach();
   const BpfMaps& maps = object_.maps();
   metrics_.RemoveSlot(slot_);
+  if (is_stitched_) std::atomic_ref<uint64_t>(*maps.stitched_slots).fetch_sub(1);
   if (const absl::Status removed = WriteSpanLimits({}, 1); !removed.ok()) {
     spdlog::warn("cannot remove the limits of a slot slot={}: {}", slot_, MessageOf(removed));
   }

@@ -42,6 +42,7 @@ class LibbpfAttachment : public Attachment {
   LibbpfAttachment(const BpfObject& object, SlotAllocator& slots, RequestMetrics& metrics,
                    ForgottenRequests& forgotten, uint32_t slot)
       : object_(object), slots_(slots), metrics_(metrics), forgotten_(forgotten), slot_(slot) {}
+  void CountStitched();
   absl::Status WriteSlot();
   absl::Status WriteSpanLimits(const SpanLimits& limits, double keep_ratio);
   absl::Status FillSlot(const profile::Profile& profile, const AttachOptions& options);
@@ -60,6 +61,7 @@ class LibbpfAttachment : public Attachment {
   up_profile_slot profile_slot_{};  // as the programs see it
   SpanLimits span_limits_;          // as the programs obey them
   double span_keep_ratio_ = 1;
+  bool is_stitched_ = false;  // counted as such
   std::vector<uint32_t> scoped_pids_;
   UniqueFd file_;
   std::vector<BreakpointWatch::Place> breakpoints_;

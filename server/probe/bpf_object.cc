@@ -150,7 +150,8 @@ absl::StatusOr<std::unique_ptr<BpfObject>> BpfObject::Load(const BpfObjectOption
       .events = bpf_map__fd(skeleton->maps.events),
       .server_contexts = bpf_map__fd(skeleton->maps.server_contexts),
       .kept_requests = &skeleton->bss->kept_requests,
-      .spans_are_streamed = &skeleton->bss->spans_are_streamed};
+      .spans_are_streamed = &skeleton->bss->spans_are_streamed,
+      .stitched_slots = &skeleton->bss->stitched_slots};
   // A kernel that cannot do it says so before anything is attached.
   if (const auto contexts = ContextTable::Map(object->maps_.server_contexts); !contexts.ok()) {
     return contexts.status();

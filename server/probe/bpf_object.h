@@ -47,6 +47,7 @@ struct BpfMaps {
   int server_contexts = -1;
   uint64_t* kept_requests = nullptr;   // which programs change meanwhile
   bool* spans_are_streamed = nullptr;  // which programs read meanwhile
+  uint64_t* stitched_slots = nullptr;  // likewise
 };
 
 struct SkeletonDeleter {

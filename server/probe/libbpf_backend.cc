@@ -90,6 +90,10 @@ void LibbpfBackend::SetSpansStreamed(bool streamed) {
   std::atomic_ref<bool>(*(*object_)->maps().spans_are_streamed).store(streamed);
 }
 
+bool LibbpfBackend::LooksForConnections() const {
+  return object_.ok() && std::atomic_ref<uint64_t>(*(*object_)->maps().stitched_slots).load() != 0;
+}
+
 absl::StatusOr<std::unique_ptr<EventReader>> LibbpfBackend::OpenEvents(
     EventReader::OnRecord on_record) const {
   RETURN_IF_ERROR(object_.status());

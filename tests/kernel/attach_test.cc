@@ -135,6 +135,24 @@ TEST_F(AttachTest, RequestsOfExitedProcessesAreForgotten) {
   EXPECT_EQ(backend_.InFlight(), 0U);
 }
 
+// To look for them costs each request that is served, whatever probe it is of.
+TEST_F(AttachTest, ConnectionsAreLookedForAsLongAsTracesAreStitched) {
+  const auto plain = Attach(path_);
+  ASSERT_NE(plain, nullptr);
+  EXPECT_FALSE(backend_.LooksForConnections());
+
+  stitch_traces_ = true;
+  std::unique_ptr<probe::Attachment> first = Attach(path_);
+  if (!refusal_.ok()) GTEST_SKIP() << refusal_;
+  std::unique_ptr<probe::Attachment> second = Attach(path_);
+  EXPECT_TRUE(backend_.LooksForConnections());
+
+  first.reset();
+  EXPECT_TRUE(backend_.LooksForConnections());
+  second.reset();
+  EXPECT_FALSE(backend_.LooksForConnections());
+}
+
 // A request that is being served, and its context, which would lead calls to it.
 class RequestUnderWay : public AttachTest {
  protected:

@@ -129,6 +129,7 @@ class KernelTest : public ::testing::Test {
                                     causality.end());
     options.framework_routes = framework_routes;
     options.inject_traceparent = inject_traceparent_;
+    options.stitch_traces = stitch_traces_;
     options.handler_function = handler_function_;
     options.scoped_pids = std::move(scoped_pids);
     options.span_limits = span_limits_;
@@ -152,7 +153,9 @@ class KernelTest : public ::testing::Test {
     };
     absl::StatusOr<std::unique_ptr<probe::Attachment>> attachment =
         backend_.Attach(file->fd(), *profile, options);
-    if (inject_traceparent_ && ReasonOf(attachment.status()) == "INJECTION_UNAVAILABLE") {
+    const std::string reason = attachment.ok() ? "" : ReasonOf(attachment.status());
+    if ((inject_traceparent_ && reason == "INJECTION_UNAVAILABLE") ||
+        (stitch_traces_ && reason == "STITCHING_UNAVAILABLE")) {
       refusal_ = attachment.status();
       return nullptr;
     }
@@ -203,7 +206,8 @@ class KernelTest : public ::testing::Test {
 
   SpanLimits span_limits_;  // of what is attached from now on
   bool inject_traceparent_ = false;
-  absl::Status refusal_;  // of a kernel that lets nobody inject
+  bool stitch_traces_ = false;
+  absl::Status refusal_;  // of a kernel that lets nobody inject, or look at its sockets
   bool handler_function_ = false;
   int attached_ = 0;
   const std::shared_ptr<probe::LibbpfBackend> own_backend_;
