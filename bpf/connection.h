@@ -169,6 +169,7 @@ static __always_inline void note_connection(const struct tcp_end* end, uint64_t 
   __builtin_memcpy(outgoing.span_id, request->span_id, UP_SPAN_ID_SIZE);
   /* There is room, see the map. Should it fail, what is served for this request stays a root. */
   bpf_map_update_elem(&outgoing_connections, &key, &outgoing, BPF_ANY);
+  if (!connections_are_noted) connections_are_noted = true;
 }
 
 /* The same of a persistConn. Returns its key; 0 where it is none that can be known. */
@@ -196,7 +197,7 @@ static __noinline int read_served_descriptor(const struct up_profile_slot* profi
                                              const struct up_in_flight_request* request,
                                              uint32_t* descriptor) {
   uint64_t value, tls, conn;
-  return stitched_slots &&
+  return stitched_slots && connections_are_noted &&
          read_field(profile, UP_FIELD_REQUEST_PROTO_MAJOR, request->request, &value) &&
          value == 1 &&
          read_field(profile, UP_FIELD_SERVER_RESPONSE_REQ, request->response, &value) &&

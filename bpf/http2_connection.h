@@ -55,7 +55,7 @@ static __noinline int read_served_stream(const struct up_profile_slot* profile,
                                          const struct up_in_flight_request* request,
                                          struct served* served) {
   uint64_t state, stream, connection, id, tls;
-  if (!stitched_slots) return false;
+  if (!stitched_slots || !connections_are_noted) return false;
   uint32_t rws = UP_FIELD_HTTP2_BUNDLED_RWS + implementation * UP_HTTP2_FIELDS;
   if (rws >= UP_FIELD_COUNT || !read_field(profile, rws, request->response, &state) ||
       !read_http2_connection_field(profile, implementation, HTTP2_STATE_STREAM, state, &stream) ||

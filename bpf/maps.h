@@ -133,9 +133,11 @@ struct {
   __type(value, struct up_outgoing_headers);
 } outgoing_headers SEC(".maps");
 
-/* Slots with UP_SLOT_STITCHED, which note in outgoing_connections; the daemon counts them. To look
- * for a connection costs each server's request, whose slot it may not be. */
+/* Slots with UP_SLOT_STITCHED, which note in outgoing_connections; the daemon counts them. And
+ * whether any ever has: a server may make no requests. To look for a connection costs each request
+ * that is served, of whatever slot. */
 uint64_t stitched_slots = 0;
+bool connections_are_noted = false;
 
 /* Whether somebody streams spans; the daemon sets it, in its memory. */
 bool spans_are_streamed = false;

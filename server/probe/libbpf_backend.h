@@ -32,8 +32,8 @@ class LibbpfBackend : public ProbeBackend {
   absl::Status Available() const override;
   std::vector<Feature> Features() const override { return features_; }
 
-  // Whether requests that are served are looked for among those that are made, which costs each of
-  // them: as long as something is attached whose traces are stitched.
+  // Whether requests that are served may be looked for among those that are made, which costs each
+  // of them: as long as something is attached whose traces are stitched.
   bool LooksForConnections() const;
   // The reader of all attachments' events; FAILED_PRECONDITION where nothing is available.
   absl::StatusOr<std::unique_ptr<EventReader>> OpenEvents(EventReader::OnRecord on_record) const;
