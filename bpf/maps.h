@@ -71,7 +71,7 @@ struct {
   __type(value, struct up_in_flight_request);
 } grpc_client_requests SEC(".maps");
 
-/* Contexts of requests being served (bpf/context_table.h). The daemon maps it to walk through it. */
+/* Contexts of requests being served (bpf/context_table.h). The daemon maps it for a walk. */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(map_flags, BPF_F_MMAPABLE);
