@@ -7,47 +7,35 @@
 namespace uprobed::control {
 namespace {
 
-struct ConditionTexts {
+struct TypeTexts {
   std::string_view name;
   std::string_view true_reason;
   std::string_view true_message;
 };
 
-constexpr std::array<ConditionTexts, kConditionTypes> kTexts{{
+constexpr std::array<TypeTexts, kConditionTypes> kTexts{{
     {"Attached", "SITES_ATTACHED", "the binary's sites are attached"},
     {"Complete", "NOTHING_MISSING", "all that was asked for is attached"},
     {"FieldsConsistent", "NO_FIELD_REFUTED", "no request has shown a value that cannot be"},
     {"WithinBudget", "NOTHING_LEFT_OUT", "nothing is left out for what it costs"},
 }};
 
-const ConditionTexts& TextsOf(ConditionType type) { return kTexts[static_cast<size_t>(type)]; }
+const TypeTexts& TextsOf(ConditionType type) { return kTexts[static_cast<size_t>(type)]; }
 
 }  // namespace
 
 std::string_view Name(ConditionType type) { return TextsOf(type).name; }
 
-std::string ConditionReason(ConditionType type, const ProbeCondition& condition) {
+ConditionText TextOf(ConditionType type, const ProbeCondition& condition) {
   switch (condition.status) {
     case ConditionStatus::kTrue:
-      return std::string(TextsOf(type).true_reason);
+      return {std::string(TextsOf(type).true_reason), std::string(TextsOf(type).true_message)};
     case ConditionStatus::kFalse:
-      return ReasonOf(condition.error);
+      return {ReasonOf(condition.error), MessageOf(condition.error)};
     case ConditionStatus::kUnknown:
-      return "NOT_ATTACHED";
+      break;
   }
-  return "NOT_ATTACHED";
-}
-
-std::string ConditionMessage(ConditionType type, const ProbeCondition& condition) {
-  switch (condition.status) {
-    case ConditionStatus::kTrue:
-      return std::string(TextsOf(type).true_message);
-    case ConditionStatus::kFalse:
-      return MessageOf(condition.error);
-    case ConditionStatus::kUnknown:
-      return "known when the probe is attached";
-  }
-  return "known when the probe is attached";
+  return {"NOT_ATTACHED", "known when the probe is attached"};
 }
 
 ProbeCondition MakeCondition(absl::Status error) {

@@ -31,9 +31,12 @@ struct ProbeCondition {
 // By type.
 using ProbeConditions = std::array<ProbeCondition, kConditionTypes>;
 
-// The stable reason of what the condition is, "SITES_ATTACHED", and a sentence for a person.
-std::string ConditionReason(ConditionType type, const ProbeCondition& condition);
-std::string ConditionMessage(ConditionType type, const ProbeCondition& condition);
+// What is said of a condition: a stable reason, "SITES_ATTACHED", and a sentence for a person.
+struct ConditionText {
+  std::string reason;
+  std::string message;
+};
+ConditionText TextOf(ConditionType type, const ProbeCondition& condition);
 
 // OK: true. Else false.
 ProbeCondition MakeCondition(absl::Status error);

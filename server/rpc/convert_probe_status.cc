@@ -136,8 +136,9 @@ void AddConditions(const control::ProbeConditions& from, v1::ProbeStatus& to) {
     v1::ProbeCondition& condition = *to.add_conditions();
     condition.set_type(std::string(control::Name(type)));
     condition.set_status(StatusToProto(from[i].status));
-    condition.set_reason(control::ConditionReason(type, from[i]));
-    condition.set_message(ToUtf8(control::ConditionMessage(type, from[i])));
+    control::ConditionText text = control::TextOf(type, from[i]);
+    condition.set_reason(std::move(text.reason));
+    condition.set_message(ToUtf8(text.message));
     if (from[i].transition_time_unix_ns != 0) {
       *condition.mutable_last_transition_time() = ToTimestamp(from[i].transition_time_unix_ns);
     }

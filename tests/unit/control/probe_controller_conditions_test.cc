@@ -21,7 +21,7 @@ Said SaidOf(const ProbeStatus& status) {
     const char* sign = condition.status == ConditionStatus::kTrue    ? "+"
                        : condition.status == ConditionStatus::kFalse ? "-"
                                                                      : "?";
-    said[std::string(Name(type))] = sign + ConditionReason(type, condition);
+    said[std::string(Name(type))] = sign + TextOf(type, condition).reason;
   }
   return said;
 }
