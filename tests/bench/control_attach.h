@@ -17,8 +17,11 @@ namespace uprobed::bench {
 absl::Status MeasureAttach(const Fleet& fleet, const std::string& folder, bool quick,
                            std::unique_ptr<DaemonUnderTest>& daemon, Report& report);
 
-// How long it takes to probe all programs one after the other, and to let them go.
+// How long it takes to probe all programs one after the other, and to let them go: first of
+// programs that `daemon` has not seen, but for some, then of those that it knows.
 absl::Status MeasureFleet(const Fleet& fleet, DaemonUnderTest& daemon, Report& report);
+// The same by several requests at a time, of programs that `daemon` has never seen.
+absl::Status MeasureFleetAtATime(const Fleet& fleet, DaemonUnderTest& daemon, Report& report);
 
 }  // namespace uprobed::bench
 

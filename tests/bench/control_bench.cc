@@ -122,6 +122,11 @@ absl::Status Run(const Arguments& arguments) {
     RETURN_IF_ERROR(MeasureAttach(fleet, state.path().string(), arguments.quick, daemon, report));
     RETURN_IF_ERROR(MeasureFleet(fleet, *daemon, report));
   }
+  {
+    const testing::TempDir state;
+    ASSIGN_OR_RETURN(const auto daemon, DaemonUnderTest::Start(state.path().string()));
+    RETURN_IF_ERROR(MeasureFleetAtATime(fleet, *daemon, report));
+  }
   RETURN_IF_ERROR(MeasureStart(fleet, 0, report));
   RETURN_IF_ERROR(MeasureStart(fleet, kFleetSize, report));
   RETURN_IF_ERROR(MeasureMemory(fleet, arguments.quick, report));
