@@ -67,7 +67,7 @@ static __always_inline void on_grpc_server_end(struct pt_regs* regs) {
   struct up_http_record* event = end_request(&hit, &server_requests, request, UP_EVENT_GRPC_SERVER);
   if (!event) return;
   read_grpc_server_request(hit.profile, stream, event);
-  if (!hit.is_suppressed)
+  if (tells_addresses(&hit, event))
     read_grpc_server_peer(hit.profile, cookie, GO_WRITE_STATUS_TRANSPORT(hit.profile, regs), site,
                           event);
   if (!read_grpc_status(hit.profile, GO_WRITE_STATUS_STATUS(hit.profile, regs), event)) {

@@ -130,10 +130,11 @@ static __always_inline void read_internal_request(const struct hit* hit, uint64_
   else
     mark_unread(event, UP_STRING_ROUTE);
   if (hit->is_suppressed) return;
-  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_HOST, state, event, UP_STRING_HOST,
-                    UP_HOST_MAX);
   copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_REQUEST_URI, state, event, UP_STRING_TARGET,
                     UP_TARGET_MAX);
+  if (!tells_addresses(hit, event)) return;
+  copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_HOST, state, event, UP_STRING_HOST,
+                    UP_HOST_MAX);
   copy_string_field(profile, UP_FIELD_HTTP2_REQUEST_REMOTE_ADDR, state, event, UP_STRING_PEER,
                     UP_PEER_MAX);
 }

@@ -135,6 +135,7 @@ static __always_inline void read_server_request(const struct hit* hit, uint64_t 
   if (!has_line)
     copy_object_string(profile, UP_FIELD_REQUEST_REQUEST_URI, object, event, UP_STRING_TARGET,
                        UP_TARGET_MAX);
+  if (!tells_addresses(hit, event)) return;
   copy_object_string(profile, UP_FIELD_REQUEST_HOST, object, event, UP_STRING_HOST, UP_HOST_MAX);
   copy_object_string(profile, UP_FIELD_REQUEST_REMOTE_ADDR, object, event, UP_STRING_PEER,
                      UP_PEER_MAX);

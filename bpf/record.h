@@ -101,6 +101,15 @@ static __always_inline struct up_http_record* end_request(
   return event;
 }
 
+/* Whether to read whom a request that was served was meant for and who has sent it. Only spans tell
+ * that; where nobody streams them, the record says so. */
+static __always_inline bool tells_addresses(const struct hit* hit, struct up_http_record* event) {
+  if (hit->is_suppressed) return false;
+  if (spans_are_streamed) return true;
+  event->flags |= UP_FLAG_UNSTREAMED;
+  return false;
+}
+
 /* Without a flag the kernel wakes the reader with the record that comes after it has read all, and
  * with no other until then (bpf_ringbuf_commit, kernel/bpf/ringbuf.c). It is woken once more where
  * so many bytes more make enough, and again for each time as much: a wake-up is an interrupt, and

@@ -80,6 +80,8 @@ UP_ABI_ASSERT(sizeof(struct up_tcp_address) == UP_PEER_MAX);
 #define UP_FLAG_TRACE_STATE 0x200000
 /* server: the function is that of http.Server.Handler, which may have called another */
 #define UP_FLAG_SERVER_HANDLER 0x400000
+/* server: nobody streamed spans, so neither host nor peer was read, which nothing else tells */
+#define UP_FLAG_UNSTREAMED 0x800000
 
 /* up_http_event.handler_function: ServeMux serves these itself (src/net/http/server.go) */
 #define UP_HANDLER_NOT_FOUND 1 /* net/http.NotFound */

@@ -282,6 +282,7 @@ void Assemble(const up_http_event& event, const EventSource& source, const WallC
   span.start_unix_ns = clock.ToUnixNanos(event.start_ns);
   span.end_unix_ns = clock.ToUnixNanos(event.end_ns);
   if (event.first_byte_ns != 0) span.first_byte_unix_ns = clock.ToUnixNanos(event.first_byte_ns);
+  span.unstreamed = (event.flags & UP_FLAG_UNSTREAMED) != 0;
   SetIdentity(span, event);
   SetSource(span, event, source);
   if (IsGrpc(event)) {

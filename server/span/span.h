@@ -71,6 +71,8 @@ struct Span {
   std::string body_end;    // client: "read", "closed"; empty: the span ends with the header
   bool hijacked = false;   // server: the handler took the connection over
   bool refused = false;    // server: no request of anybody's, answered by net/http itself
+  // server: it ended while nobody streamed spans, and so has no address of server and peer
+  bool unstreamed = false;
 
   // RPC: of these, and of HTTP's only the addresses of the server and of the peer
   std::string rpc_system;   // "grpc"; empty: HTTP

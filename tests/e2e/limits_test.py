@@ -1,6 +1,8 @@
 """Which requests become spans: as asked for, at any time, and the metrics count all of them."""
 
+import http.client
 import subprocess
+import threading
 import unittest
 
 import harness
@@ -131,6 +133,33 @@ class Limits(harness.E2eTest):
         self.send("/hello", 40)
         self.assertEqual(self.check_ledger(), 270)
         self.assertEqual(self.daemon_log().count("attached probe="), 1)
+
+    def test_who_begins_to_stream_gets_whole_spans(self):
+        self.begin()
+        stop = threading.Event()
+
+        def ask():
+            connection = http.client.HTTPConnection(self.program.address)
+            while not stop.is_set():
+                connection.request("GET", "/hello")
+                connection.getresponse().read()
+                self.sent += 1
+            connection.close()
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            for _ in range(5):
+                spans = self.subscribe()
+                harness.wait_until(lambda: len(spans()) > 50, "spans")
+                spans.end()
+                harness.wait_until(self.nobody_streams, "nobody is left")
+                for span in spans():
+                    self.assertEqual(span["attributes"].get("network.peer.address"), "127.0.0.1")
+                    self.assertEqual(span["attributes"].get("server.address"), "127.0.0.1")
+        finally:
+            stop.set()
+            asking.join()
+        self.assertEqual(self.check_ledger(), self.sent)
 
     def test_who_watches_the_topology_gets_edges(self):
         edges = "uprobed_edge_requests_total"

@@ -73,6 +73,7 @@ TEST_P(Http2, SpansAreLimited) {
 
 TEST_P(Http2, SpansAreMadeWhileSomebodyStreamsThem) {
   ASSERT_TRUE(attachment_->SetSpanLimits({.only_while_streamed = true}).ok());
+  backend_.SetSpansStreamed(false);
 
   ASSERT_EQ(Load("/hello", 50, 4), 0);
   backend_.SetSpansStreamed(true);

@@ -107,6 +107,7 @@ class KernelTest : public ::testing::Test {
     if (const absl::Status available = backend_.Available(); !available.ok()) {
       GTEST_SKIP() << available;
     }
+    backend_.SetSpansStreamed(true);  // the collector is somebody
     ASSERT_TRUE(loop_.Start().ok());
   }
 

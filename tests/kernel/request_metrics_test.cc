@@ -138,6 +138,7 @@ TEST_F(RequestMetricsTest, HaveTheSameSeriesForSpansAndForWhatIsSuppressed) {
   EXPECT_EQ(Series(), Times(2, of_spans));
   attachment_.reset();
 
+  backend_.SetSpansStreamed(false);
   ASSERT_TRUE(run({.only_while_streamed = true}));
   EXPECT_EQ(Counter(UP_COUNTER_EVENTS_SUBMITTED), 0U);
   EXPECT_EQ(Counter(UP_COUNTER_SUPPRESSED_UNSTREAMED), 124U);
@@ -182,6 +183,7 @@ TEST_F(RequestMetricsTest, HaveTheSameSeriesForRpcs) {
   EXPECT_EQ(Counter(UP_COUNTER_EVENTS_SUBMITTED), 0U);
   EXPECT_EQ(Series(), Times(2, of_spans));
 
+  backend_.SetSpansStreamed(false);
   ASSERT_TRUE(run({.only_while_streamed = true}));
   while (backend_.InFlight() > 0) std::this_thread::yield();
   EXPECT_EQ(Counter(UP_COUNTER_EVENTS_SUBMITTED), 0U);

@@ -12,9 +12,9 @@ namespace {
 
 class StreamedSpansTest : public LimitsTest {
  protected:
-  void TearDown() override {
+  void SetUp() override {
+    LimitsTest::SetUp();
     backend_.SetSpansStreamed(false);
-    LimitsTest::TearDown();
   }
 
   // A subscriber that is there now and then, until the thread is joined.
@@ -66,6 +66,25 @@ TEST_P(StreamedSpansTest, SpansAreMadeWhileSomebodyStreamsThem) {
     if (IsClient(span)) {
       EXPECT_EQ(served.count(span.parent_span_id), 1U);
     }
+  }
+}
+
+// Of a probe that makes them all the time, nothing is read that only spans tell.
+TEST_P(StreamedSpansTest, AddressesOfServedRequestsAreReadWhileSomebodyStreams) {
+  AttachWith({});
+  Send("/call", 10);
+  backend_.SetSpansStreamed(true);
+  Send("/call", 10);
+
+  const std::vector<span::Span> spans = SpansOf(60);
+  ASSERT_EQ(spans.size(), 60U);
+  for (size_t i = 0; i < spans.size(); ++i) {
+    const span::Span& span = spans[i];
+    EXPECT_EQ(span.unstreamed, IsServer(span) && i < 30);
+    EXPECT_EQ(span.server_address, span.unstreamed ? "" : "127.0.0.1");
+    EXPECT_EQ(span.peer_address, span.unstreamed || IsClient(span) ? "" : "127.0.0.1");
+    EXPECT_EQ(span.method, "GET");
+    EXPECT_EQ(span.status_code, 200U);
   }
 }
 

@@ -211,6 +211,11 @@ TEST(Assembler, KnowsNothingOfWhatWasNoRequestButItsAnswer) {
   EXPECT_EQ(span.error_type, "");
 }
 
+TEST(Assembler, SaysThatNobodyStreamedSpansWhenARequestEnded) {
+  EXPECT_FALSE(WithStatus(200, 0).unstreamed);
+  EXPECT_TRUE(WithStatus(200, UP_FLAG_UNSTREAMED).unstreamed);
+}
+
 TEST(Assembler, KnowsParentOnlyWhereFlagged) {
   up_http_event event = ServerEvent();
   event.parent_span_id[0] = 9;
