@@ -79,6 +79,7 @@ CallMatcher::Served::iterator CallMatcher::FindServed(const OutgoingCall& call) 
 }
 
 CallMatcher::Calls::iterator CallMatcher::FindCall(const ServedRequest& served) {
+  if (calls_.empty()) return calls_.end();
   if (IsSet(served.parent_span_id)) {
     const auto named = calls_by_span_.find(served.parent_span_id);
     if (named != calls_by_span_.end()) return named->second;
@@ -91,7 +92,21 @@ CallMatcher::Calls::iterator CallMatcher::FindCall(const ServedRequest& served) 
   return found == nullptr ? calls_.end() : *found;
 }
 
+void CallMatcher::Index(Served::iterator served) {
+  const ServedRequest& kept = served->served;
+  served_by_start_.Add(HashOf(kept), kept.start_unix_ns, served->sequence, served);
+  served->is_indexed = true;
+}
+
+void CallMatcher::IndexServedBy(const Name& service) {
+  if (service.empty() || !called_.insert(service).second) return;
+  for (auto each = served_.begin(); each != served_.end(); ++each) {
+    if (each->served.service == service) Index(each);
+  }
+}
+
 std::optional<ServedRequest> CallMatcher::AddCall(OutgoingCall call, int64_t now_ns) {
+  IndexServedBy(call.service);
   if (const auto found = FindServed(call); found != served_.end()) return Take(found);
   const uint64_t sequence = ++sequence_;
   const auto added = calls_.insert(
@@ -114,7 +129,7 @@ std::optional<uint64_t> CallMatcher::AddServed(ServedRequest served, int64_t now
   const auto added = served_.insert(
       served_.end(), {.served = std::move(served), .sequence = sequence, .arrival_ns = now_ns});
   const ServedRequest& kept = added->served;
-  served_by_start_.Add(HashOf(kept), kept.start_unix_ns, sequence, added);
+  if (called_.contains(kept.service)) Index(added);
   if (IsSet(kept.parent_span_id)) served_by_parent_.try_emplace(kept.parent_span_id, added);
   return std::nullopt;
 }
@@ -131,6 +146,7 @@ std::vector<std::pair<uint64_t, ServedRequest>> CallMatcher::NameService(uint64_
       continue;
     }
     call.service = service;
+    IndexServedBy(service);
     calls_by_end_.Add(HashOf(call), call.end_unix_ns, waiting->sequence, waiting);
     if (const auto served = FindServed(call); served != served_.end()) {
       answered.emplace_back(call.id, Take(served));
@@ -154,7 +170,9 @@ std::optional<ServedRequest> CallMatcher::TakeUnclaimed(int64_t now_ns) {
 
 ServedRequest CallMatcher::Take(Served::iterator served) {
   const ServedRequest& kept = served->served;
-  served_by_start_.Remove(HashOf(kept), kept.start_unix_ns, served->sequence);
+  if (served->is_indexed) {
+    served_by_start_.Remove(HashOf(kept), kept.start_unix_ns, served->sequence);
+  }
   if (IsSet(kept.parent_span_id)) EraseIfIs(served_by_parent_, kept.parent_span_id, served);
   ServedRequest taken = std::move(served->served);
   served_.erase(served);

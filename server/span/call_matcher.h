@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "server/span/name.h"
 #include "server/span/recycling_memory.h"
 #include "server/span/span.h"
@@ -101,11 +102,14 @@ class CallMatcher {
     ServedRequest served;
     uint64_t sequence = 0;
     int64_t arrival_ns = 0;
+    bool is_indexed = false;
   };
   using Calls = std::pmr::list<WaitingCall>;
   using Served = std::pmr::list<WaitingServed>;
   Served::iterator FindServed(const OutgoingCall& call);
   Calls::iterator FindCall(const ServedRequest& served);
+  void Index(Served::iterator served);
+  void IndexServedBy(const Name& service);
   ServedRequest Take(Served::iterator served);
   void Erase(Calls::iterator call);
 
@@ -118,7 +122,10 @@ class CallMatcher {
   // Of several with one id, the first.
   MapBySpanId<Calls::iterator> calls_by_span_;
   Served served_{&memory_};  // oldest first
-  TimeIndex<Served::iterator> served_by_start_{&memory_};
+  // Services that a probed program has called. What others serve, as a rule to the outside, nobody
+  // will look for, until somebody calls them.
+  absl::flat_hash_set<Name> called_;
+  TimeIndex<Served::iterator> served_by_start_{&memory_};  // those of `called_`
   MapBySpanId<Served::iterator> served_by_parent_;
 };
 

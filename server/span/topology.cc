@@ -122,10 +122,8 @@ void Topology::SetService(uint64_t network_namespace, const std::string& authori
 }
 
 void Topology::AddServer(const Span& span) {
-  recent_.Prepare(span.span_id);
   const FunctionName function = FunctionOf(span);
   const Name service = names_.Intern(span.service_name);
-  FunctionName& remembered = recent_.PlaceOf(span.span_id);
   bool calls_somebody = false;
   while (PendingCall* const pending = pending_.TakeCallOf(span.span_id)) {
     calls_somebody = true;
@@ -141,7 +139,7 @@ void Topology::AddServer(const Span& span) {
            .end_unix_ns = span.end_unix_ns});
   }
   const ServedRequest served = ServedOf(span, service, function);
-  remembered = function;
+  recent_.Remember(span.span_id, function);
   if (const auto id = matcher_.AddServed(served, now_ns_); id.has_value()) Answered(*id, served);
 }
 

@@ -14,16 +14,11 @@ SpanId NumberedId(uint64_t number) {
   return id;
 }
 
-void Remember(RecentFunctions& recent, const SpanId& span_id, const FunctionName& function) {
-  recent.Prepare(span_id);
-  recent.PlaceOf(span_id) = function;
-}
-
 TEST(RecentFunctions, KnowsWhatItWasTold) {
   RecentFunctions recent(16);
   EXPECT_EQ(recent.Find(NumberedId(1)), nullptr);
-  Remember(recent, NumberedId(1), {.name = "/a", .derived = true});
-  Remember(recent, NumberedId(2), {.name = "/b"});
+  recent.Remember(NumberedId(1), {.name = "/a", .derived = true});
+  recent.Remember(NumberedId(2), {.name = "/b"});
 
   ASSERT_NE(recent.Find(NumberedId(1)), nullptr);
   EXPECT_EQ(recent.Find(NumberedId(1))->name, "/a");
@@ -35,8 +30,8 @@ TEST(RecentFunctions, KnowsWhatItWasTold) {
 
 TEST(RecentFunctions, TheLastOfOneSpanHolds) {
   RecentFunctions recent(1);
-  Remember(recent, NumberedId(1), {.name = "/kept"});
-  for (int i = 0; i < 1000; ++i) Remember(recent, NumberedId(2), {.name = std::to_string(i)});
+  recent.Remember(NumberedId(1), {.name = "/kept"});
+  for (int i = 0; i < 1000; ++i) recent.Remember(NumberedId(2), {.name = std::to_string(i)});
   EXPECT_EQ(recent.Find(NumberedId(2))->name, "999");
   EXPECT_EQ(recent.Find(NumberedId(1))->name, "/kept");
 }
@@ -45,7 +40,7 @@ TEST(RecentFunctions, ForgetsTheOldestAndHardlyAnyOfTheCapacity) {
   constexpr uint64_t kCapacity = 10'000;
   constexpr uint64_t kServed = 10 * kCapacity;
   RecentFunctions recent(kCapacity);
-  for (uint64_t i = 1; i <= kServed; ++i) Remember(recent, NumberedId(i), {.name = "/a"});
+  for (uint64_t i = 1; i <= kServed; ++i) recent.Remember(NumberedId(i), {.name = "/a"});
 
   uint64_t forgotten = 0;
   for (uint64_t i = kServed - kCapacity + 1; i <= kServed; ++i) {
