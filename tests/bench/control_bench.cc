@@ -35,13 +35,15 @@ constexpr std::chrono::milliseconds kIdleFor(500);
 constexpr std::chrono::milliseconds kSampleMemoryEvery(50);
 
 void PrintMemory(const std::string& name, const Memory& memory, Report& report) {
-  fmt::print("{:<36} {:>6.1f} MiB: {:.1f} anonymous, {:.1f} of files, {:.1f} shared\n", name,
-             memory.rss, memory.anonymous, memory.file, memory.shared);
+  fmt::print(
+      "{:<36} {:>6.1f} MiB: {:.1f} anonymous, {:.1f} of files, {:.1f} shared; BPF maps {:.1f}\n",
+      name, memory.rss, memory.anonymous, memory.file, memory.shared, memory.bpf_maps);
   Report::Row row = report.Add(name);
   row.Set("rss_mib", memory.rss);
   row.Set("anonymous_mib", memory.anonymous);
   row.Set("file_mib", memory.file);
   row.Set("shared_mib", memory.shared);
+  row.Set("bpf_maps_mib", memory.bpf_maps);
 }
 
 absl::Status MeasureMemory(const Fleet& fleet, bool quick, Report& report) {

@@ -5,12 +5,13 @@
 
 namespace uprobed::bench {
 
-// Resident memory of a process in MiB, and what it is made of.
+// Resident memory of a process in MiB, what it is made of, and what the kernel keeps for it.
 struct Memory {
   double rss = 0;
   double anonymous = 0;
   double file = 0;  // of files that are mapped: the program itself for the most part
   double shared = 0;
+  double bpf_maps = 0;  // in the kernel, whether or not the process has mapped them
 };
 Memory ReadMemory(pid_t pid);
 
