@@ -13,6 +13,7 @@
 #include "server/base/c_handle.h"
 #include "server/base/errors.h"
 #include "server/elf/byte_reader.h"
+#include "server/elf/debug_file.h"
 
 namespace uprobed::elf {
 namespace {
@@ -32,25 +33,28 @@ absl::Status Malformed(const ElfFile& file) {
                    {{"path", file.name()}});
 }
 
-// libelf makes a copy of each section, and compressed ones say how large they become: a small file
-// must not be able to take all of the daemon's memory (see FileSnapshot::kMaxSize). The largest Go
-// programs need half of this.
+// Debug sections are copied into a file, of which libelf makes a copy of each section, and
+// compressed ones say how large they become: a small file must not be able to take all of the
+// daemon's memory (see FileSnapshot::kMaxSize). The largest Go programs need two thirds of this.
 constexpr uint64_t kMaxDebugSize = uint64_t{192} << 20;
 
 bool FitsInMemory(const ElfFile& file) {
   uint64_t total = 0;
   for (const Section& section : file.sections()) {
+    if (!IsDebugSection(section.name)) continue;
     uint64_t size = 0;
     if (section.name.starts_with(".debug_")) {
       const auto header = ValueAt<Elf64_Chdr>(section.data, 0);
       size = section.compressed && header ? header->ch_size : section.data.size();
-    } else if (section.name.starts_with(".zdebug_")) {
+    } else {
       // "ZLIB", then the size with the most significant byte first (GNU binutils).
       const auto header = ValueAt<std::array<uint8_t, 12>>(section.data, 0);
       for (size_t i = 4; header && i < header->size(); ++i) size = size << 8 | (*header)[i];
     }
     if (size > kMaxDebugSize - total) return false;
     total += size;
+    if (section.data.size() > kMaxDebugSize - total) return false;
+    total += section.data.size();
   }
   return true;
 }
@@ -213,9 +217,9 @@ absl::StatusOr<std::map<std::string, uint32_t>> ReadStructOffsets(
                                  file.name(), kMaxDebugSize),
                      {{"path", file.name()}});
   }
-  // A handle of its own on the copied content: libdw replaces compressed sections in it.
+  ASSIGN_OR_RETURN(const UniqueFd debug_file, MakeDebugFile(file));
   elf_version(EV_CURRENT);
-  const ElfHandle elf(elf_begin(file.snapshot_fd(), ELF_C_READ, nullptr));
+  const ElfHandle elf(elf_begin(debug_file.get(), ELF_C_READ, nullptr));
   if (elf == nullptr) return Malformed(file);
   const DwarfHandle dwarf(dwarf_begin_elf(elf.get(), DWARF_C_READ, nullptr));
   if (dwarf == nullptr) return Malformed(file);

@@ -24,6 +24,14 @@ namespace {
 
 using ElfHandle = CHandle<Elf, elf_end>;
 
+// libelf takes the bytes by a pointer that may write, and writes nothing as long as nobody asks it
+// for the content of sections. Null where they are none of ELF.
+ElfHandle OpenInMemory(std::span<const std::byte> bytes) {
+  elf_version(EV_CURRENT);
+  auto* const image = reinterpret_cast<char*>(const_cast<std::byte*>(bytes.data()));
+  return ElfHandle(elf_memory(image, bytes.size()));
+}
+
 // More than any linker writes (Go: about ten). Whoever writes thousands, each as large as the file,
 // wants a reader to spend its life in them.
 constexpr size_t kMaxSegments = 256;
@@ -195,8 +203,7 @@ absl::StatusOr<ElfFile> ElfFile::FromFd(UniqueFd fd, const std::string& name) {
                    FileSnapshot::Take(fd.get(), static_cast<uint64_t>(status.st_size), name));
   RETURN_IF_ERROR(CheckHeader(snapshot.bytes(), name));
 
-  elf_version(EV_CURRENT);
-  const ElfHandle elf(elf_begin(snapshot.fd(), ELF_C_READ, nullptr));
+  const ElfHandle elf = OpenInMemory(snapshot.bytes());
   if (elf == nullptr) return Truncated(name, elf_errmsg(-1));
   GElf_Ehdr header;
   if (gelf_getehdr(elf.get(), &header) == nullptr) return Truncated(name, elf_errmsg(-1));
@@ -222,7 +229,6 @@ ElfFile& ElfFile::operator=(ElfFile&&) noexcept = default;
 ElfFile::~ElfFile() = default;
 
 int ElfFile::fd() const { return state_->fd.get(); }
-int ElfFile::snapshot_fd() const { return state_->snapshot.fd(); }
 const std::string& ElfFile::name() const { return state_->name; }
 uint64_t ElfFile::size() const { return state_->snapshot.bytes().size(); }
 std::span<const std::byte> ElfFile::bytes() const { return state_->snapshot.bytes(); }

@@ -53,8 +53,7 @@ class ElfFile {
   ElfFile& operator=(ElfFile&&) noexcept;
   ~ElfFile();
 
-  int fd() const;           // the file that was opened
-  int snapshot_fd() const;  // its copied content, for libraries that read a descriptor
+  int fd() const;  // the file that was opened
   const std::string& name() const;
   uint64_t size() const;                     // bytes of the file
   std::span<const std::byte> bytes() const;  // the whole file

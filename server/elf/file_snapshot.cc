@@ -19,20 +19,14 @@ absl::StatusOr<FileSnapshot> FileSnapshot::Take(int fd, uint64_t size, const std
                                  name, size, kMaxSize),
                      {{"path", name}});
   }
-  UniqueFd memory(::memfd_create("uprobed-binary", MFD_CLOEXEC));
-  if (!memory.valid()) {
-    return MakeErrnoError(errno, "BINARY_READ_FAILED", "create the memory to read " + name);
-  }
-  if (::ftruncate(memory.get(), static_cast<off_t>(size)) != 0) {
-    return MakeErrnoError(errno, "BINARY_READ_FAILED", "reserve the memory to read " + name);
-  }
   // mmap refuses a length of 0.
-  if (size == 0) return FileSnapshot(std::move(memory), {});
-  void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, memory.get(), 0);
+  if (size == 0) return FileSnapshot({});
+  void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (address == MAP_FAILED) {
     return MakeErrnoError(errno, "BINARY_READ_FAILED", "map the memory to read " + name);
   }
-  FileSnapshot snapshot(std::move(memory), {static_cast<std::byte*>(address), size});
+  FileSnapshot snapshot({static_cast<std::byte*>(address), size});
+  ::madvise(address, size, MADV_HUGEPAGE);  // a kernel without them says no, and works on
   uint64_t done = 0;
   while (done < size) {
     const ssize_t count =
@@ -53,12 +47,11 @@ absl::StatusOr<FileSnapshot> FileSnapshot::Take(int fd, uint64_t size, const std
 }
 
 FileSnapshot::FileSnapshot(FileSnapshot&& other) noexcept
-    : fd_(std::move(other.fd_)), bytes_(std::exchange(other.bytes_, {})) {}
+    : bytes_(std::exchange(other.bytes_, {})) {}
 
 FileSnapshot& FileSnapshot::operator=(FileSnapshot&& other) noexcept {
   if (this != &other) {
     Unmap();
-    fd_ = std::move(other.fd_);
     bytes_ = std::exchange(other.bytes_, {});
   }
   return *this;

@@ -5,18 +5,16 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <utility>
 
 #include "absl/status/statusor.h"
-#include "server/base/unique_fd.h"
 
 namespace uprobed::elf {
 
-// A private copy of a file's content, in an anonymous memory file that nobody else can open.
-// It is a copy because a file that is truncated while it is mapped kills the reader with SIGBUS:
-// whoever may write the binary could stop the daemon. It also makes one moment of the file of all
-// reads, so that the hash of a binary and what was read from it belong together.
-// Owns the memory. Thread: one at a time.
+// A private copy of a file's content, which nobody else can change. It is a copy because a file
+// that is truncated while it is mapped kills the reader with SIGBUS: whoever may write the binary
+// could stop the daemon. It also makes one moment of the file of all reads, so that the hash of a
+// binary and what was read from it belong together. Owns the memory, in huge pages where the kernel
+// has them: half of what it takes to read a file would be page faults. Thread: one at a time.
 class FileSnapshot {
  public:
   // Copies `size` bytes of `fd`. FAILED_PRECONDITION BINARY_TRUNCATED where the file has become
@@ -34,14 +32,12 @@ class FileSnapshot {
   FileSnapshot& operator=(const FileSnapshot&) = delete;
   ~FileSnapshot();
 
-  int fd() const { return fd_.get(); }
   std::span<const std::byte> bytes() const { return bytes_; }
 
  private:
-  FileSnapshot(UniqueFd fd, std::span<std::byte> bytes) : fd_(std::move(fd)), bytes_(bytes) {}
+  explicit FileSnapshot(std::span<std::byte> bytes) : bytes_(bytes) {}
   void Unmap();
 
-  UniqueFd fd_;
   std::span<std::byte> bytes_;
 };
 
