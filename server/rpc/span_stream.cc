@@ -16,9 +16,9 @@ namespace {
 
 using v1::StreamSpansResponse;
 
-// So much that what a response costs whatever is in it weighs little, and far below the 4 MiB that
+// So much that what a response costs whatever is in it weighs little, and half of the 4 MiB that
 // gRPC's clients take by default.
-constexpr size_t kMaxResponseBytes = 512 << 10;
+constexpr size_t kMaxResponseBytes = 2 << 20;
 
 // The bytes themselves, which stay where they are until gRPC has sent them.
 grpc::Slice Share(const stream::SpanSlice& spans) {

@@ -12,7 +12,7 @@ namespace {
 using TelemetryStub = v1::TelemetryService::Stub;
 
 // Of spans, and some for the totals.
-constexpr size_t kMaxResponseBytes = (512 << 10) + 64;
+constexpr size_t kMaxResponseBytes = (2 << 20) + 64;
 
 class StreamSpansTest : public ServerTest {
  protected:
