@@ -143,8 +143,7 @@ std::vector<std::shared_ptr<prometheus::Collectable>> Daemon::AllMetrics() const
 void Daemon::OnSpan(const span::Span& span) {
   http_metrics_->Record(span);
   topology_.Add(span, static_cast<int64_t>(MonotonicNanosNow()));
-  // Whoever has come since is not sent what ended before, the less so in part.
-  if (!span.unstreamed) hub_.Publish(span);
+  hub_.Publish(span);
 }
 
 void Daemon::OnTick(uint64_t now_ns) {

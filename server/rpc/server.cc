@@ -6,18 +6,25 @@
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <pthread.h>
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "server/base/errors.h"
 #include "server/rpc/admin_service.h"
 #include "server/rpc/audit.h"
+#include "server/rpc/cut_connections.h"
 #include "server/rpc/health_service.h"
 #include "server/rpc/health_state.h"
 #include "server/rpc/open_streams.h"
@@ -37,6 +44,9 @@ constexpr int kMaxReceiveBytes = 4 << 20;
 // For short calls and the gRPC library's own pollers.
 constexpr int kThreadsBesideStreams = 32;
 constexpr int kMaxStreamsPerConnection = 256;
+
+// For calls that were cancelled to end, before the connections are cut that do not let them.
+constexpr std::chrono::milliseconds kCutAfter(500);
 
 // Without it the library writes to standard error in a form of its own.
 void LogLibraryMessage(gpr_log_func_args* message) {
@@ -83,6 +93,10 @@ struct Server::Impl {
   AdminService admin_service;
   HealthService health_service;
 
+  // Ends all calls, within `grace` where they can.
+  void EndCalls(std::chrono::milliseconds grace);
+
+  std::string unix_socket_path;
   int tcp_port = 0;
   // Destroyed before the services that it calls.
   std::unique_ptr<grpc::Server> server;
@@ -110,6 +124,22 @@ void Server::Impl::Configure(grpc::ServerBuilder& builder, size_t max_streams) {
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
 }
 
+// A connection to which something is being written is not closed until that is written (gRPC 1.51,
+// src/core/ext/transport/chttp2/transport/chttp2_transport.cc, close_transport_locked), which a
+// client that reads nothing would never let happen.
+void Server::Impl::EndCalls(std::chrono::milliseconds grace) {
+  absl::Notification ended;
+  const std::jthread cutter([&] {
+    pthread_setname_np(pthread_self(), "rpc-cutter");
+    if (ended.WaitForNotificationWithTimeout(absl::FromChrono(grace + kCutAfter))) return;
+    spdlog::warn("cut off {} connections whose clients do not read",
+                 CutConnections({.unix_socket_path = unix_socket_path, .tcp_port = tcp_port}));
+  });
+  server->Shutdown(std::chrono::system_clock::now() + grace);
+  server->Wait();
+  ended.Notify();
+}
+
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Dependencies& dependencies,
                                                       const ServerOptions& options) {
   if (options.unix_socket_path.empty() && options.tcp_address.empty()) {
@@ -130,6 +160,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Dependencies& depend
     ASSIGN_OR_RETURN(UnixSocket listening,
                      UnixSocket::Listen(options.unix_socket_path, options.socket_group));
     socket.emplace(std::move(listening));
+    impl->unix_socket_path = options.unix_socket_path;
     acceptor = builder.experimental().AddExternalConnectionAcceptor(
         grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
         grpc::InsecureServerCredentials());
@@ -170,8 +201,7 @@ void Server::Shutdown(std::chrono::milliseconds grace) {
   impl_->streams.Stop();
   impl_->telemetry_service.Stop();
   if (impl_->acceptor != nullptr) impl_->acceptor->Stop();
-  impl_->server->Shutdown(std::chrono::system_clock::now() + grace);
-  impl_->server->Wait();
+  impl_->EndCalls(grace);
   impl_->acceptor.reset();
 }
 

@@ -44,8 +44,8 @@ class Server {
   // The port bound; 0 without TCP.
   int tcp_port() const;
   // Health says NOT_SERVING, streams end with UNAVAILABLE SHUTTING_DOWN, running calls may end
-  // within `grace` and are cancelled then, and the socket file is removed. Calls after the first
-  // have no effect.
+  // within `grace` and are cancelled then, connections whose clients read nothing are cut off a
+  // little later, and the socket file is removed. Calls after the first have no effect.
   void Shutdown(std::chrono::milliseconds grace);
 
  private:

@@ -88,6 +88,21 @@ class Restart(harness.E2eTest):
         self.assertFalse(self.socket.exists())
         self.assertEqual(watcher.wait(timeout=10), 4)
 
+    def test_stops_although_a_subscriber_stands_still(self):
+        self.start_daemon()
+        self.attach(harness.hello(), "--name", "web")
+        program = self.start_program(harness.hello())
+        with open(self.directory / "spans", "w", encoding="utf-8") as output:
+            subscriber = subprocess.Popen([harness.CLIENT, "--address", f"unix:{self.socket}", "spans", "-o", "json"],
+                                          stdout=output, stderr=subprocess.DEVNULL)
+        self.cleanup.callback(harness.end, subscriber, signal.SIGKILL)
+        harness.wait_until(lambda: self.metric("uprobed_stream_subscribers") == 1, "the subscription")
+        self.load(program.url("/hello"), 20000)
+        subscriber.send_signal(signal.SIGSTOP)
+        self.load(program.url("/hello"), 50000)  # more than its connection holds
+        self.stop_daemon()
+        self.assertIn("cut off 1 connections", self.daemon_log())
+
     def test_second_daemon_on_the_same_database_is_refused(self):
         self.start_daemon()
         second = subprocess.run(

@@ -54,6 +54,17 @@ class SpanHubTest : public ::testing::Test {
   }};
 };
 
+TEST_F(SpanHubTest, WhatEndedWhileNobodyStreamedIsOfferedToNobody) {
+  const auto subscription = hub_.Subscribe({});
+  span::Span span = MakeSpan("/before");
+  span.unstreamed = true;
+  hub_.Publish(span);
+  Publish({"/after"});
+  EXPECT_EQ(Paths(Take(*subscription)), Strings{"/after"});
+  EXPECT_EQ(subscription->counts().offered, 1U);
+  EXPECT_EQ(hub_.stats().published, 2U);
+}
+
 TEST_F(SpanHubTest, DeliversToEverySubscriberInOrder) {
   const auto first = hub_.Subscribe({});
   const auto second = hub_.Subscribe({});
