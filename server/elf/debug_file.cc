@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "server/base/errors.h"
@@ -17,6 +18,9 @@
 
 namespace uprobed::elf {
 namespace {
+
+// Of the names of all sections; Go's have some hundred bytes.
+constexpr size_t kMaxNamesSize = size_t{64} << 10;
 
 absl::Status Fail(const ElfFile& file) {
   return MakeErrnoError(errno, "BINARY_READ_FAILED",
@@ -54,8 +58,12 @@ absl::StatusOr<UniqueFd> MakeDebugFile(const ElfFile& file) {
   // header has no room for it.
   RETURN_IF_ERROR(
       Copy(file, header->e_shoff, (file.sections().size() + 1) * sizeof(Elf64_Shdr), copy.get()));
-  for (const Section& section : file.sections()) {
-    if (!IsDebugSection(section.name) && section.name != ".shstrtab") continue;
+  const std::vector<Section>& sections = file.sections();
+  const size_t names = header->e_shstrndx;  // an index of ELF's, where 0 is none
+  for (size_t index = 1; index <= sections.size(); ++index) {
+    const Section& section = sections[index - 1];
+    const bool is_names = index == names && section.data.size() <= kMaxNamesSize;
+    if (!is_names && !IsDebugSection(section.name)) continue;
     RETURN_IF_ERROR(Copy(file, section.file_offset, section.data.size(), copy.get()));
   }
   return copy;

@@ -14,9 +14,10 @@ inline bool IsDebugSection(std::string_view name) {
   return name.starts_with(".debug_") || name.starts_with(".zdebug_");
 }
 
-// A file in memory that has of `file` its headers and its debug sections, where they are in it, and
-// is empty elsewhere. libdw wants a file that it may write to, at least in its own memory: it makes
-// headers say that compressed sections are not. BINARY_READ_FAILED where there is no memory.
+// A file in memory that has of `file` its headers, its debug sections and the names of sections,
+// where they are in it, and is empty elsewhere. How much that is, is the caller's to bound. libdw
+// wants a file that it may write to, at least in its own memory: it makes headers say that
+// compressed sections are not. BINARY_READ_FAILED where there is no memory.
 absl::StatusOr<UniqueFd> MakeDebugFile(const ElfFile& file);
 
 }  // namespace uprobed::elf
