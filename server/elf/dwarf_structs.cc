@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <libelf.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <set>
@@ -13,7 +14,7 @@
 #include "server/base/c_handle.h"
 #include "server/base/errors.h"
 #include "server/elf/byte_reader.h"
-#include "server/elf/debug_file.h"
+#include "server/elf/debug_image.h"
 
 namespace uprobed::elf {
 namespace {
@@ -33,28 +34,35 @@ absl::Status Malformed(const ElfFile& file) {
                    {{"path", file.name()}});
 }
 
-// Debug sections are copied into a file, of which libelf makes a copy of each section, and
-// compressed ones say how large they become: a small file must not be able to take all of the
-// daemon's memory (see FileSnapshot::kMaxSize). The largest Go programs need two thirds of this.
+// Debug sections are copied, and compressed ones say how large they become beside that: a small
+// file must not be able to take all of the daemon's memory (see FileSnapshot::kMaxSize). The
+// largest Go programs need two thirds of this.
 constexpr uint64_t kMaxDebugSize = uint64_t{192} << 20;
 
+// What libelf makes of a section; the larger of two where it could be taken for either.
+uint64_t InflatedSize(const Section& section) {
+  uint64_t size = 0;
+  if (section.compressed) {
+    if (const auto header = ValueAt<Elf64_Chdr>(section.data, 0)) size = header->ch_size;
+  }
+  if (section.name.starts_with(".zdebug_")) {
+    // "ZLIB", then the size with the most significant byte first (GNU binutils).
+    uint64_t of_gnu = 0;
+    const auto header = ValueAt<std::array<uint8_t, 12>>(section.data, 0);
+    for (size_t i = 4; header && i < header->size(); ++i) of_gnu = of_gnu << 8 | (*header)[i];
+    size = std::max(size, of_gnu);
+  }
+  return size;
+}
+
 bool FitsInMemory(const ElfFile& file) {
-  uint64_t total = 0;
+  uint64_t left = kMaxDebugSize;
   for (const Section& section : file.sections()) {
     if (!IsDebugSection(section.name)) continue;
-    uint64_t size = 0;
-    if (section.name.starts_with(".debug_")) {
-      const auto header = ValueAt<Elf64_Chdr>(section.data, 0);
-      size = section.compressed && header ? header->ch_size : section.data.size();
-    } else {
-      // "ZLIB", then the size with the most significant byte first (GNU binutils).
-      const auto header = ValueAt<std::array<uint8_t, 12>>(section.data, 0);
-      for (size_t i = 4; header && i < header->size(); ++i) size = size << 8 | (*header)[i];
+    for (const uint64_t size : {section.data.size(), InflatedSize(section)}) {
+      if (size > left) return false;
+      left -= size;
     }
-    if (size > kMaxDebugSize - total) return false;
-    total += size;
-    if (section.data.size() > kMaxDebugSize - total) return false;
-    total += section.data.size();
   }
   return true;
 }
@@ -217,9 +225,10 @@ absl::StatusOr<std::map<std::string, uint32_t>> ReadStructOffsets(
                                  file.name(), kMaxDebugSize),
                      {{"path", file.name()}});
   }
-  ASSIGN_OR_RETURN(const UniqueFd debug_file, MakeDebugFile(file));
+  ASSIGN_OR_RETURN(const DebugImage image, DebugImage::Make(file));
   elf_version(EV_CURRENT);
-  const ElfHandle elf(elf_begin(debug_file.get(), ELF_C_READ, nullptr));
+  const ElfHandle elf(
+      elf_memory(reinterpret_cast<char*>(image.bytes().data()), image.bytes().size()));
   if (elf == nullptr) return Malformed(file);
   const DwarfHandle dwarf(dwarf_begin_elf(elf.get(), DWARF_C_READ, nullptr));
   if (dwarf == nullptr) return Malformed(file);

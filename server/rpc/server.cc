@@ -13,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -129,12 +130,22 @@ void Server::Impl::Configure(grpc::ServerBuilder& builder, size_t max_streams) {
 // client that reads nothing would never let happen.
 void Server::Impl::EndCalls(std::chrono::milliseconds grace) {
   absl::Notification ended;
-  const std::jthread cutter([&] {
+  const auto cut_until_ended = [&] {
     pthread_setname_np(pthread_self(), "rpc-cutter");
-    if (ended.WaitForNotificationWithTimeout(absl::FromChrono(grace + kCutAfter))) return;
-    spdlog::warn("cut off {} connections whose clients do not read",
-                 CutConnections({.unix_socket_path = unix_socket_path, .tcp_port = tcp_port}));
-  });
+    absl::Duration wait = absl::FromChrono(grace + kCutAfter);
+    while (!ended.WaitForNotificationWithTimeout(wait)) {
+      wait = absl::FromChrono(kCutAfter);
+      const size_t cut =
+          CutConnections({.unix_socket_path = unix_socket_path, .tcp_port = tcp_port});
+      if (cut > 0) spdlog::warn("cut off {} connections whose calls did not end", cut);
+    }
+  };
+  std::jthread cutter;
+  try {
+    cutter = std::jthread(cut_until_ended);
+  } catch (const std::system_error& error) {
+    spdlog::warn("calls of clients that do not read are waited for: {}", error.what());
+  }
   server->Shutdown(std::chrono::system_clock::now() + grace);
   server->Wait();
   ended.Notify();

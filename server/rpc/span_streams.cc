@@ -12,9 +12,9 @@
 namespace uprobed::rpc {
 namespace {
 
-// A response costs some 50 us whatever is in it: many streams are set going more rarely, so that
-// they take a twentieth of a CPU for that at most, or at 64 of them a fifteenth. The longest pause
-// is half of the 100 ms that a span may take.
+// A response costs some 50 us whatever is in it: many streams are set going more rarely, so that 50
+// of them take a twentieth of a CPU for that, and no more until there are more than that. The
+// longest pause leaves half of the 100 ms that a span may take to whoever gathers spans before.
 constexpr std::chrono::milliseconds kPauseOfEach(1);
 constexpr std::chrono::milliseconds kMaxPause(50);
 

@@ -10,6 +10,8 @@ namespace {
 
 // Start and end become wall-clock times one by one, and that clock may be adjusted in between.
 constexpr int64_t kClockSlackNs = 10'000'000;
+// Programs say how their services are called. Beyond it, all begin anew.
+constexpr size_t kMaxCalled = 4096;
 constexpr int64_t kNoEnd = std::numeric_limits<int64_t>::max();
 // What is left at least of a target that was cut at 256 bytes (UP_TARGET_MAX), each of them
 // escaped.
@@ -99,9 +101,11 @@ void CallMatcher::Index(Served::iterator served) {
 }
 
 void CallMatcher::IndexServedBy(const Name& service) {
-  if (service.empty() || !called_.insert(service).second) return;
+  if (service.empty() || called_.contains(service)) return;
+  if (called_.size() >= kMaxCalled) called_.clear();  // what is indexed stays so
+  called_.insert(service);
   for (auto each = served_.begin(); each != served_.end(); ++each) {
-    if (each->served.service == service) Index(each);
+    if (!each->is_indexed && each->served.service == service) Index(each);
   }
 }
 

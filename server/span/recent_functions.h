@@ -28,6 +28,8 @@ struct FunctionName {
 class RecentFunctions {
  public:
   explicit RecentFunctions(size_t capacity) : set_count_(2 * capacity / kWays + 1) {}
+  RecentFunctions(const RecentFunctions&) = delete;
+  RecentFunctions& operator=(const RecentFunctions&) = delete;
 
   // More is remembered than caches hold, and waiting for memory is most of what it would take: so
   // it gets to its place while the next two are told, by when the memory is at hand.

@@ -58,7 +58,7 @@ std::shared_ptr<Subscription> SpanHub::Subscribe(SubscriptionOptions options) {
 
 void SpanHub::Publish(const span::Span& span) {
   published_.fetch_add(1, std::memory_order_relaxed);
-  // Whoever has come since is not sent what ended before, the less so in part.
+  // Whoever has come since is not sent what was served before, the less so in part.
   if (span.unstreamed) return;
   const absl::MutexLock lock(&mutex_);
   if (closed_) return;

@@ -188,6 +188,18 @@ TEST_P(GrpcMetadata, PeersAreThoseOfTheConnection) {
   EXPECT_EQ(served.truncated, "");
 }
 
+TEST_P(GrpcMetadata, ThePeerOfWhatIsServedIsReadWhileSomebodyStreams) {
+  Serve();
+  backend_.SetSpansStreamed(false);
+
+  Call("Unary", {});
+
+  const span::Span served = Only(IsServer);
+  EXPECT_TRUE(served.unstreamed);
+  EXPECT_EQ(served.peer_address, "");
+  EXPECT_FALSE(Only(IsClient).unstreamed);
+}
+
 // The name of the socket is as long as an address of IPv6.
 TEST_P(GrpcMetadata, WhatIsNoTcpAddressIsNoPeer) {
   Serve("unix");

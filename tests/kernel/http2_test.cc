@@ -87,6 +87,21 @@ TEST_P(Http2, SpansAreMadeWhileSomebodyStreamsThem) {
   ExpectNoLoss();
 }
 
+TEST_P(Http2, AddressesAreReadWhileSomebodyStreams) {
+  backend_.SetSpansStreamed(false);
+
+  ASSERT_EQ(Load("/hello", 10, 2), 0);
+
+  const auto spans = spans_.Wait(10, IsServer);
+  ASSERT_EQ(spans.size(), 10U);
+  for (const span::Span& span : spans) {
+    EXPECT_TRUE(span.unstreamed);
+    EXPECT_EQ(span.server_address, "");
+    EXPECT_EQ(span.peer_address, "");
+    EXPECT_EQ(span.path, "/hello");
+  }
+}
+
 TEST_P(Http2, OneServerSpanAndTwoEmulatedHitsForEachRequest) {
   constexpr int kRequests = 200;
 

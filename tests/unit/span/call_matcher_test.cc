@@ -143,6 +143,36 @@ TEST(CallMatcher, NamesServiceOfCallsThatWait) {
   EXPECT_EQ(matcher.waiting(), 0U);
 }
 
+// What is remembered of services is bounded, and nothing is lost where it begins anew.
+TEST(CallMatcher, FindsWhatWaitsAlsoWhereVeryManyServicesAreCalled) {
+  constexpr int64_t kManyServices = 10'000;
+  CallMatcher matcher;
+  for (int64_t i = 0; i < kManyServices; ++i) {
+    const std::string service = "service-" + std::to_string(i);
+    ServedRequest served;
+    served.service = Name(service);
+    served.target = Target("GET /");
+    served.start_unix_ns = 1000 + i;
+    ASSERT_FALSE(matcher.AddServed(served, 0).has_value());
+    if (i % 2 == 0) continue;  // the others' are found by the calls below
+    OutgoingCall call{.id = static_cast<uint64_t>(i + 1),
+                      .service = served.service,
+                      .target = served.target,
+                      .start_unix_ns = 1000,
+                      .end_unix_ns = 1'000'000};
+    ASSERT_TRUE(matcher.AddCall(call, 0).has_value());
+  }
+  for (int64_t i = 0; i < kManyServices; i += 2) {
+    OutgoingCall call{.id = static_cast<uint64_t>(i + 1),
+                      .service = Name("service-" + std::to_string(i)),
+                      .target = Target("GET /"),
+                      .start_unix_ns = 1000,
+                      .end_unix_ns = 1'000'000};
+    ASSERT_TRUE(matcher.AddCall(call, 0).has_value()) << i;
+  }
+  EXPECT_EQ(matcher.waiting(), 0U);
+}
+
 TEST(CallMatcher, GivesUpAfterTimeoutAndBeyondBound) {
   CallMatcher matcher({.max_waiting = 2, .served_timeout_ns = 10, .call_timeout_ns = 100});
   matcher.AddServed(ServedAt(1), 0);
