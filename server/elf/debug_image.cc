@@ -21,20 +21,20 @@ namespace {
 // Of the names of all sections; Go's have some hundred bytes.
 constexpr size_t kMaxNamesSize = size_t{64} << 10;
 
-absl::Status NotAsLinked(const ElfFile& file, std::string_view what) {
-  return MakeError(absl::StatusCode::kFailedPrecondition, "DWARF_MALFORMED",
-                   fmt::format("the debug information of {} can't be read: {}; build the program "
-                               "again",
-                               file.name(), what),
-                   {{"path", file.name()}});
-}
-
 template <typename T>
 void Put(std::span<std::byte> to, uint64_t offset, const T& value) {
   std::memcpy(to.data() + offset, &value, sizeof(value));
 }
 
 }  // namespace
+
+absl::Status DwarfMalformed(const ElfFile& file, std::string_view what) {
+  return MakeError(absl::StatusCode::kFailedPrecondition, "DWARF_MALFORMED",
+                   fmt::format("the debug information of {} can't be read: {}; build the program "
+                               "again",
+                               file.name(), what),
+                   {{"path", file.name()}});
+}
 
 void DebugImage::Unmap::operator()(std::byte* memory) const noexcept { ::munmap(memory, size); }
 
@@ -46,12 +46,12 @@ absl::StatusOr<DebugImage> DebugImage::Make(const ElfFile& file) {
   if (!header || header->e_shentsize != sizeof(Elf64_Shdr) || count >= SHN_LORESERVE ||
       header->e_shoff > bytes.size() ||
       count * sizeof(Elf64_Shdr) > bytes.size() - header->e_shoff) {
-    return NotAsLinked(file, "its section headers are not as a linker writes them");
+    return DwarfMalformed(file, "its section headers are not as a linker writes them");
   }
   const size_t names = header->e_shstrndx;
   if (names == 0 || names >= count || sections[names - 1].compressed ||
       sections[names - 1].data.size() > kMaxNamesSize) {
-    return NotAsLinked(file, "the names of its sections are not as a linker writes them");
+    return DwarfMalformed(file, "the names of its sections are not as a linker writes them");
   }
 
   void* const address = ::mmap(nullptr, bytes.size(), PROT_READ | PROT_WRITE,

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/elf/elf_file.h"
 
@@ -16,6 +17,9 @@ namespace uprobed::elf {
 inline bool IsDebugSection(std::string_view name) {
   return name.starts_with(".debug_") || name.starts_with(".zdebug_");
 }
+
+// That the debug information of the binary is not as it should be: DWARF_MALFORMED.
+absl::Status DwarfMalformed(const ElfFile& file, std::string_view what);
 
 // What libdw needs of a binary and no more, in memory that it may write to, for it makes headers
 // say that sections are no longer compressed: an ELF file whose sections are the debug sections and

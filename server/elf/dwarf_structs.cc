@@ -26,12 +26,8 @@ using DwarfHandle = CHandle<Dwarf, dwarf_end>;
 constexpr int kMaxTypedefs = 16;
 
 absl::Status Malformed(const ElfFile& file) {
-  const char* reason = dwarf_errmsg(-1);
-  return MakeError(absl::StatusCode::kFailedPrecondition, "DWARF_MALFORMED",
-                   fmt::format("the debug information of {} can't be read: {}; build the program "
-                               "again",
-                               file.name(), reason == nullptr ? "unknown error" : reason),
-                   {{"path", file.name()}});
+  const char* const reason = dwarf_errmsg(-1);
+  return DwarfMalformed(file, reason == nullptr ? "unknown error" : reason);
 }
 
 // Debug sections are copied, and compressed ones say how large they become beside that: a small

@@ -12,7 +12,7 @@
 namespace uprobed::rpc {
 namespace {
 
-// The default of fs.nr_open, above which no limit can be without it.
+// fs.nr_open, unless somebody has raised it: no limit is above it.
 constexpr rlim_t kMaxDescriptors = 1 << 20;
 
 bool IsOf(const sockaddr_storage& local, const ListeningAddresses& addresses) {

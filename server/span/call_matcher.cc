@@ -10,8 +10,8 @@ namespace {
 
 // Start and end become wall-clock times one by one, and that clock may be adjusted in between.
 constexpr int64_t kClockSlackNs = 10'000'000;
-// Programs say how their services are called. Beyond it, all begin anew.
-constexpr size_t kMaxCalled = 4096;
+// Programs say how their services are called: where there are more, all are indexed.
+constexpr size_t kMaxCalled = 1024;
 constexpr int64_t kNoEnd = std::numeric_limits<int64_t>::max();
 // What is left at least of a target that was cut at 256 bytes (UP_TARGET_MAX), each of them
 // escaped.
@@ -101,11 +101,12 @@ void CallMatcher::Index(Served::iterator served) {
 }
 
 void CallMatcher::IndexServedBy(const Name& service) {
-  if (service.empty() || called_.contains(service)) return;
-  if (called_.size() >= kMaxCalled) called_.clear();  // what is indexed stays so
+  if (service.empty() || IsCalled(service)) return;
   called_.insert(service);
+  all_are_called_ = called_.size() > kMaxCalled;
+  if (all_are_called_) called_.clear();
   for (auto each = served_.begin(); each != served_.end(); ++each) {
-    if (!each->is_indexed && each->served.service == service) Index(each);
+    if (!each->is_indexed && IsCalled(each->served.service)) Index(each);
   }
 }
 
@@ -133,7 +134,7 @@ std::optional<uint64_t> CallMatcher::AddServed(ServedRequest served, int64_t now
   const auto added = served_.insert(
       served_.end(), {.served = std::move(served), .sequence = sequence, .arrival_ns = now_ns});
   const ServedRequest& kept = added->served;
-  if (called_.contains(kept.service)) Index(added);
+  if (IsCalled(kept.service)) Index(added);
   if (IsSet(kept.parent_span_id)) served_by_parent_.try_emplace(kept.parent_span_id, added);
   return std::nullopt;
 }

@@ -108,6 +108,7 @@ class CallMatcher {
   using Served = std::pmr::list<WaitingServed>;
   Served::iterator FindServed(const OutgoingCall& call);
   Calls::iterator FindCall(const ServedRequest& served);
+  bool IsCalled(const Name& service) const { return all_are_called_ || called_.contains(service); }
   void Index(Served::iterator served);
   void IndexServedBy(const Name& service);
   ServedRequest Take(Served::iterator served);
@@ -125,6 +126,7 @@ class CallMatcher {
   // Services that a probed program has called. What others serve, as a rule to the outside, nobody
   // will look for, until somebody calls them.
   absl::flat_hash_set<Name> called_;
+  bool all_are_called_ = false;  // or so many that they are not told apart
   TimeIndex<Served::iterator> served_by_start_{&memory_};  // those of `called_`
   MapBySpanId<Served::iterator> served_by_parent_;
 };
