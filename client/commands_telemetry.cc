@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "client/commands.h"
+#include "client/compact_spans.h"
 #include "client/failure.h"
 #include "client/format.h"
 #include "client/parse.h"
@@ -33,24 +34,30 @@ class SpanPrinter {
   bool Print(const v1::StreamSpansResponse& response) {
     if (response.started()) Start();
     WarnOfLoss(response.dropped_total());
-    for (const v1::Span& span : response.spans()) {
-      if (fields_ != nullptr) {
-        session_.PrintJson(fields_->Select(span));
-      } else if (session_.json()) {
-        session_.PrintJson(span);
-      } else {
-        session_.terminal().Line(FormatSpan(session_.terminal(), span));
-      }
-      if (!session_.listening()) return false;
-    }
-    return session_.listening();
+    unreadable_ = VisitSpans(response, [this](const v1::Span& span) {
+      PrintSpan(span);
+      return session_.listening();
+    });
+    return unreadable_.ok() && session_.listening();
   }
+  // Why it had to stop; OK where it had not.
+  const grpc::Status& unreadable() const { return unreadable_; }
 
  private:
   void Start() {
     Terminal& terminal = session_.terminal();
     if (session_.json() || !terminal.out_is_terminal()) return;
     terminal.Line(terminal.Paint(Colour::kBold, SpanHeader()));
+  }
+
+  void PrintSpan(const v1::Span& span) {
+    if (fields_ != nullptr) {
+      session_.PrintJson(fields_->Select(span));
+    } else if (session_.json()) {
+      session_.PrintJson(span);
+    } else {
+      session_.terminal().Line(FormatSpan(session_.terminal(), span));
+    }
   }
 
   void WarnOfLoss(uint64_t dropped_total) {
@@ -65,6 +72,7 @@ class SpanPrinter {
   Session& session_;
   SpanFields* const fields_;
   uint64_t dropped_total_ = 0;
+  grpc::Status unreadable_;
 };
 
 ExitCode Spans(Session& session, const SpansOptions& options) {
@@ -72,6 +80,7 @@ ExitCode Spans(Session& session, const SpansOptions& options) {
   request.set_filter(options.filter);
   request.set_limit(options.limit);
   request.set_queue_capacity(options.queue_capacity);
+  request.set_compact(true);
   std::optional<SpanFields> fields;
   if (!options.fields.empty()) {
     if (!session.json()) {
@@ -89,7 +98,7 @@ ExitCode Spans(Session& session, const SpansOptions& options) {
         return connection.telemetry().StreamSpans(context, request);
       },
       [&](const v1::StreamSpansResponse& response) { return printer.Print(response); });
-  return session.EndStream(status);
+  return printer.unreadable().ok() ? session.EndStream(status) : session.Fail(printer.unreadable());
 }
 
 struct MetricsOptions {

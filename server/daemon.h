@@ -22,8 +22,8 @@
 #include "server/metrics/http_metrics.h"
 #include "server/metrics/self_metrics.h"
 #include "server/probe/libbpf_backend.h"
-#include "server/rpc/encode_span.h"
 #include "server/rpc/server.h"
+#include "server/rpc/span_encoders.h"
 #include "server/span/topology.h"
 #include "server/store/store.h"
 #include "server/stream/span_demand.h"
@@ -68,7 +68,7 @@ class Daemon {
   control::EventDirectory directory_;
   const std::shared_ptr<metrics::EdgeMetrics> edge_metrics_;
   span::Topology topology_;
-  stream::SpanHub hub_{rpc::EncodeSpan};
+  stream::SpanHub hub_{rpc::SpanEncoders()};
   stream::SpanDemand span_demand_;
   const std::shared_ptr<metrics::HttpMetrics> http_metrics_;
   EventlessRequests eventless_requests_;

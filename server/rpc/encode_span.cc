@@ -48,6 +48,15 @@ std::string_view Bytes(const std::array<uint8_t, kSize>& id) {
   return {reinterpret_cast<const char*>(id.data()), id.size()};
 }
 
+// A proto3 string must be valid UTF-8, or the receiver refuses the whole message.
+void WriteOneofText(WireWriter& wire, int field, std::string_view text) {
+  if (IsAscii(text)) {
+    wire.OneofText(field, text);
+  } else {
+    wire.OneofText(field, ToUtf8(text));
+  }
+}
+
 // Two answers to what of a span is wanted. This one is known to the compiler, so that a span that
 // is wanted whole pays for no mask.
 struct Everything {
@@ -126,12 +135,12 @@ class SpanWriter {
     if (wanted.Has(v1::Span::kAttributesFieldNumber)) {
       wanted.VisitAttributes(span_,
                              [this](std::string_view key, const span::AttributeValue& value) {
-                               Attribute(v1::Span::kAttributesFieldNumber, key, value);
+                               EncodeAttribute(v1::Span::kAttributesFieldNumber, key, value, to_);
                              });
     }
     if (wanted.Has(v1::Span::kResourceFieldNumber)) {
       wanted.VisitResource(span_, [this](std::string_view key, const span::AttributeValue& value) {
-        Attribute(v1::Span::kResourceFieldNumber, key, value);
+        EncodeAttribute(v1::Span::kResourceFieldNumber, key, value, to_);
       });
     }
   }
@@ -150,16 +159,8 @@ class SpanWriter {
       Text(v1::Span::kTraceStateFieldNumber, span_.trace_state);
     }
   }
-  // A proto3 string must be valid UTF-8, or the receiver refuses the whole message.
-  void OneofText(int field, std::string_view text) {
-    if (IsAscii(text)) {
-      wire_.OneofText(field, text);
-    } else {
-      wire_.OneofText(field, ToUtf8(text));
-    }
-  }
   void Text(int field, std::string_view text) {
-    if (!text.empty()) OneofText(field, text);
+    if (!text.empty()) WriteOneofText(wire_, field, text);
   }
   void WriteName() {
     wire_.Message(v1::Span::kNameFieldNumber, [this] {
@@ -174,18 +175,6 @@ class SpanWriter {
     wire_.Message(field, [&] {
       wire_.Varint(Timestamp::kSecondsFieldNumber, static_cast<uint64_t>(time.seconds()));
       wire_.Varint(Timestamp::kNanosFieldNumber, static_cast<uint64_t>(time.nanos()));
-    });
-  }
-  void Attribute(int field, std::string_view key, const span::AttributeValue& value) {
-    wire_.Message(field, [&] {
-      wire_.Text(v1::KeyValue::kKeyFieldNumber, key);
-      if (const auto* text = std::get_if<std::string_view>(&value)) {
-        OneofText(v1::KeyValue::kStringValueFieldNumber, *text);
-      } else if (const auto* number = std::get_if<int64_t>(&value)) {
-        wire_.OneofVarint(v1::KeyValue::kIntValueFieldNumber, static_cast<uint64_t>(*number));
-      } else {
-        wire_.OneofVarint(v1::KeyValue::kBoolValueFieldNumber, std::get<bool>(value) ? 1 : 0);
-      }
     });
   }
   void Truncated(std::string_view names) {
@@ -203,15 +192,33 @@ class SpanWriter {
 
 }  // namespace
 
-void EncodeSpan(const span::Span& span, const stream::SpanMask& mask, std::string& to) {
-  WireWriter(to).Message(v1::StreamSpansResponse::kSpansFieldNumber, [&] {
-    SpanWriter writer(span, to);
-    if (mask.TakesAll()) {
-      writer.Write(Everything());
+void EncodeAttribute(int field, std::string_view key, const span::AttributeValue& value,
+                     std::string& to) {
+  WireWriter wire(to);
+  wire.Message(field, [&] {
+    wire.Text(v1::KeyValue::kKeyFieldNumber, key);
+    if (const auto* text = std::get_if<std::string_view>(&value)) {
+      WriteOneofText(wire, v1::KeyValue::kStringValueFieldNumber, *text);
+    } else if (const auto* number = std::get_if<int64_t>(&value)) {
+      wire.OneofVarint(v1::KeyValue::kIntValueFieldNumber, static_cast<uint64_t>(*number));
     } else {
-      writer.Write(Masked{mask});
+      wire.OneofVarint(v1::KeyValue::kBoolValueFieldNumber, std::get<bool>(value) ? 1 : 0);
     }
   });
+}
+
+void EncodeSpanFields(const span::Span& span, const stream::SpanMask& mask, std::string& to) {
+  SpanWriter writer(span, to);
+  if (mask.TakesAll()) {
+    writer.Write(Everything());
+  } else {
+    writer.Write(Masked{mask});
+  }
+}
+
+void EncodeSpan(const span::Span& span, const stream::SpanMask& mask, std::string& to) {
+  WireWriter(to).Message(v1::StreamSpansResponse::kSpansFieldNumber,
+                         [&] { EncodeSpanFields(span, mask, to); });
 }
 
 }  // namespace uprobed::rpc

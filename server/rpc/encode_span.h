@@ -2,7 +2,9 @@
 #define UPROBED_SERVER_RPC_ENCODE_SPAN_H_
 
 #include <string>
+#include <string_view>
 
+#include "server/span/attributes.h"
 #include "server/span/span.h"
 #include "server/stream/span_mask.h"
 
@@ -14,6 +16,11 @@ namespace uprobed::rpc {
 // messages of generated code allocate for each of a span's attributes. The mask's fields are by
 // their numbers in the message Span.
 void EncodeSpan(const span::Span& span, const stream::SpanMask& mask, std::string& to);
+// The same without field number and length: the fields of a message Span.
+void EncodeSpanFields(const span::Span& span, const stream::SpanMask& mask, std::string& to);
+// A KeyValue as field number `field`.
+void EncodeAttribute(int field, std::string_view key, const span::AttributeValue& value,
+                     std::string& to);
 
 }  // namespace uprobed::rpc
 

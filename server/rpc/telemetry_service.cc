@@ -36,6 +36,7 @@ absl::StatusOr<stream::SubscriptionOptions> ParseSubscription(
   options.filter = *std::move(filter);
   options.filter_text = request.filter();
   ASSIGN_OR_RETURN(options.mask, ParseSpanReadMask(request));
+  options.compact = request.compact();
   const int32_t capacity = request.queue_capacity();
   if (capacity < 0 || capacity > kMaxQueueCapacity) {
     return FieldError("QUEUE_CAPACITY_INVALID", "queue_capacity",

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,12 @@ class WireWriter {
     AppendVarint(Tag(field, kLengthDelimited));
     AppendVarint(text.size());
     to_ += text;
+  }
+  // A repeated field of numbers.
+  void Packed(int field, std::span<const uint64_t> values) {
+    Message(field, [&] {
+      for (const uint64_t value : values) AppendVarint(value);
+    });
   }
   // A message, whose fields `write` writes into the same buffer.
   template <typename Write>

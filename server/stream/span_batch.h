@@ -1,7 +1,6 @@
 #ifndef UPROBED_SERVER_STREAM_SPAN_BATCH_H_
 #define UPROBED_SERVER_STREAM_SPAN_BATCH_H_
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -37,14 +36,6 @@ struct SpanSlice {
   std::string_view bytes() const {
     if (count == 0) return {};
     return std::string_view(batch->bytes).substr(begin(), batch->ends[first + count - 1] - begin());
-  }
-  // How many of its first spans have at most so many bytes together.
-  size_t CountWithin(size_t max_bytes) const {
-    const auto from = batch->ends.begin() + static_cast<ptrdiff_t>(first);
-    const auto fits =
-        std::upper_bound(from, from + static_cast<ptrdiff_t>(count), max_bytes,
-                         [this](size_t bytes, uint32_t end) { return bytes < end - begin(); });
-    return static_cast<size_t>(fits - from);
   }
 
  private:

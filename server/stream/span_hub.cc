@@ -9,7 +9,7 @@ namespace uprobed::stream {
 namespace {
 
 // What is sent at once; a span has some hundred bytes up to some thousand.
-constexpr size_t kMaxBatchSpans = 1024;
+constexpr size_t kMaxBatchSpans = 4096;
 constexpr size_t kMaxBatchBytes = 512 << 10;
 
 bool IsFull(const SpanBatch& batch) {
@@ -18,18 +18,25 @@ bool IsFull(const SpanBatch& batch) {
 
 }  // namespace
 
+bool SpanHub::IsOf(const Channel& channel, const SubscriptionOptions& options) {
+  return channel.mask == options.mask && (channel.compact != nullptr) == options.compact &&
+         channel.filter_text == options.filter_text && !channel.filter == !options.filter;
+}
+
 SpanHub::Channel& SpanHub::ChannelOf(const SubscriptionOptions& options) {
   auto place = channels_.end();  // behind those of the same mask
   for (auto each = channels_.begin(); each != channels_.end(); ++each) {
-    if (each->mask != options.mask) continue;
-    if (each->filter_text == options.filter_text && !each->filter == !options.filter) return *each;
-    place = std::next(each);
+    if (IsOf(*each, options)) return *each;
+    if (each->mask == options.mask) place = std::next(each);
   }
-  return *channels_.insert(place, Channel{.mask = options.mask,
-                                          .filter_text = options.filter_text,
-                                          .filter = options.filter,
-                                          .open = nullptr,
-                                          .subscriptions = {}});
+  return *channels_.insert(
+      place,
+      Channel{.mask = options.mask,
+              .compact = options.compact ? encoders_.make_compact(options.mask) : CompactEncoder(),
+              .filter_text = options.filter_text,
+              .filter = options.filter,
+              .open = nullptr,
+              .subscriptions = {}});
 }
 
 std::vector<std::shared_ptr<Subscription>> SpanHub::Living() const {
@@ -70,8 +77,10 @@ void SpanHub::Publish(const span::Span& span) {
     if (channel.open == nullptr) channel.open = pool_.Take();
     SpanBatch& batch = *channel.open;
     const size_t begin = batch.bytes.size();
-    if (encoded == nullptr || *encoded_by != channel.mask) {
-      encode_(span, channel.mask, batch.bytes);
+    if (channel.compact) {
+      channel.compact(span, batch.size() == 0, batch.bytes);
+    } else if (encoded == nullptr || *encoded_by != channel.mask) {
+      encoders_.whole(span, channel.mask, batch.bytes);
       encoded = &batch;
       encoded_at = begin;
       encoded_by = &channel.mask;

@@ -16,12 +16,12 @@ void Subscription::Take(const Bounds& bounds, Batch& batch) {
   const absl::MutexLock lock(&mutex_);
   while (!queue_.empty() && batch.spans < bounds.spans) {
     SpanSlice& front = queue_.front();
-    size_t count = std::min(front.CountWithin(bounds.bytes - bytes), bounds.spans - batch.spans);
-    if (count == 0 && batch.spans > 0) break;
-    count = std::max<size_t>(count, 1);
-    SpanSlice& taken = batch.slices.emplace_back(front);
-    taken.count = count;
-    bytes = std::min(bounds.bytes, bytes + taken.bytes().size());
+    SpanSlice taken = front;
+    taken.count = std::min(front.count, bounds.spans - batch.spans);
+    bytes += taken.bytes().size();
+    if (bytes > bounds.bytes && batch.spans > 0) break;
+    const size_t count = taken.count;
+    batch.slices.push_back(std::move(taken));
     batch.spans += count;
     front.first += count;
     front.count -= count;

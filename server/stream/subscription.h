@@ -26,6 +26,7 @@ struct SubscriptionOptions {
   std::string filter_text{};
   std::function<bool(const span::Span&)> filter{};  // empty: every span
   SpanMask mask{};                                  // shares what is encoded, too
+  bool compact = false;                             // the same; whole spans where it is false
   // Called in whatever thread publishes or closes, with locks held, when there is something to take
   // after a Take() that found nothing. May only signal.
   std::function<void()> on_news{};
@@ -66,8 +67,10 @@ class Subscription {
   };
   // What is taken at once.
   struct Bounds {
+    // What is left of a batch where this ends it can be read with what was taken only.
     size_t spans = SIZE_MAX;
-    size_t bytes = SIZE_MAX;  // one span is taken even if it alone has more
+    // No batch is parted by this: one is taken even if it alone has more.
+    size_t bytes = SIZE_MAX;
   };
   // Replaces what `batch` holds by what is queued, up to the bounds; never waits. Spans that were
   // queued before the hub closed are still given out; `closed` comes with the last of them.

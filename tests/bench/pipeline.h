@@ -9,7 +9,7 @@
 #include "server/control/event_directory.h"
 #include "server/metrics/edge_metrics.h"
 #include "server/metrics/http_metrics.h"
-#include "server/rpc/encode_span.h"
+#include "server/rpc/span_encoders.h"
 #include "server/span/topology.h"
 #include "server/span_pipeline.h"
 #include "server/stream/span_hub.h"
@@ -58,7 +58,7 @@ class Pipeline {
   metrics::HttpMetrics http_metrics_;
   metrics::EdgeMetrics edge_metrics_;
   span::Topology topology_;
-  stream::SpanHub hub_{rpc::EncodeSpan, 64};
+  stream::SpanHub hub_{rpc::SpanEncoders(), 64};
   SpanPipeline pipeline_;
   std::function<void()> on_batch_ = [] {};
 };

@@ -25,6 +25,7 @@ namespace uprobed::bench {
 namespace {
 
 constexpr size_t kSubscriberCounts[] = {1, 8, 64};
+constexpr Reading kAllReadings[kReadings] = {Reading::kWhole, Reading::kCompact, Reading::kMasked};
 
 double CpuNsOf(clockid_t clock) {
   timespec time{};
@@ -41,7 +42,15 @@ double SystemNs() {
 }
 
 std::string_view Suffix(Reading reading) {
-  return reading == Reading::kMasked ? ", with a mask" : "";
+  switch (reading) {
+    case Reading::kWhole:
+      return "";
+    case Reading::kCompact:
+      return ", compact";
+    case Reading::kMasked:
+      return ", with a mask";
+  }
+  return "";
 }
 
 class PipelineBench {
@@ -58,9 +67,14 @@ class PipelineBench {
       InProcess(subscribers, false, Reading::kWhole);
     }
     InProcess(8, true, Reading::kWhole);
-    for (const size_t subscribers : {1, 64}) InProcess(subscribers, false, Reading::kMasked);
+    for (const Reading reading : {Reading::kCompact, Reading::kMasked}) {
+      for (const size_t subscribers : {size_t{1}, size_t{64}})
+        InProcess(subscribers, false, reading);
+    }
     for (const size_t subscribers : kSubscriberCounts) OverGrpc(subscribers, Reading::kWhole);
-    for (const size_t subscribers : {1, 64}) OverGrpc(subscribers, Reading::kMasked);
+    for (const Reading reading : {Reading::kCompact, Reading::kMasked}) {
+      for (const size_t subscribers : {size_t{1}, size_t{64}}) OverGrpc(subscribers, reading);
+    }
     Targets();
   }
   Report& report() { return report_; }
@@ -116,7 +130,8 @@ class PipelineBench {
     }
     std::vector<std::shared_ptr<stream::Subscription>> subscriptions;
     for (size_t i = 0; i < count; ++i) {
-      subscriptions.push_back(pipeline.hub().Subscribe({.mask = *mask}));
+      subscriptions.push_back(
+          pipeline.hub().Subscribe({.mask = *mask, .compact = reading == Reading::kCompact}));
     }
     const size_t first = one_stalled ? 1 : 0;
     stream::Subscription::Batch batch;
@@ -170,23 +185,26 @@ class PipelineBench {
                              1e9 / to_metrics_.ns.median, 1e6);
     report_.AddTargetAtLeast("spans a second and core to one gRPC subscriber",
                              1e9 / grpc_[0][0].ns.median, 3e5);
-    report_.AddTargetAtMost("CPU of 64 gRPC subscribers, of that of one",
-                            grpc_[0][1].ns.median / grpc_[0][0].ns.median, 2);
-    report_.AddTargetAtMost("CPU of 64 gRPC subscribers with a mask, of that of one",
-                            grpc_[1][1].ns.median / grpc_[1][0].ns.median, 2);
+    for (const Reading reading : kAllReadings) {
+      const Cost* const costs = grpc_[static_cast<size_t>(reading)];
+      report_.AddTargetAtMost(
+          fmt::format("CPU of 64 gRPC subscribers, of that of one{}", Suffix(reading)),
+          costs[1].ns.median / costs[0].ns.median, 2);
+    }
     report_.AddTargetAtMost("allocations per record, ring to metrics", to_metrics_.allocations, 0);
-    report_.AddTargetAtMost("allocations per record, ring to 64 subscribers' queues",
-                            fan_out_[0].allocations, 0);
-    report_.AddTargetAtMost("allocations per record, ring to 64 subscribers' queues with a mask",
-                            fan_out_[1].allocations, 0);
+    for (const Reading reading : kAllReadings) {
+      report_.AddTargetAtMost(
+          fmt::format("allocations per record, ring to 64 subscribers' queues{}", Suffix(reading)),
+          fan_out_[static_cast<size_t>(reading)].allocations, 0);
+    }
   }
 
   const int rounds_;
   const size_t records_;
   Report report_;
   Cost to_metrics_;
-  Cost fan_out_[2];  // to 64 subscribers, by what they read
-  Cost grpc_[2][2];  // by what they read; of one and of 64
+  Cost fan_out_[kReadings];  // to 64 subscribers, by what they read
+  Cost grpc_[kReadings][2];  // by what they read; of one and of 64
 };
 
 }  // namespace

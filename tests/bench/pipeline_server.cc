@@ -39,7 +39,8 @@ struct Subscriber {
 
 v1::StreamSpansRequest RequestFor(Reading reading) {
   v1::StreamSpansRequest request;
-  if (reading == Reading::kWhole) return request;
+  request.set_compact(reading == Reading::kCompact);
+  if (reading != Reading::kMasked) return request;
   for (const char* path : {"name", "start_time", "end_time", "attributes"}) {
     request.mutable_read_mask()->add_paths(path);
   }

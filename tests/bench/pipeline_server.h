@@ -18,9 +18,10 @@
 
 namespace uprobed::bench {
 
-// What subscribers ask for: whole spans, or what a dashboard shows, which is name, times and status
-// code.
-enum class Reading { kWhole, kMasked };
+// What subscribers ask for: whole spans, the same as compact ones, or what a dashboard shows, which
+// is name, times and status code.
+enum class Reading { kWhole, kCompact, kMasked };
+inline constexpr size_t kReadings = 3;
 v1::StreamSpansRequest RequestFor(Reading reading);
 
 // Serves the spans of a pipeline over a unix socket to subscribers that are one process of their

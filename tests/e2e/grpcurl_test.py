@@ -86,27 +86,73 @@ class Grpcurl(harness.E2eTest):
         self.assertIn("Code: NotFound", gone.stderr)
         self.assertIn("PROBE_NOT_FOUND", gone.stderr)
 
-    def masked(self, paths, **request):
-        """The spans of 3 requests, of which the stream tells only what the request asks for."""
-        # This grpcurl knows no short form of a FieldMask.
-        data = {"read_mask": {"paths": paths}, "limit": 3, **request}
+    def tail_spans(self, **request):
         tail = subprocess.Popen(
-            [self.grpcurl, "-plaintext", "-unix", "-d", json.dumps(data), str(self.socket),
+            [self.grpcurl, "-plaintext", "-unix", "-d", json.dumps(request), str(self.socket),
              "uprobed.v1.TelemetryService/StreamSpans"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.cleanup.callback(harness.end, tail, harness.signal.SIGKILL)
-        harness.wait_until(lambda: self.metric("uprobed_stream_subscribers") == 1, "it subscribes")
-        self.load(self.program.url("/hello"), 3)
+        return tail
+
+    def responses(self, tail):
         text, errors = tail.communicate(timeout=20)
         self.assertEqual(tail.returncode, 0, errors)
-        harness.wait_until(lambda: self.metric("uprobed_stream_subscribers") == 0, "it ends")
-        spans = []
+        responses = []
         while text.strip():
             response, end = json.JSONDecoder().raw_decode(text.lstrip())
-            spans += response.get("spans", [])
+            responses.append(response)
             text = text.lstrip()[end:]
+        return responses
+
+    def masked(self, paths, **request):
+        """The spans of 3 requests, of which the stream tells only what the request asks for."""
+        # This grpcurl knows no short form of a FieldMask.
+        tail = self.tail_spans(read_mask={"paths": paths}, limit=3, **request)
+        harness.wait_until(lambda: self.metric("uprobed_stream_subscribers") == 1, "it subscribes")
+        self.load(self.program.url("/hello"), 3)
+        responses = self.responses(tail)
+        harness.wait_until(lambda: self.metric("uprobed_stream_subscribers") == 0, "it ends")
+        spans = [span for response in responses for span in response.get("spans", [])]
         self.assertEqual(len(spans), 3)
         return spans
+
+    @staticmethod
+    def put_together(response):
+        dictionary = {entry["id"]: entry for entry in response.get("dictionary", [])}
+        for compact in response.get("compact_spans", []):
+            common = dictionary[compact["common_id"]]["common"] if "common_id" in compact else {}
+            own = compact["own"]
+            attributes = common.get("attributes", []) + own.get("attributes", []) + [
+                dictionary[number]["attribute"] for number in compact.get("attribute_ids", [])]
+            yield {**common, **own, "attributes": attributes}
+
+    def test_compact_spans_are_the_whole_ones(self):
+        self.start_daemon()
+        self.attach(harness.hello())
+        program = self.start_program(harness.hello())
+        whole_tail = self.tail_spans(limit=8)
+        compact_tail = self.tail_spans(limit=8, compact=True)
+        printed = self.subscribe()
+        harness.wait_until(lambda: self.metric("uprobed_stream_subscribers") == 3, "they subscribe")
+        self.load(program.url("/hello"), 5)
+        self.load(program.url("/missing"), 3)
+        whole = [span for response in self.responses(whole_tail)
+                 for span in response.get("spans", [])]
+        responses = self.responses(compact_tail)
+        compact = [span for response in responses for span in self.put_together(response)]
+        for spans in (whole, compact):
+            for span in spans:
+                span["attributes"].sort(key=lambda attribute: attribute["key"])
+        self.assertEqual(len(whole), 8)
+        self.assertEqual(compact, whole)
+        self.assertTrue(any("dictionary" in response for response in responses))
+        self.assertFalse(any("spans" in response for response in responses))
+        # Our own client asks for compact ones.
+        for span, expected in zip(harness.wait_until(lambda: len(printed()) == 8 and printed(),
+                                                     "8 spans"), whole):
+            self.assertEqual(span["name"], expected["name"])
+            self.assertEqual(set(span["attributes"]),
+                             {attribute["key"] for attribute in expected["attributes"]})
 
     def test_a_stream_has_the_fields_of_its_mask_only(self):
         self.start_daemon()

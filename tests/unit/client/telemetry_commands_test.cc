@@ -128,6 +128,63 @@ TEST_F(SpansTest, SendFilterLimitAndCapacity) {
   EXPECT_EQ(daemon_.script.stream_spans.filter(), "-kind = server");
   EXPECT_EQ(daemon_.script.stream_spans.limit(), 3);
   EXPECT_EQ(daemon_.script.stream_spans.queue_capacity(), 10);
+  EXPECT_TRUE(daemon_.script.stream_spans.compact());
+}
+
+// What two spans have in common, and another's path.
+v1::StreamSpansResponse CompactResponse() {
+  v1::StreamSpansResponse response;
+  v1::DictionaryEntry& common = *response.add_dictionary();
+  common.set_id(7);
+  *common.mutable_common() = MakeSpan();
+  common.mutable_common()->clear_trace_id();
+  v1::DictionaryEntry& attribute = *response.add_dictionary();
+  attribute.set_id(8);
+  attribute.mutable_attribute()->set_key("uprobed.number");
+  attribute.mutable_attribute()->set_int_value(5);
+  for (const char* id : {"0123456789abcdef", "fedcba9876543210"}) {
+    v1::CompactSpan& span = *response.add_compact_spans();
+    span.mutable_own()->set_trace_id(id);
+    span.set_common_id(7);
+    span.add_attribute_ids(8);
+  }
+  *response.add_compact_spans()->mutable_own() = MakeSpan();
+  return response;
+}
+
+TEST_F(SpansTest, PutTogetherWhatCameCompact) {
+  daemon_.script.spans = Stream({});
+  daemon_.script.spans[1] = CompactResponse();
+  const CommandResult result = RunCommand(daemon_, {"spans", "-o", "json"});
+  EXPECT_EQ(result.exit_code, 0);
+  const std::vector<std::string> lines = Lines(result.out);
+  ASSERT_EQ(lines.size(), 3U);
+  v1::Span second;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(lines[1], &second).ok());
+  v1::Span expected = MakeSpan();
+  expected.set_trace_id("fedcba9876543210");
+  *expected.add_attributes() = CompactResponse().dictionary(1).attribute();
+  EXPECT_EQ(second.SerializeAsString(), expected.SerializeAsString());
+  v1::Span third;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(lines[2], &third).ok());
+  EXPECT_EQ(third.SerializeAsString(), MakeSpan().SerializeAsString());
+}
+
+TEST_F(SpansTest, FailWhereTheDictionaryLacksAnEntry) {
+  for (const int missing : {0, 1}) {
+    daemon_.script.spans = Stream({});
+    daemon_.script.spans[1] = CompactResponse();
+    daemon_.script.spans[1].mutable_dictionary(missing)->set_id(99);
+    const CommandResult result = RunCommand(daemon_, {"spans", "-o", "json"});
+    EXPECT_NE(result.exit_code, 0);
+    EXPECT_THAT(result.err, HasSubstr("DICTIONARY_ENTRY_MISSING"));
+    EXPECT_EQ(result.out, "");
+    // Neither is the other kind of an entry what is meant.
+    daemon_.script.spans[1] = CompactResponse();
+    daemon_.script.spans[1].mutable_dictionary(0)->set_id(8);
+    daemon_.script.spans[1].mutable_dictionary(1)->set_id(7);
+    EXPECT_THAT(RunCommand(daemon_, {"spans"}).err, HasSubstr("DICTIONARY_ENTRY_MISSING"));
+  }
 }
 
 TEST_F(SpansTest, WarnOfLossOnStderrOnceForEachLoss) {

@@ -19,6 +19,7 @@
 #include "server/control/probe_controller.h"
 #include "server/rpc/encode_span.h"
 #include "server/rpc/server.h"
+#include "server/rpc/span_encoders.h"
 #include "tests/support/fake_probe_backend.h"
 #include "tests/support/targets.h"
 #include "tests/support/temp_dir.h"
@@ -68,10 +69,12 @@ class ServerTest : public ::testing::Test {
   std::unique_ptr<control::ProbeController> controller_;
   int encodings_ = 0;  // of spans that the test has published
   stream::SpanHub hub_{
-      [this](const span::Span& span, const stream::SpanMask& mask, std::string& to) {
-        ++encodings_;
-        EncodeSpan(span, mask, to);
-      },
+      {.whole =
+           [this](const span::Span& span, const stream::SpanMask& mask, std::string& to) {
+             ++encodings_;
+             EncodeSpan(span, mask, to);
+           },
+       .make_compact = SpanEncoders().make_compact},
       2};
   stream::SpanDemand span_demand_{[this](bool wanted) { backend_.SetSpansStreamed(wanted); }};
   span::Topology topology_;

@@ -105,6 +105,26 @@ TEST_F(StreamSpansTest, EndsAtTheLimit) {
   EXPECT_EQ(Summary(reader_->Finish()), "OK");
 }
 
+TEST_F(StreamSpansTest, TellsCompactSpansUpToTheLimit) {
+  v1::StreamSpansRequest request;
+  request.set_compact(true);
+  request.set_limit(300);
+  Start(request);
+  for (int i = 0; i < 500; ++i) Publish("/same");
+  int spans = 0;
+  int in_full = 0;
+  while (Read()) {
+    EXPECT_EQ(last_.spans_size(), 0);
+    spans += last_.compact_spans_size();
+    for (const v1::CompactSpan& span : last_.compact_spans()) {
+      in_full += span.common_id() == 0 ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(Summary(reader_->Finish()), "OK");
+  EXPECT_EQ(spans, 300);
+  EXPECT_EQ(in_full, 1);
+}
+
 TEST_F(StreamSpansTest, RefusesABadRequestBeforeItStarts) {
   v1::StreamSpansRequest request;
   request.set_filter("url.path = = 3");

@@ -4,6 +4,7 @@
 #include <thread>
 #include <vector>
 
+#include "fmt/format.h"
 #include "gtest/gtest.h"
 
 namespace uprobed::stream {
@@ -18,6 +19,13 @@ span::Span MakeSpan(const std::string& path) {
 // Spans are encoded as their paths.
 void EncodePath(const span::Span& span, const SpanMask& /*mask*/, std::string& to) {
   to += span.path;
+}
+
+// Compact ones have a number for each encoder, and a mark at the begin of a batch.
+SpanHub::CompactEncoder MakeNumbering(const SpanMask& /*mask*/) {
+  return [count = 0](const span::Span& span, bool begins_batch, std::string& to) mutable {
+    to += fmt::format("{}{}{}", begins_batch ? "!" : "", ++count, span.path);
+  };
 }
 
 Subscription::Batch Take(Subscription& subscription, const Subscription::Bounds& bounds = {}) {
@@ -48,10 +56,12 @@ class SpanHubTest : public ::testing::Test {
   }
 
   int encoded_ = 0;
-  SpanHub hub_{[this](const span::Span& span, const SpanMask& mask, std::string& to) {
-    ++encoded_;
-    EncodePath(span, mask, to);
-  }};
+  SpanHub hub_{{.whole =
+                    [this](const span::Span& span, const SpanMask& mask, std::string& to) {
+                      ++encoded_;
+                      EncodePath(span, mask, to);
+                    },
+                .make_compact = MakeNumbering}};
 };
 
 TEST_F(SpanHubTest, WhatEndedWhileNobodyStreamedIsOfferedToNobody) {
@@ -133,12 +143,12 @@ TEST_F(SpanHubTest, GivesASubscriberNothingFromBeforeItCame) {
 
 TEST_F(SpanHubTest, FlushesAFullBatchByItself) {
   const auto subscription = hub_.Subscribe({});
-  for (int i = 0; i < 1024; ++i) hub_.Publish(MakeSpan("/a"));
+  for (int i = 0; i < 4096; ++i) hub_.Publish(MakeSpan("/a"));
   hub_.Publish(MakeSpan("/b"));
-  EXPECT_EQ(subscription->counts().queued, 1024U);
+  EXPECT_EQ(subscription->counts().queued, 4096U);
   const std::string large(600'000, 'x');
   hub_.Publish(MakeSpan(large));
-  EXPECT_EQ(subscription->counts().queued, 1026U);
+  EXPECT_EQ(subscription->counts().queued, 4098U);
 }
 
 TEST_F(SpanHubTest, DropsNewestOfStalledSubscriberOnly) {
@@ -167,31 +177,59 @@ TEST_F(SpanHubTest, GivesAtMostWhatWasAskedFor) {
   EXPECT_EQ(Paths(Take(*subscription, {.spans = 3})), Strings{});
 }
 
-TEST_F(SpanHubTest, GivesOutUpToSoManyBytes) {
+TEST_F(SpanHubTest, GivesOutWholeBatchesUpToSoManyBytes) {
   const auto subscription = hub_.Subscribe({});
-  Publish({"/a", "/bb", "/ccc"});
+  Publish({"/a", "/bb"});
+  Publish({"/c"});
   Publish({"/d", "/e"});
-  const Subscription::Bounds six{.bytes = 6};
-  EXPECT_EQ(Paths(Take(*subscription, six)), (Strings{"/a", "/bb"}));
-  EXPECT_EQ(Paths(Take(*subscription, six)), (Strings{"/ccc", "/d"})) << "of two batches";
-  EXPECT_EQ(Paths(Take(*subscription, six)), Strings{"/e"});
-  EXPECT_EQ(Paths(Take(*subscription, six)), Strings{});
+  const Subscription::Bounds eight{.bytes = 8};
+  EXPECT_EQ(Paths(Take(*subscription, eight)), (Strings{"/a", "/bb", "/c"}));
+  EXPECT_EQ(Paths(Take(*subscription, eight)), (Strings{"/d", "/e"}));
+  EXPECT_EQ(Paths(Take(*subscription, eight)), Strings{});
 }
 
-TEST_F(SpanHubTest, GivesOutASpanThatAloneHasTooManyBytes) {
+TEST_F(SpanHubTest, GivesOutABatchThatAloneHasTooManyBytes) {
   const auto subscription = hub_.Subscribe({});
-  Publish({"/a", "/much-longer", "/b"});
+  Publish({"/a"});
+  Publish({"/much-longer", "/b"});
+  Publish({"/c"});
   const Subscription::Bounds two{.bytes = 2};
   EXPECT_EQ(Paths(Take(*subscription, two)), Strings{"/a"});
-  EXPECT_EQ(Paths(Take(*subscription, two)), Strings{"/much-longer"});
-  EXPECT_EQ(Paths(Take(*subscription, two)), Strings{"/b"});
+  EXPECT_EQ(Paths(Take(*subscription, two)), (Strings{"/much-longer", "/b"}));
+  EXPECT_EQ(Paths(Take(*subscription, two)), Strings{"/c"});
 }
 
 TEST_F(SpanHubTest, GivesOutNoMoreThanEitherBoundAllows) {
   const auto subscription = hub_.Subscribe({});
-  Publish({"/a", "/b", "/c", "/d"});
-  EXPECT_EQ(Paths(Take(*subscription, {.spans = 1, .bytes = 4})), Strings{"/a"});
-  EXPECT_EQ(Paths(Take(*subscription, {.spans = 3, .bytes = 5})), (Strings{"/b", "/c"}));
+  Publish({"/a", "/b"});
+  Publish({"/c", "/d"});
+  EXPECT_EQ(Paths(Take(*subscription, {.spans = 1, .bytes = 8})), Strings{"/a"});
+  EXPECT_EQ(Paths(Take(*subscription, {.spans = 3, .bytes = 5})), Strings{"/b"});
+  EXPECT_EQ(Paths(Take(*subscription, {.spans = 1, .bytes = 1})), Strings{"/c"});
+}
+
+TEST_F(SpanHubTest, EncodesCompactSpansForEachFilterAndMaskByThemselves) {
+  const auto is_b = [](const span::Span& span) { return span.path == "/b"; };
+  const auto whole = hub_.Subscribe({});
+  const auto all = hub_.Subscribe({.compact = true});
+  const auto same = hub_.Subscribe({.compact = true});
+  const auto some = hub_.Subscribe({.filter_text = "b", .filter = is_b, .compact = true});
+  Publish({"/a", "/b"});
+  Publish({"/b"});
+  EXPECT_EQ(encoded_, 3);
+  EXPECT_EQ(Paths(Take(*whole)), (Strings{"/a", "/b", "/b"}));
+  EXPECT_EQ(Paths(Take(*all)), (Strings{"!1/a", "2/b", "!3/b"}));
+  EXPECT_EQ(Paths(Take(*same)), (Strings{"!1/a", "2/b", "!3/b"}));
+  EXPECT_EQ(Paths(Take(*some)), (Strings{"!1/b", "!2/b"}));
+}
+
+TEST_F(SpanHubTest, BeginsABatchOfCompactSpansForWhoComesLater) {
+  const auto first = hub_.Subscribe({.compact = true});
+  hub_.Publish(MakeSpan("/a"));
+  const auto second = hub_.Subscribe({.compact = true});
+  Publish({"/b"});
+  EXPECT_EQ(Paths(Take(*first)), (Strings{"!1/a", "!2/b"}));
+  EXPECT_EQ(Paths(Take(*second)), Strings{"!2/b"});
 }
 
 TEST_F(SpanHubTest, TellsALossOnceEvenWithoutASpan) {
@@ -236,7 +274,7 @@ TEST_F(SpanHubTest, CountsWhatPastSubscribersDroppedAndLeft) {
 }
 
 TEST_F(SpanHubTest, RefusesSubscriberBeyondBoundUntilOneLeaves) {
-  SpanHub hub(EncodePath, 2);
+  SpanHub hub({.whole = EncodePath, .make_compact = MakeNumbering}, 2);
   auto first = hub.Subscribe({});
   const auto second =
       hub.Subscribe({.filter_text = "x", .filter = [](const span::Span&) { return true; }});
@@ -284,7 +322,7 @@ TEST_F(SpanHubTest, UsesABatchAgainWhenAllHaveLetGoOfIt) {
 // stall and go.
 TEST_F(SpanHubTest, LosesNothingUncountedWithSeveralThreads) {
   constexpr uint64_t kSpans = 20'000;
-  SpanHub hub(EncodePath);
+  SpanHub hub({.whole = EncodePath, .make_compact = MakeNumbering});
   const auto slow = hub.Subscribe({.capacity = 16});
   const auto reader = hub.Subscribe({.capacity = kSpans});
   const auto drain = [](Subscription& subscription, size_t at_once) {
