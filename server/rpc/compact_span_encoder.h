@@ -31,8 +31,8 @@ class CompactSpanEncoder {
 
  private:
   // Entries, of which a batch may repeat each; and bytes of their values.
-  static constexpr size_t kMaxEntries = 16384;
-  static constexpr size_t kMaxBytes = 4 << 20;
+  static constexpr size_t kMaxEntries = 4096;
+  static constexpr size_t kMaxBytes = 1 << 20;
   static constexpr size_t kSeen = 4096;
 
   struct Entry {
